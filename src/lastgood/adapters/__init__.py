@@ -1,0 +1,1 @@
+"""One outside tool each, its errors translated at the border."""

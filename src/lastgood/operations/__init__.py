@@ -1,0 +1,1 @@
+"""One use case each: gather facts, ask core, act, return a value."""

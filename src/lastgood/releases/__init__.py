@@ -1,0 +1,1 @@
+"""What lives under `.lastgood/`: releases, the live links, proofs and locks."""

@@ -1,0 +1,136 @@
+"""Every error that lastgood raises on purpose, with its exit code; what it does not hold is a bug (exit code 70)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it must be; `subject` names it (a path, a tag, a version)."""
+
+    kind: str
+    subject: str
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class LastgoodError(Exception):
+    """Something failed; the message says what and whether anything changed. Exit code 1."""
+
+    exit_code = 1
+    name = "failed"
+    hint = ""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint or type(self).hint
+
+
+class UsageError(LastgoodError):
+    """The command line or a configuration file is wrong."""
+
+    exit_code = 2
+    name = "usage"
+
+
+class FindingsError(LastgoodError):
+    """A version cannot be restored, or `verify` found something; all findings at once."""
+
+    exit_code = 3
+    name = "findings"
+
+    def __init__(self, message: str, findings: Sequence[Finding], *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.findings = tuple(findings)
+
+
+class RaceError(LastgoodError):
+    """Somebody else was faster and what this command wanted no longer makes sense."""
+
+    exit_code = 4
+    name = "lost race"
+
+
+class NotCarriedOutError(LastgoodError):
+    """Failed while carrying out, before anything was recorded; the former release is live."""
+
+    exit_code = 5
+    name = "not carried out"
+
+
+class UnhealthyError(LastgoodError):
+    """Switched, but the health command fails on the release that is live now."""
+
+    exit_code = 6
+    name = "unhealthy"
+
+
+class UnfinishedError(LastgoodError):
+    """Recorded, but not carried out everywhere; the hint is the command that finishes it."""
+
+    exit_code = 7
+    name = "unfinished"
+
+
+class NotAProjectError(LastgoodError):
+    """The directory is not inside a git repository with a DVC project."""
+
+    exit_code = 10
+    name = "not a project"
+
+
+class LockedError(LastgoodError):
+    """Another process works under this `.lastgood/`; the message names it."""
+
+    exit_code = 11
+    name = "locked"
+
+
+class UnknownError(LastgoodError):
+    """No such artifact, version or stage, or nothing is assigned to the stage."""
+
+    exit_code = 12
+    name = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A version that was looked at and not taken, and why."""
+
+    version: str
+    why: str
+
+
+class NoGoodVersionError(LastgoodError):
+    """There is no version that policy accepts to go back to; the candidates say why not."""
+
+    exit_code = 13
+    name = "no good version"
+
+    def __init__(self, message: str, candidates: Sequence[Rejected], *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.candidates = tuple(candidates)
+
+
+class RefusedError(LastgoodError):
+    """Refused by policy; nothing changed."""
+
+    exit_code = 14
+    name = "refused"
+
+
+class PushRefusedError(LastgoodError):
+    """Origin refused the push; `message` carries the server's words."""
+
+
+class StaleError(PushRefusedError):
+    """Origin moved on since it was read: fetch, plan again."""
+
+
+class UnreachableError(LastgoodError):
+    """A remote did not answer, or not in time."""
+
+    name = "unreachable"
