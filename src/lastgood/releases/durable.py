@@ -1,0 +1,148 @@
+"""Changes to files that survive a power cut and are never seen half done; it knows nothing of releases."""
+
+import ctypes
+import os
+import shutil
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from secrets import token_hex
+
+NEW = ".new-"
+"""What the names of unfinished files and links begin with; no artifact, stage or version begins with a dot."""
+
+FEW = 16
+"""Up to here single fsyncs are cheaper than flushing the file system: each costs a journal commit, syncfs only one."""
+
+
+def fsync_file(path: Path) -> None:
+    """Return when the file's content is on disk: a rename can outlive the bytes it was meant to publish."""
+    _fsync(path, os.O_RDONLY | os.O_NOFOLLOW)
+
+
+def fsync_directory(path: Path) -> None:
+    """Return when the directory's entries are on disk: without it a finished rename can be undone by a power cut."""
+    _fsync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _fsync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_directories(path: Path) -> None:
+    """Make a directory and its parents, each entry on disk: a release in a directory that a power cut loses is lost."""
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    for directory in reversed(missing):
+        directory.mkdir(exist_ok=True)
+        fsync_directory(directory.parent)
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file that is, whatever dies, the old one or the new one: content first, then its name."""
+    fresh = path.with_name(f"{NEW}{token_hex(6)}")
+    try:
+        write_new(fresh, content)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    fsync_directory(path.parent)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that must not exist yet, and return when its content is on disk; its name may not be yet."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def rename(source: Path, target: Path) -> None:
+    """Rename, and return when a power cut cannot undo it: both directories hold one half of the change."""
+    source.rename(target)
+    fsync_directory(target.parent)
+    if source.parent != target.parent:
+        fsync_directory(source.parent)
+
+
+def fsync_tree(directory: Path) -> None:
+    """Return when everything below a directory is on disk, hard-linked data included.
+
+    DVC never fsyncs what it fetches: a power cut seconds later left 22 of 22 objects empty (FIELD.md, 16). One syncfs
+    costs one journal commit, 10,000 fsyncs cost 10,000 calls; it flushes other people's writes too, which is the price.
+    """
+    paths = []
+    for parent, directories, files in os.walk(directory):
+        names = [name for name in files if not os.path.islink(os.path.join(parent, name))]  # noqa: PTH114, PTH118 (10,000 files)
+        paths += [Path(parent, name) for name in names]
+        paths += [Path(parent, name) for name in directories if not Path(parent, name).is_symlink()]
+        if len(paths) > FEW:
+            sync_file_system(directory)
+            return
+    for path in [*paths, directory]:
+        _fsync(path, os.O_RDONLY | os.O_NOFOLLOW)
+
+
+def fsync_files(paths: Iterable[Path]) -> None:
+    """Return when all these files' contents are on disk; many on one file system by a single flush."""
+    by_device: dict[int, list[Path]] = {}
+    for path in paths:
+        by_device.setdefault(path.stat().st_dev, []).append(path)
+    for chosen in by_device.values():
+        if len(chosen) > FEW:
+            sync_file_system(chosen[0])
+        else:
+            for path in chosen:
+                _fsync(path, os.O_RDONLY)
+
+
+def sync_file_system(path: Path) -> None:
+    """Flush the file system that a path lies on: syncfs(2), which reports failed writes since Linux 5.8; else sync."""
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        os.sync()
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if syncfs(descriptor) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), str(path))
+    finally:
+        os.close(descriptor)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a file, a link or a whole read-only tree; links are removed, never followed; nothing there is fine.
+
+    Directories become writable first: in a read-only one nobody but root may unlink. Files keep their mode: a
+    hard-linked one shares it with DVC's cache, which trusts what is 0444.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(mode):
+        path.unlink()
+        return
+    path.chmod(0o700)
+    for parent, directories, _ in os.walk(path):
+        for name in directories:
+            directory = Path(parent, name)
+            if not directory.is_symlink():
+                directory.chmod(0o700)
+    shutil.rmtree(path)
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove unfinished files and links of dead processes; the caller holds the lock under which they are made."""
+    for entry in directory.iterdir() if directory.is_dir() else ():
+        if entry.name.startswith(NEW):
+            entry.unlink(missing_ok=True)

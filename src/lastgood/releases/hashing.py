@@ -1,0 +1,83 @@
+"""Reading files to learn their digests; what was learnt is not remembered here but in `proofs`."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import md5, sha256
+from pathlib import Path
+
+from lastgood.core.digests import Digests
+from lastgood.errors import NotCarriedOutError
+
+BLOCK = 1 << 20
+"""Bytes per read. Also the block in which DVC judges and converts text, so a change here breaks `legacy_md5`."""
+
+ATTEMPTS = 3
+TEXT = bytes(range(32, 127)) + b"\n\r\t\f\b"
+
+
+def digests(path: Path) -> Digests:
+    """MD5 and SHA-256 of a file in one reading; see `read_stable` for what it raises."""
+    return read_stable(path)[0]
+
+
+def read_stable(path: Path) -> tuple[Digests, os.stat_result]:
+    """The digests of a file that did not change while it was read, and the state it was in.
+
+    Raises `OSError`, and `NotCarriedOutError` for a file that somebody keeps writing.
+    """
+    for _ in range(ATTEMPTS):
+        with path.open("rb", buffering=0) as stream:
+            before = os.fstat(stream.fileno())
+            fast, strong, size = md5(usedforsecurity=False), sha256(), 0
+            buffer = memoryview(bytearray(min(BLOCK, before.st_size + 1)))
+            while count := stream.readinto(buffer):
+                fast.update(buffer[:count])
+                strong.update(buffer[:count])
+                size += count
+            after = os.fstat(stream.fileno())
+        if size == after.st_size and state(before) == state(after):
+            return Digests(fast.hexdigest(), strong.hexdigest(), size), after
+    raise NotCarriedOutError(f"{path} changes while it is read", hint="see who writes it, then try again")
+
+
+def read_many(paths: Sequence[Path]) -> list[tuple[Digests, os.stat_result]]:
+    """`read_stable` of many files, in their order, on all processors: hashlib lets go of Python's lock."""
+    if len(paths) < 2:
+        return [read_stable(path) for path in paths]
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        return list(pool.map(read_stable, paths))
+
+
+def state(status: os.stat_result) -> tuple[int, int, int, int, int]:
+    """Device, inode, size, modification and change time: two equal states are taken for the same content."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def legacy_md5(path: Path) -> str:
+    """DVC's `md5-dos2unix`: CRLF counts as LF in what looks like text (dvc_data/hashfile/hash.py).
+
+    DVC 3 judges every MiB by its first 512 bytes, and converts it alone: a CRLF across two blocks stays.
+    """
+    return _legacy_md5(path, each=True)
+
+
+def is_legacy_md5(path: Path, expected: str) -> bool:
+    """Whether a file has this `md5-dos2unix` as DVC 3 computes it, or DVC 2, which judged the first block only."""
+    return expected in (_legacy_md5(path, each=each) for each in (True, False))
+
+
+def _legacy_md5(path: Path, *, each: bool) -> str:
+    digest = md5(usedforsecurity=False)
+    text: bool | None = None
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            if each or text is None:
+                text = _looks_like_text(block[:512])
+            digest.update(block.replace(b"\r\n", b"\n") if text else block)
+    return digest.hexdigest()
+
+
+def _looks_like_text(start: bytes) -> bool:
+    """DVC's heuristic (dvc_data/hashfile/istextfile.py): no NUL, and at most 30 % of odd bytes."""
+    return b"\x00" not in start and len(start.translate(None, TEXT)) / len(start) <= 0.30

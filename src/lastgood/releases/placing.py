@@ -1,0 +1,88 @@
+"""Putting one proved file into a release: shared with DVC's cache where the file system lets us, else copied."""
+
+import errno
+import fcntl
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from stat import S_ISREG
+from typing import Literal, TypeAlias
+
+How: TypeAlias = Literal["reflink", "hard link", "copy"]
+
+FICLONE = 0x40049409
+"""linux/fs.h: share the blocks of another file, copied when one of the two is written."""
+
+NO_REFLINK = {errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.EPERM, errno.ETXTBSY}
+NO_HARD_LINK = {errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
+WRITABLE = 0o222
+
+
+@dataclass(slots=True)
+class Placer:
+    """Places files and counts how. Remembers which pairs of file systems cannot reflink: asking costs a file each time."""
+
+    counts: dict[How, int] = field(default_factory=lambda: {"reflink": 0, "hard link": 0, "copy": 0})
+    _no_reflink: set[tuple[int, int]] = field(default_factory=set)
+
+    def place(self, source: Path, target: Path, *, device: int, executable: bool = False) -> How:
+        """Make `target`, which must not exist, a read-only file with the content of `source`, and say how.
+
+        A hard link is taken only of what is read-only already (a writable object may still be written by its maker)
+        and not for an executable output: the mode belongs to the inode, which DVC's cache shares. `device` is that of
+        the target's directory. Raises `OSError` (a full disk, a lost source).
+        """
+        status = source.lstat()
+        how: How = "copy"
+        if (status.st_dev, device) not in self._no_reflink and self._reflink(source, target, status.st_dev, device):
+            how = "reflink"
+        elif not executable and may_link(status) and status.st_dev == device and _hard_link(source, target):
+            how = "hard link"
+        if how == "copy":
+            shutil.copyfile(source, target, follow_symlinks=False)
+        if how != "hard link":
+            target.chmod(0o555 if executable else 0o444)
+        self.counts[how] += 1
+        return how
+
+    def _reflink(self, source: Path, target: Path, *devices: int) -> bool:
+        reader = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            writer = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                fcntl.ioctl(writer, FICLONE, reader)
+            except OSError as error:
+                target.unlink()
+                if error.errno not in NO_REFLINK:
+                    raise
+                self._no_reflink.add((devices[0], devices[1]))
+                return False
+            finally:
+                os.close(writer)
+        finally:
+            os.close(reader)
+        return True
+
+
+def may_link(status: os.stat_result) -> bool:
+    """Whether a hard link of this file would be as safe as a copy: a regular file that nobody may write.
+
+    With `fs.protected_hardlinks` the kernel refuses links to other people's files; that shows when it is tried.
+    """
+    return S_ISREG(status.st_mode) and not status.st_mode & WRITABLE
+
+
+def will_copy(status: os.stat_result, device: int, *, executable: bool) -> bool:
+    """Whether placing this file on that device surely takes its size in space (where nothing can be reflinked)."""
+    return executable or status.st_dev != device or not may_link(status)
+
+
+def _hard_link(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in NO_HARD_LINK:
+            raise
+        return False
+    return True

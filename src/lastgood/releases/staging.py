@@ -1,0 +1,47 @@
+"""Where unfinished work lives: directories that are removed when they are left, or when their maker is dead."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+
+from lastgood.releases import durable, lock
+from lastgood.releases.place import Place
+
+GATE = ".lock"
+HELD = "lock"
+
+
+@contextmanager
+def stage(place: Place) -> Iterator[Path]:
+    """An empty directory on the file system of the releases, gone with all it holds when the block ends.
+
+    Its maker holds a lock in it, which the kernel frees: so `clean_staging` tells living work from dead. The gate is
+    held while directory and lock are made, or a cleaner could come between the two.
+    """
+    place.create()
+    directory = place.staging / token_hex(8)
+    with lock.flocked(place.staging / GATE):
+        directory.mkdir(mode=0o700)
+        descriptor = os.open(directory / HELD, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield directory
+    finally:
+        durable.remove_tree(directory)
+        os.close(descriptor)
+
+
+def clean_staging(place: Place) -> int:
+    """Remove the unfinished work of dead processes, never that of living ones; how many there were."""
+    if not place.staging.is_dir():
+        return 0
+    removed = 0
+    with lock.flocked(place.staging / GATE):
+        for entry in place.staging.iterdir():
+            if entry.name != GATE and not lock.is_held(entry / HELD):
+                durable.remove_tree(entry)
+                removed += 1
+    return removed
