@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Literal, Self, TypeAlias, cast
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 SCHEMA = 1
 SHORT_LIMIT = 16 * 1024
@@ -62,7 +62,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The environment a version pins: Python's version, the lock file's path and `sha256:` digest, where there is one."""
+    """The environment a version pins: Python's version, the lock file's path and its `sha256:` digest."""
 
     python: str | None = None
     lock: str | None = None

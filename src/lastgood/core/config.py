@@ -1,0 +1,132 @@
+"""`lastgood.toml` as a value: defaults for everything, an unknown key or a wrong type is an error that names it."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self, cast, get_args, get_origin
+
+from lastgood.core.journal import DEFAULT_REF
+from lastgood.core.plan import Accept
+from lastgood.errors import UsageError
+
+FILE = "lastgood.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackConfig:
+    """`[rollback]`: default stage, which versions may be chosen, seconds before a second one, the health command."""
+
+    stage: str = "prod"
+    accept: Accept = Accept.STABLE
+    settle: int = 600
+    health: str = ""
+    timeout: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterConfig:
+    """`[register]`: the command that must pass before a version is registered, run at the DVC project's root."""
+
+    gate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryConfig:
+    """`[registry]`: the git remote, the journal's ref (`{artifact}` is replaced), seconds a silent remote is given."""
+
+    remote: str = "origin"
+    journal: str = DEFAULT_REF
+    deadline: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseConfig:
+    """`[release.STAGE]`: the outputs that the stage's machines need, as paths or directories; empty means all."""
+
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentConfig:
+    """`[environment]`: the lock file, relative to the git root; found by its usual names when empty."""
+
+    lock: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration."""
+
+    rollback: RollbackConfig = field(default_factory=RollbackConfig)
+    register: RegisterConfig = field(default_factory=RegisterConfig)
+    registry: RegistryConfig = field(default_factory=RegistryConfig)
+    environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
+    release: Mapping[str, ReleaseConfig] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str, source: str = FILE) -> Self:
+        """The configuration that a file's text says. Raises `UsageError` naming `source` and the key."""
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise UsageError(f"{source}: {error}; nothing was changed") from error
+        releases = _table(document.pop("release", {}), f"{source}: [release]")
+        sections: dict[str, Any] = {
+            "release": {
+                stage: _section(ReleaseConfig, table, f"{source}: [release.{stage}]")
+                for stage, table in releases.items()
+            }
+        }
+        kinds = {one.name: cast("type", one.type) for one in fields(cls) if one.name != "release"}
+        for name, table in document.items():
+            if name not in kinds:
+                raise _unknown(f"{source}: section [{name}]", (*kinds, "release.STAGE"))
+            sections[name] = _section(kinds[name], table, f"{source}: [{name}]")
+        return cls(**sections)
+
+    def outputs(self, stage: str) -> tuple[str, ...]:
+        """The outputs a stage's machines need; empty means all."""
+        return self.release.get(stage, ReleaseConfig()).outputs
+
+
+def _section(kind: type, table: object, where: str) -> Any:
+    expected = {one.name: one.type for one in fields(kind)}
+    values = {}
+    for key, value in _table(table, where).items():
+        if key not in expected:
+            raise _unknown(f"{where} {key}", tuple(expected))
+        values[key] = _value(expected[key], value, f"{where} {key}")
+    return kind(**values)
+
+
+def _value(kind: Any, value: object, where: str) -> object:
+    if get_origin(kind) is tuple:
+        if isinstance(value, list) and all(isinstance(one, get_args(kind)[0]) for one in value):
+            return tuple(value)
+        raise UsageError(f"{where} must be a list of strings; nothing was changed")
+    if kind is Accept:
+        if value in list(Accept):
+            return Accept(cast("str", value))
+        raise UsageError(f"{where} must be one of {', '.join(Accept)}; nothing was changed")
+    if type(value) is not kind:
+        raise UsageError(f"{where} must be a {kind.__name__}, not {value!r}; nothing was changed")
+    return value
+
+
+def _table(value: object, where: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{where} must be a table; nothing was changed")
+    return value
+
+
+def _unknown(what: str, known: tuple[str, ...]) -> UsageError:
+    return UsageError(f"{what} is unknown; nothing was changed", hint=f"known are {', '.join(known)}")
+
+
+def defaults() -> Iterator[tuple[str, str, object]]:
+    """Every setting with its section and default, for `init` and the reference."""
+    config = Config()
+    for section in ("rollback", "register", "registry", "environment"):
+        part = getattr(config, section)
+        for one in fields(part):
+            yield section, one.name, getattr(part, one.name)

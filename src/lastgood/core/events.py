@@ -1,0 +1,107 @@
+"""Events: what one tag says happened, with actor, time and reason; made from tag objects, in no order yet."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Self
+
+from lastgood.core.messages import Message, parse_message
+from lastgood.core.tags import Action, TagName
+
+
+class Mark(StrEnum):
+    """A judgement on a version; a version without one is a candidate."""
+
+    STABLE = "stable"
+    FAILED = "failed"
+
+
+RESERVED_STAGES = frozenset(Mark)
+CANDIDATE = "candidate"
+
+
+class Kind(StrEnum):
+    """What happened. The last three come from GTO's undo tags, which lastgood reads and never writes."""
+
+    REGISTERED = "registered"
+    ASSIGNED = "assigned"
+    MARKED = "marked"
+    DEREGISTERED = "deregistered"
+    UNASSIGNED = "unassigned"
+    DEPRECATED = "deprecated"
+
+
+_KINDS = {
+    Action.REGISTER: Kind.REGISTERED,
+    Action.ASSIGN: Kind.ASSIGNED,
+    Action.DEREGISTER: Kind.DEREGISTERED,
+    Action.UNASSIGN: Kind.UNASSIGNED,
+    Action.DEPRECATE: Kind.DEPRECATED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TagObject:
+    """One annotated tag as git holds it; `when` in seconds since 1970, `tree` the commit's tree, `message` unparsed."""
+
+    name: str
+    oid: str
+    commit: str
+    tree: str
+    when: int
+    tagger: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event. `stage` is the mark's name for a mark; `version` is empty for an undo of a whole artifact."""
+
+    kind: Kind
+    artifact: str
+    version: str
+    stage: str | None
+    commit: str
+    tree: str
+    when: int
+    actor: str
+    message: Message
+    tag: str
+    oid: str
+    counter: int | None = None
+
+    @classmethod
+    def read(cls, tag: TagObject, name: TagName, version: str) -> Self:
+        """The event that `tag` (whose name parsed to `name`) records for `version`."""
+        message = parse_message(tag.message)
+        kind = Kind.MARKED if name.action is Action.ASSIGN and name.stage in RESERVED_STAGES else _KINDS[name.action]
+        return cls(
+            kind=kind,
+            artifact=name.artifact,
+            version=message.trailers.get("Version", version) if message.is_own else version,
+            stage=name.stage,
+            commit=tag.commit,
+            tree=tag.tree,
+            when=tag.when,
+            actor=message.trailers.get("Actor") or tag.tagger,
+            message=message,
+            tag=tag.name,
+            oid=tag.oid,
+            counter=name.counter,
+        )
+
+    @property
+    def at(self) -> datetime:
+        """When, as an aware time; a date outside the calendar is moved to its edge."""
+        return datetime.fromtimestamp(min(max(self.when, 0), 253402300799), UTC)
+
+    @property
+    def reason(self) -> str:
+        """What the actor wrote."""
+        return self.message.reason
+
+    @property
+    def trigger(self) -> str | None:
+        """What started it (`manual`, `ci`, `guard` …), with the run's address where there is one."""
+        trigger, run = self.message.trailers.get("Trigger"), self.message.trailers.get("Run")
+        return f"{trigger} {run}" if trigger and run else trigger

@@ -1,0 +1,77 @@
+"""The journal of an artifact: the order of its events; as text of its commits, and as a value. It reads no git."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from lastgood.core.events import TagObject
+
+DEFAULT_REF = "refs/lastgood/{artifact}"
+GENESIS = "journal of lastgood\n"
+"""Message of the first commit of every journal: empty tree, no parents, date 0, so that racing writers make the same
+one, and a walk over first parents ends there instead of entering the code's history."""
+
+_TAG = "Tag: "
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One tag as the journal recorded it."""
+
+    oid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One transaction: its journal commit and the tags that went out with it, in order."""
+
+    commit: str
+    tags: tuple[Recorded, ...]
+
+    @classmethod
+    def parse(cls, commit: str, message: str) -> Self:
+        """The entry that a journal commit's message describes."""
+        lines = (line.removeprefix(_TAG) for line in message.split("\n") if line.startswith(_TAG))
+        pairs = (line.partition(" ") for line in lines)
+        return cls(commit, tuple(Recorded(oid, name) for oid, _, name in pairs if name))
+
+
+def format_entry(subject: str, recorded: Iterable[Recorded]) -> str:
+    """The message of a journal commit; the tags' bytes are in its tree."""
+    return f"{subject}\n\n" + "".join(f"{_TAG}{tag.oid} {tag.name}\n" for tag in recorded)
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """All entries of one artifact, oldest first; `tip` is the newest journal commit, `None` before the first."""
+
+    artifact: str
+    tip: str | None = None
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def recorded(self) -> tuple[tuple[Entry, Recorded], ...]:
+        """Every recorded tag with its entry, in order; of two of one name the later counts."""
+        latest = {tag.name: (entry, tag) for entry in self.entries for tag in entry.tags}
+        return tuple(latest.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A recorded tag that is not there as recorded: deleted (`found` is `None`) or moved to another object."""
+
+    entry: Entry
+    recorded: Recorded
+    found: str | None
+
+
+def find_lost(journal: Journal, objects: dict[str, TagObject], others: dict[str, str]) -> tuple[Lost, ...]:
+    """The recorded tags that `objects` (annotated, by name) and `others` (lightweight or nested) do not show."""
+    lost = []
+    for entry, recorded in journal.recorded:
+        there = objects.get(recorded.name)
+        if there is None or there.oid != recorded.oid:
+            found = there.oid if there else others.get(recorded.name)
+            lost.append(Lost(entry, recorded, found))
+    return tuple(lost)

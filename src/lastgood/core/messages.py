@@ -1,0 +1,70 @@
+"""The text of our tags: subject, reason, manifest line, trailers; made and read here, not by git's tools.
+
+Git's own tools would drop a reason that begins with `#` and take lines of the reason for trailers (FIELD.md, git).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_TRAILER = re.compile(r"([A-Z][A-Za-z-]*): (.*)")
+_MANIFEST = "manifest: "
+TRAILERS = ("Artifact", "Version", "Stage", "From", "To", "Actor", "Trigger", "Run", "Manifest")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A tag's message. `manifest` is one line of JSON, in a version's tag only."""
+
+    subject: str
+    reason: str = ""
+    manifest: str | None = None
+    trailers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether lastgood wrote it: such a tag without a journal entry is a finding (DESIGN §3)."""
+        return "Artifact" in self.trailers and "Actor" in self.trailers
+
+
+def format_message(message: Message) -> str:
+    """The message as it goes into the tag object. Reasons keep their lines; trailers keep to one line each."""
+    paragraphs = [one_line(message.subject)]
+    if message.reason.strip():
+        paragraphs.append(message.reason.strip())
+    if message.manifest is not None:
+        paragraphs.append(_MANIFEST + message.manifest)
+    trailers = [f"{key}: {one_line(message.trailers[key])}" for key in TRAILERS if message.trailers.get(key)]
+    if trailers:
+        paragraphs.append("\n".join(trailers))
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def parse_message(text: str) -> Message:
+    """The parts of any tag's message; one that lastgood did not write has neither manifest nor trailers."""
+    body = text.rstrip("\n")
+    head, gap, last = body.rpartition("\n\n")
+    trailers = _parse_trailers(last) if gap else {}
+    if not ("Artifact" in trailers and "Actor" in trailers):
+        subject, _, reason = body.partition("\n")
+        return Message(subject, reason.strip())
+    subject, _, rest = head.partition("\n\n")
+    before, _, line = rest.rpartition("\n\n") if "\n\n" in rest else ("", "", rest)
+    if line.startswith(_MANIFEST) and "\n" not in line:
+        return Message(subject, before, line.removeprefix(_MANIFEST), trailers)
+    return Message(subject, rest, None, trailers)
+
+
+def _parse_trailers(paragraph: str) -> dict[str, str]:
+    trailers: dict[str, str] = {}
+    for line in paragraph.split("\n"):
+        match = _TRAILER.fullmatch(line)
+        if match is None or match[1] in trailers:
+            return {}
+        trailers[match[1]] = match[2]
+    return trailers
+
+
+def one_line(text: str) -> str:
+    """`text` on one line: runs of white space become one space."""
+    return " ".join(text.split())

@@ -1,0 +1,79 @@
+"""Whether a version can be restored: facts in, findings out; who gathers the facts is `operations`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from lastgood.core.manifest import Manifest, Output
+from lastgood.core.registry import History, Version
+from lastgood.errors import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An object of an output that is not where it was looked for; `member` is its path inside a directory."""
+
+    output: Output
+    md5: str
+    member: PurePosixPath | None = None
+
+    @property
+    def path(self) -> PurePosixPath:
+        """The file's path in a release."""
+        return self.output.path / self.member if self.member else self.output.path
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a version's restorability. `None` for a place that was not asked.
+
+    `built` says that a proved release of it stands here; `lock` is the digest of the environment lock in the commit.
+    """
+
+    manifest: Manifest | None
+    code: bool = True
+    strange_code: Sequence[str] = ()
+    lock: str | None = None
+    built: bool = False
+    missing_here: Sequence[Missing] | None = None
+    missing_on_remote: Sequence[Missing] | None = None
+
+
+def check_tags(history: History, version: Version) -> tuple[Finding, ...]:
+    """What is wrong with the tags of this version: moved, deleted, or not in the journal though lastgood's."""
+    tag = version.event.tag
+    return tuple(
+        one for one in history.findings if one.subject == tag and one.kind in {"moved", "deleted", "unjournaled"}
+    )
+
+
+def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
+    """Everything that stands in the way of restoring `version`, at once; empty when nothing does."""
+    findings = []
+    name = f"{version.event.artifact} {version.text}"
+    if not facts.code:
+        findings.append(Finding("code", version.commit, f"the commit of {name}, {version.commit[:12]}, cannot be had"))
+    findings.extend(
+        Finding("code", path, f"{path} in {name} is a submodule or LFS pointer, which a release cannot restore")
+        for path in facts.strange_code
+    )
+    manifest = facts.manifest
+    if manifest is not None and manifest.environment.digest and facts.lock not in {None, manifest.environment.digest}:
+        lock = manifest.environment.lock
+        findings.append(Finding("environment", str(lock), f"{lock} in {name} is not the lock its manifest names"))
+    if not facts.built:
+        findings.extend(_missing(facts))
+    return tuple(findings)
+
+
+def _missing(facts: Facts) -> list[Finding]:
+    here = None if facts.missing_here is None else {one.md5 for one in facts.missing_here}
+    remote = None if facts.missing_on_remote is None else {one.md5 for one in facts.missing_on_remote}
+    looked = facts.missing_on_remote if remote is not None else facts.missing_here or ()
+    where = {(True, True): "neither in the cache nor on the remote", (True, False): "not on the remote"}
+    place = where.get((remote is not None, here is not None), "not in the cache")
+    return [
+        Finding("missing", str(one.path), f"{one.path} ({one.md5}) is {place}")
+        for one in looked or ()
+        if here is None or one.md5 in here
+    ]

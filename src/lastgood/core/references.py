@@ -1,0 +1,48 @@
+"""References as GTO writes them: `flights@v1.2.0`, `flights@latest`, `flights#prod`, `v1.2.0`, `flights`."""
+
+from lastgood.core import tags
+from lastgood.core.registry import History, Registry, Version
+from lastgood.core.version import SemanticVersion
+from lastgood.errors import UnknownError, UsageError
+
+
+def find_history(registry: Registry, name: str | None) -> History:
+    """The named artifact, or the only one. Raises `UnknownError`."""
+    return registry.history(name) if name else registry.only()
+
+
+def find_version(registry: Registry, reference: str) -> tuple[History, Version]:
+    """The artifact and version a reference names. Raises `UsageError` for what is none, `UnknownError`."""
+    artifact, at, version = reference.rpartition("@")
+    if at:
+        _require_artifact(artifact, reference)
+        history = registry.history(artifact)
+        return history, _latest(history) if version in {"latest", "greatest"} else history.version(version)
+    artifact, hash_sign, stage = reference.partition("#")
+    if hash_sign:
+        history = find_history(registry, artifact or None)
+        return history, history.assigned_version(stage)
+    if SemanticVersion.parse(reference):
+        history = registry.only()
+        return history, history.version(reference)
+    if reference == "latest":
+        history = registry.only()
+        return history, _latest(history)
+    _require_artifact(reference, reference)
+    history = registry.history(reference)
+    return history, _latest(history)
+
+
+def _latest(history: History) -> Version:
+    standing = [version for version in history.versions if not version.deregistered]
+    if not standing:
+        raise UnknownError(f"every version of {history.artifact} is deregistered; nothing was changed")
+    return standing[-1]
+
+
+def _require_artifact(name: str, reference: str) -> None:
+    if not tags.is_artifact(name):
+        raise UsageError(
+            f"{reference!r} is no reference; nothing was changed",
+            hint="write NAME@vX.Y.Z, NAME@latest, NAME#STAGE or, with one artifact, vX.Y.Z",
+        )

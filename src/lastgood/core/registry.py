@@ -1,0 +1,285 @@
+"""The registry: the events of all artifacts as read at one moment, and what follows from their order."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from lastgood.core import tags
+from lastgood.core.events import CANDIDATE, Event, Kind, Mark, TagObject
+from lastgood.core.journal import Journal
+from lastgood.core.tags import Action, TagName
+from lastgood.core.version import SemanticVersion
+from lastgood.errors import Finding, UnknownError
+
+DAY = 86400
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered version and what was said of it. `served` are the stages it was ever assigned to."""
+
+    name: SemanticVersion
+    event: Event
+    adopted: bool
+    mark: Mark | None = None
+    deregistered: bool = False
+    stages: tuple[str, ...] = ()
+    served: frozenset[str] = frozenset()
+
+    @property
+    def commit(self) -> str:
+        """The commit the version's tag points to."""
+        return self.event.commit
+
+    @property
+    def text(self) -> str:
+        """The version's name, `v1.2.0`."""
+        return self.name.text
+
+    @property
+    def judgement(self) -> str:
+        """`stable`, `failed`, or `candidate` for a version without a mark."""
+        return self.mark or CANDIDATE
+
+
+@dataclass(frozen=True)
+class History:
+    """All events of one artifact in order, and the versions they made, lowest first."""
+
+    artifact: str
+    events: tuple[Event, ...]
+    journal: Journal
+    adopted: frozenset[str] = frozenset()
+    """Names of the tags that have no journal entry."""
+    findings: tuple[Finding, ...] = ()
+
+    @cached_property
+    def versions(self) -> tuple[Version, ...]:
+        """Every version, deregistered ones included, by semantic order."""
+        registered: dict[str, Event] = {}
+        gone: set[str] = set()
+        marks: dict[str, Mark] = {}
+        served: dict[str, set[str]] = defaultdict(set)
+        for event in self.events:
+            if event.kind is Kind.REGISTERED:
+                registered.setdefault(event.version, event)
+                gone.discard(event.version)
+            elif event.kind is Kind.DEREGISTERED:
+                gone.add(event.version)
+            elif event.kind is Kind.MARKED:
+                marks[event.version] = Mark(str(event.stage))
+            elif event.kind is Kind.ASSIGNED:
+                served[event.version].add(str(event.stage))
+        stages: dict[str, list[str]] = defaultdict(list)
+        for stage, assigned in self.assigned.items():
+            stages[assigned.version].append(stage)
+        found = []
+        for text, event in registered.items():
+            name = SemanticVersion.parse(text)
+            if name is not None:
+                found.append(
+                    Version(
+                        name=name,
+                        event=event,
+                        adopted=event.tag in self.adopted,
+                        mark=marks.get(text),
+                        deregistered=text in gone,
+                        stages=tuple(sorted(stages[text])),
+                        served=frozenset(served[text]),
+                    )
+                )
+        return tuple(sorted(found, key=lambda version: version.name.key))
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Version]:
+        """The versions by their text."""
+        return {version.text: version for version in self.versions}
+
+    @cached_property
+    def assigned(self) -> Mapping[str, Event]:
+        """For each stage the newest assignment that was not undone (GTO: one version per stage), marks left out."""
+        active: dict[str, dict[str, Event]] = defaultdict(dict)
+        gone: set[str] = set()
+        for event in self.events:
+            if event.kind is Kind.ASSIGNED:
+                active[str(event.stage)].pop(event.version, None)
+                active[str(event.stage)][event.version] = event
+            elif event.kind is Kind.UNASSIGNED:
+                active[str(event.stage)].pop(event.version, None)
+            elif event.kind is Kind.DEREGISTERED:
+                gone.add(event.version)
+            elif event.kind is Kind.REGISTERED:
+                gone.discard(event.version)
+        newest = {}
+        for stage, versions in sorted(active.items()):
+            standing = [event for version, event in versions.items() if version not in gone]
+            if standing:
+                newest[stage] = standing[-1]
+        return newest
+
+    @property
+    def deprecated(self) -> bool:
+        """Whether the artifact's last event deprecated it, as GTO reads it."""
+        return bool(self.events) and self.events[-1].kind is Kind.DEPRECATED
+
+    @property
+    def last_stable(self) -> Version | None:
+        """The greatest version whose last mark is `stable`: what `#stable` must name."""
+        stable = [version for version in self.versions if version.mark is Mark.STABLE and not version.deregistered]
+        return stable[-1] if stable else None
+
+    def newest(self, stage: str) -> Event | None:
+        """The newest event of a stage or mark, by our order."""
+        return next((event for event in reversed(self.events) if event.stage == stage), None)
+
+    @property
+    def counter(self) -> int:
+        """The greatest counter in any of the artifact's tags; GTO counts per artifact over all its tags."""
+        return max((event.counter or 0 for event in self.events), default=0)
+
+    def version(self, text: str) -> Version:
+        """The version called `text`. Raises `UnknownError`, naming what there is."""
+        if text in self.by_name:
+            return self.by_name[text]
+        known = ", ".join(version.text for version in self.versions[-5:])
+        raise UnknownError(
+            f"{self.artifact} has no version {text}; the latest are {known}; nothing was changed",
+            hint=f"lastgood list {self.artifact}",
+        )
+
+    def assigned_version(self, stage: str) -> Version:
+        """The version that `stage` should run. Raises `UnknownError` when nothing is assigned to it."""
+        event = self.assigned.get(stage)
+        if event is None:
+            stages = ", ".join(self.assigned) or "none yet"
+            raise UnknownError(
+                f"nothing is assigned to stage {stage} of {self.artifact} (stages: {stages}); nothing was changed",
+                hint=f"lastgood assign {self.artifact}@VERSION --stage {stage}",
+            )
+        return self.version(event.version)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All artifacts by name; an immutable value. `findings` are what a reader must be told, whatever he asked."""
+
+    artifacts: Mapping[str, History] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    def history(self, artifact: str) -> History:
+        """The history of an artifact. Raises `UnknownError`, naming those there are."""
+        if artifact in self.artifacts:
+            return self.artifacts[artifact]
+        known = ", ".join(self.artifacts) or "none yet"
+        raise UnknownError(
+            f"no artifact {artifact or '(none named)'} has a version here (artifacts: {known}); nothing was changed",
+            hint="lastgood list" if self.artifacts else "lastgood register",
+        )
+
+    def only(self) -> History:
+        """The one artifact of a project that has one. Raises `UnknownError` when a name is needed."""
+        if len(self.artifacts) == 1:
+            return next(iter(self.artifacts.values()))
+        return self.history("")
+
+
+Named = tuple[TagObject, TagName]
+
+
+def build_registry(objects: Iterable[TagObject], journals: Mapping[str, Journal], now: int) -> Registry:
+    """The registry that annotated tags and journals say, `now` in seconds since 1970.
+
+    Only names that have a version tag count (GTO would take any `release#42` for an artifact); no tag, however odd,
+    raises. Tags without a journal entry are adopted: placed by their time among the others.
+    """
+    named: dict[str, list[Named]] = defaultdict(list)
+    real: set[str] = set()
+    for tag in objects:
+        name = tags.parse(tag.name)
+        if name is not None:
+            named[name.artifact].append((tag, name))
+            if name.action is Action.REGISTER:
+                real.add(name.artifact)
+    artifacts = {}
+    for artifact in sorted(real):
+        artifacts[artifact] = _history(artifact, named[artifact], journals.get(artifact, Journal(artifact)), now)
+    return Registry(artifacts, tuple(_future(artifacts.values(), now)))
+
+
+def _history(artifact: str, named: list[Named], journal: Journal, now: int) -> History:
+    versions = _versions_by_commit(named)
+    places = {tag.oid: place for place, (_, tag) in enumerate(journal.recorded)}
+    own: list[tuple[int, Event]] = []
+    adopted: list[Event] = []
+    findings = []
+    for tag, name in named:
+        event = Event.read(tag, name, name.version or versions.get(tag.commit, ""))
+        if not event.version and name.action is not Action.DEPRECATE:
+            subject = f"tag {tag.name} points to a commit that is no version of {artifact}; it counts for nothing"
+            findings.append(Finding("stray", tag.name, subject))
+        elif tag.oid in places:
+            own.append((places[tag.oid], event))
+        else:
+            adopted.append(event)
+            if event.message.is_own:
+                text = f"tag {tag.name} was written by lastgood but is not in the journal"
+                findings.append(Finding("unjournaled", tag.name, text))
+    ordered = [event for _, event in sorted(own, key=lambda pair: pair[0])]
+    merged = _merge(ordered, sorted(adopted, key=lambda event: (event.when, event.counter or 0, event.tag)))
+    findings.extend(_order_findings(merged, now))
+    return History(artifact, tuple(merged), journal, frozenset(event.tag for event in adopted), tuple(findings))
+
+
+def _versions_by_commit(named: list[Named]) -> dict[str, str]:
+    greatest: dict[str, SemanticVersion] = {}
+    for tag, name in named:
+        version = SemanticVersion.parse(name.version) if name.action is Action.REGISTER and name.version else None
+        if version is not None and (tag.commit not in greatest or greatest[tag.commit] < version):
+            greatest[tag.commit] = version
+    return {commit: version.text for commit, version in greatest.items()}
+
+
+def _merge(ordered: list[Event], adopted: list[Event]) -> list[Event]:
+    """Each adopted event stands before the first journaled one that is later; journaled ones keep their order."""
+    merged: list[Event] = []
+    waiting = iter(adopted)
+    next_adopted = next(waiting, None)
+    for event in ordered:
+        while next_adopted is not None and next_adopted.when < event.when:
+            merged.append(next_adopted)
+            next_adopted = next(waiting, None)
+        merged.append(event)
+    if next_adopted is not None:
+        merged.extend((next_adopted, *waiting))
+    return merged
+
+
+def _order_findings(events: list[Event], now: int) -> Iterator[Finding]:
+    """Where GTO and DVC, who go by time, see another newest event of a stage than the journal says."""
+    newest: dict[str, Event] = {}
+    latest: dict[str, Event] = {}
+    for event in events:
+        if event.stage is not None:
+            newest[event.stage] = event
+            if event.when <= now + DAY and (event.stage not in latest or event.when >= latest[event.stage].when):
+                latest[event.stage] = event
+    for stage, event in newest.items():
+        seen = latest.get(stage, event)
+        if seen.version != event.version:
+            text = (
+                f"by time {seen.tag} is the newest of {stage}, by the journal {event.tag}: gto and dvc answer otherwise"
+            )
+            yield Finding("order", event.tag, text)
+
+
+def _future(histories: Iterable[History], now: int) -> Iterator[Finding]:
+    for history in histories:
+        for event in history.events:
+            if event.when > now + DAY:
+                yield Finding(
+                    "future",
+                    event.tag,
+                    f"tag {event.tag} is dated {event.at:%Y-%m-%d}, more than a day ahead: gto and dvc will take it "
+                    f"for the newest until then; delete it (git push --delete origin refs/tags/{event.tag})",
+                )

@@ -1,0 +1,93 @@
+"""The grammar of tag names, GTO's (gto/constants.py, `tag_re`), and how artifacts are named; it reads no tag object."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lastgood.core.version import PATTERN as VERSION
+
+NAME = r"[a-zA-Z0-9](?:[a-zA-Z0-9_/-]*[a-zA-Z0-9])?"
+_DIRECTORY = r"[a-zA-Z0-9_./-]+"
+_TAG = re.compile(
+    rf"(?P<artifact>(?:{_DIRECTORY}=)?{NAME})"
+    rf"(?:(?:#(?P<stage>{NAME})|@(?P<version>{VERSION}))(?P<undo>!?)|@(?P<deprecated>deprecated))"
+    r"(?:#(?P<counter>[0-9]+))?"
+)
+_ARTIFACT = re.compile(rf"(?:{_DIRECTORY}:)?{NAME}")
+_STAGE = re.compile(NAME)
+
+TAGS = "refs/tags/"
+
+
+class Action(StrEnum):
+    """What a tag of GTO's grammar says. The last three are read and honoured, never written (DESIGN §3)."""
+
+    REGISTER = "register"
+    ASSIGN = "assign"
+    DEREGISTER = "deregister"
+    UNASSIGN = "unassign"
+    DEPRECATE = "deprecate"
+
+
+@dataclass(frozen=True, slots=True)
+class TagName:
+    """A parsed tag name; `artifact` is the name as the command line writes it (`path/to:name`)."""
+
+    action: Action
+    artifact: str
+    version: str | None = None
+    stage: str | None = None
+    counter: int | None = None
+
+
+def parse(name: str) -> TagName | None:
+    """What the tag called `name` (without `refs/tags/`) says, or `None` for a tag that is not ours or GTO's.
+
+    Two differences to GTO, on purpose: `NAME@created`, which makes GTO crash, and digits outside ASCII are nothing.
+    """
+    match = _TAG.fullmatch(name)
+    if match is None:
+        return None
+    undo = match["undo"] == "!"
+    if match["deprecated"]:
+        action = Action.DEPRECATE
+    elif match["version"]:
+        action = Action.DEREGISTER if undo else Action.REGISTER
+    else:
+        action = Action.UNASSIGN if undo else Action.ASSIGN
+    counter = int(match["counter"]) if match["counter"] else None
+    return TagName(action, match["artifact"].replace("=", ":"), match["version"], match["stage"], counter)
+
+
+def version_tag(artifact: str, version: str) -> str:
+    """The name of the tag that is this version."""
+    return f"{artifact.replace(':', '=')}@{version}"
+
+
+def stage_tag(artifact: str, stage: str, counter: int) -> str:
+    """The name of the tag that assigns a stage, or marks when the stage is `stable` or `failed`."""
+    return f"{artifact.replace(':', '=')}#{stage}#{counter}"
+
+
+def is_artifact(name: str) -> bool:
+    """Whether `name` can be an artifact's."""
+    return _ARTIFACT.fullmatch(name) is not None
+
+
+def is_stage(name: str) -> bool:
+    """Whether `name` can be a stage's."""
+    return _STAGE.fullmatch(name) is not None
+
+
+def file_name(artifact: str) -> str:
+    """The artifact's name as one component of a path or ref, without collisions: `/` is `+` and `:` is `=`.
+
+    Refs with a common prefix collide (`a` and `a/b`), so the journal's ref uses it too.
+    """
+    return artifact.replace("/", "+").replace(":", "=")
+
+
+def split_artifact(name: str) -> tuple[str, str]:
+    """The directory of the `dvc.yaml` (`""` at the git root) and the name inside it."""
+    directory, _, short = name.rpartition(":")
+    return directory, short

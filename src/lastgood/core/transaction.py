@@ -1,0 +1,132 @@
+"""Transactions: the tags one command wants to write, with names, times and messages; nothing is written here."""
+
+from dataclasses import dataclass, field, replace
+
+from lastgood.core import tags
+from lastgood.core.events import Mark
+from lastgood.core.manifest import Manifest
+from lastgood.core.messages import Message, format_message
+from lastgood.core.registry import DAY, History, Version
+
+MOST_TAGS = 3
+"""Hosts send no events for pushes of more tags (FIELD.md, Hosts)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who acts, when (seconds since 1970), why, and what started it."""
+
+    actor: str
+    when: int
+    reason: str = ""
+    trigger: str = "manual"
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewTag:
+    """A tag to write: its name, the commit it points to, its time and whole message."""
+
+    name: str
+    commit: str
+    when: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """Tags that go out together with one journal entry. `manifest` is the whole one, for a registration.
+
+    `commit` is the registered version's: a parent of the journal entry, so that the journal keeps it reachable.
+    """
+
+    artifact: str
+    subject: str
+    tags: tuple[NewTag, ...]
+    manifest: Manifest | None = None
+    commit: str | None = None
+
+    @property
+    def latest(self) -> int:
+        """The time of its newest tag, which the clock must have passed before a neighbour's event may follow."""
+        return max(tag.when for tag in self.tags)
+
+
+@dataclass
+class Draft:
+    """Collects the tags of one transaction on top of a history, giving each the next counter and a later time."""
+
+    history: History
+    author: Author
+    tags: list[NewTag] = field(default_factory=list)
+
+    def register(self, manifest: Manifest) -> Transaction:
+        """The transaction that registers a version."""
+        name = tags.version_tag(manifest.artifact, manifest.version)
+        subject = f"Register {manifest.artifact} {manifest.version}"
+        message = Message(
+            subject,
+            self.author.reason,
+            manifest.short(),
+            {**self._trailers(manifest.version), "Manifest": manifest.digest},
+        )
+        tag = NewTag(name, manifest.commit, self.author.when, format_message(message))
+        return Transaction(manifest.artifact, subject, (tag,), manifest, manifest.commit)
+
+    def mark(self, version: Version, mark: Mark) -> None:
+        """Mark a version, and keep `#stable` on the last good one (DESIGN §3): at most two tags."""
+        self._stage(version, mark, f"Mark {self.history.artifact} {version.text} {mark}")
+        stable = {other.text: other for other in self.history.versions if other.mark is Mark.STABLE}
+        stable.pop(version.text, None)
+        if mark is Mark.STABLE:
+            stable[version.text] = version
+        good = [other for other in stable.values() if not other.deregistered]
+        newest = self.history.newest(Mark.STABLE)
+        named = version.text if mark is Mark.STABLE else newest.version if newest else None
+        greatest = max(good, key=lambda other: other.name.key, default=None)
+        if greatest is not None and greatest.text != named:
+            self._stage(greatest, Mark.STABLE, f"Keep {Mark.STABLE} on {self.history.artifact} {greatest.text}")
+
+    def assign(self, version: Version, stage: str, *, leaving: str | None = None) -> None:
+        """Assign a stage, telling which version it leaves."""
+        subject = f"Assign {self.history.artifact} {version.text} to {stage}"
+        self._stage(version, stage, subject, {"From": leaving or "", "To": version.text})
+
+    def finish(self, subject: str) -> Transaction:
+        """The transaction of all tags drafted so far."""
+        return Transaction(self.history.artifact, subject, tuple(self.tags))
+
+    def _stage(self, version: Version, stage: str, subject: str, more: dict[str, str] | None = None) -> None:
+        counter = self.history.counter + len(self.tags) + 1
+        trailers = {**self._trailers(version.text), "Stage": str(stage), **(more or {})}
+        message = format_message(Message(subject, self.author.reason, None, trailers))
+        name = tags.stage_tag(self.history.artifact, stage, counter)
+        self.tags.append(NewTag(name, version.commit, self._later_than(stage), message))
+
+    def _later_than(self, stage: str) -> int:
+        """Now, or a second after the newest event of the stage, which gto and dvc order by whole seconds.
+
+        A date more than a day ahead is not outbid: it would drag every later event into the future with it.
+        """
+        now = self.author.when
+        times = (event.when for event in self.history.events if event.stage == stage and event.when <= now + DAY)
+        return max(now, max(times, default=0) + 1)
+
+    def _trailers(self, version: str) -> dict[str, str]:
+        return {
+            "Artifact": self.history.artifact,
+            "Version": version,
+            "Actor": self.author.actor,
+            "Trigger": self.author.trigger,
+            "Run": self.author.run or "",
+        }
+
+
+def adopt_tags(history: History) -> tuple[tuple[str, str], ...]:
+    """The `(oid, name)` of every adopted tag, in order: what `adopt` writes into the journal as they are."""
+    return tuple((event.oid, event.tag) for event in history.events if event.tag in history.adopted)
+
+
+def at(author: Author, when: int) -> Author:
+    """The same author at another time, for a second try after a lost race."""
+    return replace(author, when=when)
