@@ -1,0 +1,150 @@
+"""Reading the registry's refs: annotated tags, journals, and what origin has of both."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from lastgood.adapters.git.command import Git, GitError
+from lastgood.core.events import TagObject
+from lastgood.core.journal import Entry, Journal, Lost
+from lastgood.core.tags import TAGS
+from lastgood.errors import Finding, UnreachableError
+
+_FIELDS = (
+    "refname", "objecttype", "objectname", "*objecttype", "*objectname", "*tree", "taggerdate:unix",
+    "taggername", "taggeremail", "contents:subject", "contents:body",
+)  # fmt: skip
+_STRIDE = len(_FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """All tags: annotated ones that point to a commit, and the others (lightweight, nested, of trees) by name."""
+
+    objects: Mapping[str, TagObject]
+    others: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The refs on the remote as of one answer: object ids by full ref name."""
+
+    refs: Mapping[str, str] = field(default_factory=dict)
+
+    def tag(self, name: str) -> str | None:
+        """The object that origin's tag of that name is, or `None`."""
+        return self.refs.get(TAGS + name)
+
+
+def read_tags(git: Git) -> Tags:
+    """Every tag with all its fields, by one `for-each-ref`. A name or message in no known encoding is replaced."""
+    template = "%00".join(f"%({name})" for name in _FIELDS) + "%00"
+    text = git.run("for-each-ref", f"--format={template}", TAGS).decode(errors="replace")
+    values = text.split("\0")
+    objects, others = {}, {}
+    for start in range(0, len(values) - 1, _STRIDE):
+        ref, kind, oid, target, commit, tree, when, name, email, subject, body = values[start : start + _STRIDE]
+        short = ref.lstrip("\n").removeprefix(TAGS)
+        if kind == "tag" and target == "commit":
+            seconds = int(when) if when.isdigit() else 0
+            objects[short] = TagObject(short, oid, commit, tree, seconds, f"{name} {email}", f"{subject}\n\n{body}")
+        else:
+            others[short] = oid
+    return Tags(objects, others)
+
+
+def read_journal(git: Git, artifact: str, ref: str) -> Journal:
+    """The journal of an artifact, by one walk over first parents; empty when there is none."""
+    code, out, _ = git.attempt("log", "--first-parent", "--reverse", "--format=%H%x00%B%x00", ref, "--")
+    if code != 0:
+        return Journal(artifact)
+    values = out.decode(errors="replace").split("\0")
+    pairs = zip(values[0::2], values[1::2], strict=False)
+    entries = tuple(Entry.parse(commit.strip(), message) for commit, message in pairs)
+    return Journal(artifact, entries[-1].commit if entries else None, tuple(one for one in entries if one.tags))
+
+
+def list_refs(git: Git, prefix: str) -> dict[str, str]:
+    """Object ids by full name of the refs below `prefix`."""
+    lines = git.run("for-each-ref", "--format=%(objectname) %(refname)", prefix).decode(errors="replace").splitlines()
+    return {ref: oid for oid, _, ref in (line.partition(" ") for line in lines)}
+
+
+def list_origin(git: Git, remote: str, patterns: Iterable[str], deadline: float) -> Origin:
+    """What the remote has now. Raises `UnreachableError` with git's words when it does not answer in time."""
+    try:
+        out = git.run("ls-remote", "--refs", remote, *patterns, deadline=deadline)
+    except GitError as error:
+        raise unreachable(remote, error.words) from error
+    pairs = (line.partition("\t") for line in out.decode(errors="replace").splitlines())
+    return Origin({ref: oid for oid, _, ref in pairs})
+
+
+def fetch(git: Git, remote: str, refspecs: Iterable[str], deadline: float, *, options: Iterable[str] = ()) -> None:
+    """Fetch refs. A tag that would be clobbered is left alone (the caller compares with `list_origin`).
+
+    Raises `UnreachableError` when the remote does not answer.
+    """
+    code, _, words = git.attempt(
+        "fetch", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--quiet", *options,
+        remote, *refspecs, deadline=deadline,
+    )  # fmt: skip
+    if code not in {0, 1}:
+        raise unreachable(remote, words)
+
+
+def read_recorded(git: Git, lost: Iterable[Lost]) -> dict[str, TagObject]:
+    """The tag objects of lost tags, from the bytes that their journal entries keep, by name."""
+    found = {}
+    for one in lost:
+        for raw in _recorded_bytes(git, one.entry.commit):
+            tag = parse_tag(git, raw)
+            if tag is not None and tag.name == one.recorded.name:
+                found[tag.name] = TagObject(
+                    tag.name, one.recorded.oid, tag.commit, tag.tree, tag.when, tag.tagger, tag.message
+                )
+    return found
+
+
+def _recorded_bytes(git: Git, commit: str) -> Iterator[bytes]:
+    for entry in git.run("ls-tree", "-z", commit).split(b"\0"):
+        meta, _, name = entry.partition(b"\t")
+        if name.startswith(b"tag-"):
+            yield git.run("cat-file", "blob", meta.split()[2].decode())
+
+
+def parse_tag(git: Git, raw: bytes) -> TagObject | None:
+    """A tag object from its bytes, or `None` for bytes that are none; its `oid` is left empty."""
+    header, _, message = raw.decode(errors="replace").partition("\n\n")
+    lines = dict(line.partition(" ")[::2] for line in header.split("\n"))
+    if lines.get("type") != "commit" or "tag" not in lines:
+        return None
+    tagger, _, date = lines.get("tagger", "").rpartition("> ")
+    seconds = date.partition(" ")[0]
+    commit = lines["object"]
+    code, tree, _ = git.attempt("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
+    when = int(seconds) if seconds.isdigit() else 0
+    text = tree.decode().strip() if code == 0 else ""
+    return TagObject(lines["tag"], "", commit, text, when, f"{tagger}>", message)
+
+
+def compare_with_origin(journal: Journal, origin: Origin) -> tuple[Finding, ...]:
+    """Recorded tags that origin lacks or has as another object than recorded."""
+    findings = []
+    for _, recorded in journal.recorded:
+        there = origin.tag(recorded.name)
+        if there is None:
+            text = f"tag {recorded.name} was deleted on origin; the journal has it as {recorded.oid[:12]}"
+            findings.append(Finding("deleted", recorded.name, text))
+        elif there != recorded.oid:
+            text = f"tag {recorded.name} was moved on origin: {there[:12]} there, {recorded.oid[:12]} in the journal"
+            findings.append(Finding("moved", recorded.name, text))
+    return tuple(findings)
+
+
+def unreachable(remote: str, words: str) -> UnreachableError:
+    """The error for a git remote that cannot be used, with what git said."""
+    said = " ".join(words.split()) or "no message"
+    return UnreachableError(
+        f"git remote {remote} cannot be reached: {said}; nothing was changed",
+        hint=f"check `git ls-remote {remote}`; reading commands work without --fetch",
+    )

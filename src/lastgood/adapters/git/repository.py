@@ -1,0 +1,114 @@
+"""Questions to a repository: where it is, what is clean, what two commits differ in; it writes nothing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lastgood.adapters.git.command import Git, GitError
+from lastgood.errors import NotAProjectError
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """A clone as git describes it: its working tree's root, its git directories, whether its history is cut off."""
+
+    root: Path
+    git_dir: Path
+    common_dir: Path
+    shallow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One path that differs; `status` is git's letter (A, M, D), lines are `None` for a binary file."""
+
+    path: str
+    status: str
+    added: int | None = None
+    removed: int | None = None
+
+
+def find_clone(start: Path) -> Clone:
+    """The repository around `start`. Raises `NotAProjectError`."""
+    try:
+        out = Git(start).line(
+            "rev-parse", "--show-toplevel", "--absolute-git-dir", "--path-format=absolute", "--git-common-dir",
+            "--is-shallow-repository",
+        )  # fmt: skip
+    except (GitError, OSError) as error:
+        raise NotAProjectError(
+            f"{start} is not inside a git working tree; nothing was changed",
+            hint="cd into a git repository with a DVC project, or name it with -C DIR",
+        ) from error
+    root, git_dir, common, shallow = out.splitlines()
+    return Clone(Path(root), Path(git_dir), Path(common), shallow == "true")
+
+
+def head(git: Git) -> str | None:
+    """The commit that is checked out, or `None` in a repository without commits."""
+    return resolve(git, "HEAD")
+
+
+def resolve(git: Git, revision: str) -> str | None:
+    """The commit that a revision names, or `None`."""
+    code, out, _ = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    return out.decode().strip() if code == 0 else None
+
+
+def tree_of(git: Git, commit: str) -> str:
+    """The tree of a commit."""
+    return git.line("rev-parse", "--verify", f"{commit}^{{tree}}")
+
+
+def has_commit(git: Git, commit: str) -> bool:
+    """Whether the commit and its whole tree listing can be read here."""
+    return git.attempt("cat-file", "-e", f"{commit}^{{tree}}")[0] == 0
+
+
+def dirty_paths(git: Git, *, untracked: bool = True) -> tuple[str, ...]:
+    """Changed, staged and (unless told otherwise) untracked paths of the working tree; ignored ones are not."""
+    mode = "all" if untracked else "no"
+    out = git.run(
+        "status", "--porcelain=v1", "-z", f"--untracked-files={mode}", "--no-renames", "--ignore-submodules=none"
+    )
+    return tuple(line[3:] for line in out.decode(errors="surrogateescape").split("\0") if line)
+
+
+def remotes(git: Git) -> tuple[str, ...]:
+    """The names of the configured remotes."""
+    return tuple(git.line("remote").split())
+
+
+def branch(git: Git) -> str | None:
+    """The branch that is checked out, or `None` for a detached HEAD."""
+    code, out, _ = git.attempt("symbolic-ref", "--quiet", "--short", "HEAD")
+    return out.decode().strip() if code == 0 else None
+
+
+def remote_branches_with(git: Git, commit: str, remote: str) -> tuple[str, ...]:
+    """The remote-tracking branches that contain a commit."""
+    out = git.line("for-each-ref", f"--contains={commit}", "--format=%(refname:short)", f"refs/remotes/{remote}/")
+    return tuple(out.split())
+
+
+def changes(git: Git, old: str, new: str) -> tuple[Change, ...]:
+    """What differs between two commits: paths with lines added and removed."""
+    statuses = git.run("diff-tree", "-r", "-z", "--name-status", "--no-renames", old, new).decode(errors="replace")
+    words = statuses.split("\0")[:-1]
+    letters = dict(zip(words[1::2], words[0::2], strict=True))
+    found = []
+    for line in (
+        git.run("diff-tree", "-r", "-z", "--numstat", "--no-renames", old, new)
+        .decode(errors="replace")
+        .split("\0")[:-1]
+    ):
+        added, removed, path = line.split("\t", 2)
+        lines = (None, None) if added == "-" else (int(added), int(removed))
+        found.append(Change(path, letters[path], *lines))
+    return tuple(found)
+
+
+def projects_at(git: Git, commit: str) -> tuple[str, ...]:
+    """The directories of DVC projects in a commit, relative to the git root; `.` for the root itself."""
+    out = git.run("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit).decode(errors="replace")
+    marks = [path for path in out.split("\0") if path == ".dvc/config" or path.endswith("/.dvc/config")]
+    return tuple(sorted(mark.removesuffix(".dvc/config").rstrip("/") or "." for mark in marks))

@@ -1,0 +1,152 @@
+"""Recording a transaction: objects first, origin second, local refs last (DESIGN §3).
+
+Dying before the push leaves unreachable objects; dying after it leaves local refs behind origin, which the next
+fetch brings. No moment leaves a local tag that origin has not accepted. Without a remote, the move of the journal's
+ref is the moment, and `land` puts missing tags in place afterwards.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lastgood.adapters.git.command import Git, GitError
+from lastgood.adapters.git.identity import Identity
+from lastgood.adapters.git.refs import unreachable
+from lastgood.core.journal import GENESIS, Journal, Recorded, format_entry
+from lastgood.core.tags import TAGS
+from lastgood.core.transaction import NewTag, Transaction
+from lastgood.errors import PushRefusedError, StaleError
+
+_NOBODY = Identity("lastgood", "lastgood@localhost")
+_LOST = ("non-fast-forward", "fetch first", "already exists", "stale info", "needs force")
+_LOST_THERE = (
+    "failed to update ref",
+    "cannot lock ref",
+    "reference already exists",
+    "incorrect old value",
+    "failed to lock",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A transaction whose objects exist, but no ref: what to push and what to land."""
+
+    artifact: str
+    tags: tuple[Recorded, ...]
+    journal_ref: str
+    journal: str
+    previous: str | None
+
+    @property
+    def refspecs(self) -> tuple[str, ...]:
+        """The push: new tags, which must not exist, and the journal, which must be a fast-forward."""
+        return (*(f"{tag.oid}:{TAGS}{tag.name}" for tag in self.tags), f"{self.journal}:{self.journal_ref}")
+
+
+def write_objects(git: Git, transaction: Transaction, journal: Journal, ref: str, identity: Identity) -> Prepared:
+    """Make the tag objects and the journal commit. No ref moves."""
+    raws = [_raw(tag, identity) for tag in transaction.tags]
+    oids = [git.run("mktag", stdin=raw).decode().strip() for raw in raws]
+    recorded = tuple(Recorded(oid, tag.name) for oid, tag in zip(oids, transaction.tags, strict=True))
+    files = {f"tag-{place}": raw for place, raw in enumerate(raws, 1)}
+    if transaction.manifest is not None:
+        files["manifest.json"] = str(transaction.manifest).encode() + b"\n"
+    parents = [transaction.commit] if transaction.commit else []
+    commit = _commit_entry(
+        git, journal, format_entry(transaction.subject, recorded), files, parents, identity, transaction.latest
+    )
+    return Prepared(transaction.artifact, recorded, ref, commit, journal.tip)
+
+
+def write_adoption(
+    git: Git, journal: Journal, recorded: Sequence[Recorded], ref: str, identity: Identity, when: int
+) -> Prepared:
+    """The journal entry that adopts tags as they are, by their own bytes."""
+    files = {f"tag-{place}": git.run("cat-file", "tag", tag.oid) for place, tag in enumerate(recorded, 1)}
+    message = format_entry(f"Adopt {len(recorded)} tags of {journal.artifact}", recorded)
+    commit = _commit_entry(git, journal, message, files, [], identity, when)
+    return Prepared(journal.artifact, tuple(recorded), ref, commit, journal.tip)
+
+
+def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more: Sequence[str] = ()) -> None:
+    """Push everything at once or nothing.
+
+    Raises `StaleError` when somebody was faster, `PushRefusedError` with the server's words when origin does not want
+    it, `UnreachableError` when it does not answer.
+    """
+    code, out, words = git.attempt(
+        "push", "--atomic", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed",
+        "--recurse-submodules=no", remote, *prepared.refspecs, *more, deadline=deadline,
+    )  # fmt: skip
+    if code == 0:
+        return
+    lines = [line.split("\t")[1:] for line in out.decode(errors="replace").splitlines() if line.startswith("!")]
+    refused = [
+        (names, why) for names, why in (line for line in lines if len(line) == 2) if "atomic push failed" not in why
+    ]
+    if not lines:
+        raise unreachable(remote, words)
+    told = "; ".join(f"{names.partition(':')[2]}: {why}" for names, why in refused)
+    said = " ".join(line.removeprefix("remote:").strip() for line in words.splitlines() if line.startswith("remote:"))
+    if any(reason in why for _, why in refused for reason in (*_LOST, *_LOST_THERE)):
+        raise StaleError(f"origin moved on: {told}")
+    raise PushRefusedError(
+        f"{remote} refused the push: {said or told or words.strip()}; nothing was changed, here or there",
+        hint="a host that refuses other namespaces takes the journal as a branch: "
+        '[registry] journal = "refs/heads/lastgood/{artifact}"',
+    )
+
+
+def land(git: Git, prepared: Prepared) -> None:
+    """Write the local refs of what origin has accepted; what is there already stays.
+
+    Raises `StaleError` when, without a remote, another process moved the journal first.
+    """
+    try:
+        git.run("update-ref", prepared.journal_ref, prepared.journal, prepared.previous or "0" * 40)
+    except GitError as error:
+        now = git.attempt("rev-parse", "--verify", "--quiet", prepared.journal_ref)[1].decode().strip()
+        if now != prepared.journal:
+            raise StaleError(f"the journal {prepared.journal_ref} moved on") from error
+    put_tags(git, prepared.tags)
+
+
+def put_tags(git: Git, recorded: Sequence[Recorded]) -> None:
+    """Create the local refs of recorded tags that have none. Never moves one."""
+    for tag in recorded:
+        git.attempt("update-ref", TAGS + tag.name, tag.oid, "0" * 40)
+
+
+def _raw(tag: NewTag, identity: Identity) -> bytes:
+    header = f"object {tag.commit}\ntype commit\ntag {tag.name}\ntagger {identity} {tag.when} +0000\n"
+    return f"{header}\n{tag.message}".encode(errors="replace")
+
+
+def _commit_entry(
+    git: Git, journal: Journal, message: str, files: dict[str, bytes], parents: list[str], identity: Identity, when: int
+) -> str:
+    lines = []
+    for name, content in sorted(files.items()):
+        oid = git.run("hash-object", "-w", "--stdin", stdin=content).decode().strip()
+        lines.append(f"100644 blob {oid}\t{name}")
+    tree = git.run("mktree", stdin="".join(line + "\n" for line in lines).encode()).decode().strip()
+    return _commit(git, tree, [journal.tip or _genesis(git), *parents], message, (identity, when))
+
+
+def _genesis(git: Git) -> str:
+    tree = git.run("mktree", stdin=b"").decode().strip()
+    return _commit(git, tree, [], GENESIS, (_NOBODY, 0))
+
+
+def _commit(git: Git, tree: str, parents: list[str], message: str, who: tuple[Identity, int]) -> str:
+    identity, when = who
+    environment = {
+        f"GIT_{role}_{key}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for key, value in (("NAME", identity.name), ("EMAIL", identity.email), ("DATE", f"@{when} +0000"))
+    }
+    options = [option for parent in parents for option in ("-p", parent)]
+    out = git.run(
+        "commit-tree", *options, "-F", "-", tree, stdin=message.encode(errors="replace"), environment=environment
+    )
+    return out.decode().strip()
