@@ -21,7 +21,7 @@ WRITABLE = 0o222
 
 @dataclass(slots=True)
 class Placer:
-    """Places files and counts how. Remembers which pairs of file systems cannot reflink: asking costs a file each time."""
+    """Places files and counts how; remembers which file systems cannot reflink: asking costs a file each time."""
 
     counts: dict[How, int] = field(default_factory=lambda: {"reflink": 0, "hard link": 0, "copy": 0})
     _no_reflink: set[tuple[int, int]] = field(default_factory=set)

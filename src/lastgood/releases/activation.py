@@ -1,0 +1,138 @@
+"""Which release is live in a stage on this machine, and switching it: one rename, the old one whole or the new one."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+
+from lastgood.core.manifest import Json
+from lastgood.errors import Finding, FindingsError
+from lastgood.releases import durable, lock, log
+from lastgood.releases.place import Place, decode_name, encode_name
+from lastgood.releases.release import Release, load_release
+
+GATE = ".lock"
+SWITCHED = "switched"
+
+
+def switch(place: Place, artifact: str, stage: str, release: Release, *, now: datetime | None = None) -> Path | None:
+    """Make a release live in a stage, on disk when this returns; the release directory that was live before.
+
+    The new link is written beside the old one and renamed over it, so that a reader finds one of the two at every
+    instant. It is relative: `.lastgood/` can be moved or mounted elsewhere. History is written last; a switch that died
+    before it is entered by the next.
+    """
+    link = place.live_link(artifact, stage)
+    durable.make_directories(link.parent)
+    with lock.flocked(link.parent / GATE):
+        durable.remove_leftovers(link.parent)
+        previous = target_of(link)
+        if previous != release.path or not link.is_symlink():
+            fresh = link.parent / f"{durable.NEW}{token_hex(6)}"
+            fresh.symlink_to(os.path.relpath(release.path, link.parent))
+            fresh.replace(link)
+        durable.fsync_directory(link.parent)
+        _enter(place, artifact, stage, release, previous, now or datetime.now(UTC))
+    return previous
+
+
+def _enter(place: Place, artifact: str, stage: str, release: Release, previous: Path | None, now: datetime) -> None:
+    last = last_switch(place, artifact, stage)
+    to = os.path.relpath(release.path, place.root)
+    if previous == release.path:
+        if last is not None and last["to"] == to:
+            return
+        former = last["to"] if last is not None else None
+    else:
+        former = os.path.relpath(previous, place.root) if previous is not None else None
+    event: dict[str, Json] = {
+        "event": SWITCHED,
+        "at": now.isoformat(),
+        "artifact": artifact,
+        "stage": stage,
+        "version": release.version,
+        "from": former,
+        "to": to,
+    }
+    log.append(place.history, event)
+
+
+def last_switch(place: Place, artifact: str, stage: str) -> Mapping[str, Json] | None:
+    """The last switch of a stage that history holds: `at`, `version`, `from` and `to` (relative to the place)."""
+    for event in reversed(log.read(place.history)):
+        if (event.get("event"), event.get("artifact"), event.get("stage")) == (SWITCHED, artifact, stage):
+            return event
+    return None
+
+
+def target_of(link: Path) -> Path | None:
+    """Where a live link points to, as an absolute path without `..`, there or not; `None` where there is no link."""
+    try:
+        target = os.readlink(link)  # noqa: PTH115  # as it is written
+    except OSError:
+        return None
+    return Path(os.path.normpath(link.parent / target))
+
+
+def live(place: Place, artifact: str, stage: str) -> Release | None:
+    """The release that is live in a stage; `None` for nothing or no release (`inspect_live` tells which)."""
+    return inspect_live(place, artifact, stage)[0]
+
+
+def inspect_live(place: Place, artifact: str, stage: str) -> tuple[Release | None, tuple[Finding, ...]]:
+    """The live release, or what is wrong with the link: no link, pointing outside, or to no finished release."""
+    link = place.live_link(artifact, stage)
+    if not os.path.lexists(link):
+        return None, ()
+    target = target_of(link)
+    if target is None:
+        return None, (Finding("strange-link", str(link), f"{link} is no symbolic link; lastgood did not make it"),)
+    if target.parent.parent != Path(os.path.normpath(place.releases)):
+        return None, (Finding("strange-link", str(link), f"{link} points outside of {place.releases}: {target}"),)
+    if not target.is_dir():
+        return None, (Finding("dangling-link", str(link), f"{link} points to {target}, which is gone"),)
+    try:
+        return load_release(target), ()
+    except FindingsError as error:
+        return None, error.findings
+
+
+def live_links(place: Place) -> tuple[tuple[str, str, Path], ...]:
+    """(artifact, stage, release directory) of every live link, wherever it leads."""
+    links = [link for link in sorted(place.live.glob("*/*")) if not link.name.startswith(".")]
+    targets = [(decode_name(link.parent.name), decode_name(link.name), target_of(link)) for link in links]
+    return tuple((artifact, stage, target) for artifact, stage, target in targets if target is not None)
+
+
+def follow(place: Place, artifact: str, stage: str) -> None:
+    """Remember that this machine follows a stage."""
+    place.create()
+    document = {"schema": 1, "artifact": artifact, "stage": stage}
+    with lock.flocked(place.follow / GATE):
+        durable.remove_leftovers(place.follow)
+        durable.write_atomic(_follow_file(place, artifact, stage), json.dumps(document).encode() + b"\n")
+
+
+def unfollow(place: Place, artifact: str, stage: str) -> None:
+    """Forget it; not followed is fine."""
+    _follow_file(place, artifact, stage).unlink(missing_ok=True)
+    if place.follow.is_dir():
+        durable.fsync_directory(place.follow)
+
+
+def followed(place: Place) -> tuple[tuple[str, str], ...]:
+    """(artifact, stage) of everything this machine follows; files that do not read are left out."""
+    found = []
+    for path in place.follow.glob("*.json"):
+        try:
+            document = json.loads(path.read_bytes())
+            found.append((str(document["artifact"]), str(document["stage"])))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return tuple(sorted(found))
+
+
+def _follow_file(place: Place, artifact: str, stage: str) -> Path:
+    return place.follow / f"{encode_name(artifact)}@{encode_name(stage)}.json"

@@ -1,0 +1,258 @@
+"""Building a release: in staging, proved, read-only, on disk, then born whole by one rename."""
+
+import errno
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from stat import S_ISDIR, S_ISREG
+
+from lastgood.core.digests import Digests, tree_md5
+from lastgood.core.manifest import Manifest, Output
+from lastgood.errors import Finding, FindingsError, NotCarriedOutError
+from lastgood.releases import durable, proving, staging
+from lastgood.releases.place import Place
+from lastgood.releases.placing import Placer, will_copy
+from lastgood.releases.proofs import Proofs
+from lastgood.releases.proving import CorruptedObjectsError, Members, ObjectPath, Part
+from lastgood.releases.release import (
+    RELEASE_FILE,
+    Release,
+    check_release,
+    code_digest,
+    content_of,
+    digest_of,
+    divide,
+    find_release,
+    format_release,
+    list_releases,
+    load_release,
+    release_path,
+    selected,
+    walk,
+)
+from lastgood.releases.staging import clean_staging
+
+__all__ = [
+    "BuildRequest",
+    "CorruptedObjectsError",
+    "Release",
+    "build",
+    "check_release",
+    "clean_staging",
+    "find_release",
+    "list_releases",
+    "load_release",
+    "release_path",
+]
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+EXISTS = {errno.ENOTEMPTY, errno.EEXIST}
+OnFile = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """What to build: a version, the outputs to place, and three ways to its content.
+
+    `export` writes the version's code into an empty directory. `object_path` maps (md5, legacy) to the place of an
+    object in DVC's cache, there or not. `members` reads a directory output's listing. All have fetched already.
+    """
+
+    manifest: Manifest
+    outputs: tuple[Output, ...]
+    export: Callable[[Path], None]
+    object_path: ObjectPath
+    members: Members
+    built_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def build(request: BuildRequest, place: Place, proofs: Proofs, on_file: OnFile | None = None) -> Release:
+    """The release of a version: the one that is there, else a new one. Whatever dies, there is a whole one or none.
+
+    Raises `FindingsError` (kinds `missing`, `unsafe-path`, `bad-hash`, `collision`, `changed`),
+    `CorruptedObjectsError`, and `NotCarriedOutError` when the disk is full or fails. Then nothing is left behind.
+    `on_file` is called with (files placed, files in all).
+    """
+    clean_staging(place)
+    path = release_path(place, request.manifest, request.outputs)
+    if (found := find_release(place, request.manifest, request.outputs)) is not None:
+        _close(path)
+        return found
+    parts = proving.gather(request.outputs, request.object_path, request.members)
+    proving.find_missing(parts)
+    try:
+        place.create()
+        _check_space(parts, place)
+        proved = proving.prove(request.outputs, parts, request.object_path, proofs)
+        with staging.stage(place) as directory:
+            tree = directory / "tree"
+            tree.mkdir()
+            request.export(tree)
+            _refuse_collisions(tree, request.outputs)
+            counts = _place(parts, proved, tree, proofs, on_file or _silent)
+            _complete(request, tree, counts, proofs)
+            return _publish(tree, path, request.manifest)
+    except OSError as error:
+        raise _not_carried_out(request.manifest, error) from error
+
+
+def _silent(_done: int, _total: int) -> None:
+    pass
+
+
+def _check_space(parts: Sequence[Part], place: Place) -> None:
+    """Refuse before anything is written what surely does not fit; an unexpected copy fails later, as cleanly."""
+    device = place.staging.stat().st_dev
+    needed = 0
+    for part in parts:
+        status = part.source.lstat()
+        if will_copy(status, device, executable=part.output.executable):
+            needed += status.st_size
+    room = os.statvfs(place.staging)
+    if needed > room.f_bavail * room.f_frsize:
+        raise OSError(errno.ENOSPC, f"{needed} bytes are needed, {room.f_bavail * room.f_frsize} are free")
+
+
+def _refuse_collisions(tree: Path, outputs: Sequence[Output]) -> None:
+    """Raise `FindingsError` where code and outputs want the same place, or a link would lead an output elsewhere."""
+    findings = []
+    if os.path.lexists(tree / RELEASE_FILE):
+        findings.append(Finding("collision", RELEASE_FILE, f"the code holds {RELEASE_FILE}, which names the release"))
+    for output in outputs:
+        parents = [parent for parent in output.path.parents if parent.name]
+        odd = [parent for parent in parents if os.path.lexists(tree / parent) and not _is_directory(tree / parent)]
+        if odd:
+            message = f"{output.path}: {odd[-1]} is no directory in the code of this version"
+            findings.append(Finding("collision", str(output.path), message))
+        elif output.storage == "dvc" and (str(output.path) == RELEASE_FILE or os.path.lexists(tree / output.path)):
+            message = f"{output.path} is an output, and git holds something at its place"
+            findings.append(Finding("collision", str(output.path), message))
+    if findings:
+        raise FindingsError("code and outputs of the version do not fit together; nothing was changed", findings)
+
+
+def _is_directory(path: Path) -> bool:
+    return S_ISDIR(path.lstat().st_mode)
+
+
+def _place(
+    parts: Sequence[Part], proved: Mapping[Path, Digests], tree: Path, proofs: Proofs, on_file: OnFile
+) -> dict[str, int]:
+    """Place every part, then look at what was placed: copies are read back, links must be of the proved inode."""
+    device, placer = tree.stat().st_dev, Placer()
+    made: set[Path] = set()
+    targets: list[Path] = []
+    linked: list[Path] = []
+    for part in parts:
+        target = tree / part.path
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
+        how = placer.place(part.source, target, device=device, executable=part.output.executable)
+        targets.append(target)
+        if how == "hard link":
+            linked.append(target)
+        on_file(len(targets), len(parts))
+    proofs.linked(*linked)
+    found = proofs.digests_of(targets)
+    for part, target in zip(parts, targets, strict=True):
+        if found[target] != proved[part.source]:
+            raise NotCarriedOutError(f"{part.path} changed while it was placed; nothing was changed, try again")
+    return {str(how): count for how, count in placer.counts.items()}
+
+
+def _complete(request: BuildRequest, tree: Path, counts: dict[str, int], proofs: Proofs) -> None:
+    """Make of a filled tree a release: empty directories, checked, described, read-only and on disk."""
+    for output in request.outputs:
+        if output.storage == "dvc" and output.is_directory:
+            (tree / output.path).mkdir(parents=True, exist_ok=True)
+    _protect(tree)
+    paths = dict(walk(tree))
+    content = content_of(tree, paths, proofs)
+    manifest = request.manifest
+    kept = [output for output in request.outputs if output.storage != "url"]
+    owned, rest = divide(paths, kept)
+    outputs = tuple(_placed(output, content, owned[output.path], tree) for output in kept)
+    release = Release(
+        path=tree,
+        artifact=manifest.artifact,
+        version=manifest.version,
+        commit=manifest.commit,
+        partial=selected(manifest, request.outputs) is not None,
+        outputs=outputs,
+        tree=manifest.tree,
+        manifest=manifest.digest,
+        code=code_digest(tree, rest, content),
+    )
+    durable.write_new(tree / RELEASE_FILE, format_release(release, counts, request.built_at.isoformat()))
+    (tree / RELEASE_FILE).chmod(0o444)
+    durable.fsync_tree(tree)
+
+
+def _placed(
+    output: Output, content: Mapping[PurePosixPath, Digests], paths: Sequence[PurePosixPath], tree: Path
+) -> Output:
+    """The output with the digest, size and number of files that lie in the release; one from git is proved by that."""
+    files = {path: content[path] for path in paths if path in content}
+    digest = digest_of(output, files)
+    if output.storage == "git":
+        right = digest == output.sha256 if output.sha256 else _is_md5(output, files, tree)
+        if not right:
+            message = f"{output.path} in git is not what the version pins"
+            raise FindingsError(f"{message}; nothing was changed", [Finding("changed", str(output.path), message)])
+    size = sum(found.size for found in files.values())
+    return replace(output, sha256=digest, size=size, files=len(files) if output.is_directory else output.files)
+
+
+def _is_md5(output: Output, files: Mapping[PurePosixPath, Digests], tree: Path) -> bool:
+    if output.is_directory:
+        return tree_md5((path.relative_to(output.path), found.md5) for path, found in files.items()) == output.md5
+    if output.path not in files:
+        return False
+    return proving.is_md5_of(tree / output.path, files[output.path], output.md5, legacy=output.legacy)
+
+
+def _protect(tree: Path) -> None:
+    """Take away all write permissions but the tree's own, which renaming it into another directory needs.
+
+    What is hard-linked has none, and is left alone: its mode belongs to DVC's cache too.
+    """
+    for parent, directories, files in os.walk(tree):
+        for name in files:
+            path = Path(parent, name)
+            mode = path.lstat().st_mode
+            if S_ISREG(mode) and mode & 0o222:
+                path.chmod(0o555 if mode & 0o100 else 0o444)
+        for name in directories:
+            if not (path := Path(parent, name)).is_symlink():
+                path.chmod(0o555)
+
+
+def _publish(tree: Path, path: Path, manifest: Manifest) -> Release:
+    """Rename a finished tree to its place; where another process was faster, theirs is as good."""
+    durable.make_directories(path.parent)
+    try:
+        durable.rename(tree, path)
+    except OSError as error:
+        if error.errno not in EXISTS:
+            raise
+        release = load_release(path)
+        if release.commit != manifest.commit:
+            raise NotCarriedOutError(f"{path} holds another commit, {release.commit}; nothing was changed") from error
+        return release
+    _close(path)
+    return load_release(path)
+
+
+def _close(path: Path) -> None:
+    """Take the last write permission; a build that died between its rename and this is finished by the next."""
+    if path.stat().st_mode & 0o222:
+        path.chmod(0o555)
+
+
+def _not_carried_out(manifest: Manifest, error: OSError) -> NotCarriedOutError:
+    hint = "free some space (lastgood prune), then run the command again" if error.errno in FULL else ""
+    what = f"the release of {manifest.artifact}@{manifest.version} could not be built"
+    return NotCarriedOutError(f"{what}: {error}; nothing was changed", hint=hint)

@@ -1,0 +1,201 @@
+"""A release as it lies on disk: finding it, reading what it says of itself, checking that it still is that."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from stat import S_ISLNK, S_ISREG
+from typing import cast
+
+from lastgood.core.digests import Digests, tree_sha256
+from lastgood.core.manifest import Json, Manifest, Output, encode
+from lastgood.errors import Finding, FindingsError
+from lastgood.releases.place import Place, release_name
+from lastgood.releases.proofs import Proofs
+
+RELEASE_FILE = "release.json"
+SCHEMA = 1
+BYTECODE = "__pycache__"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One version's code and outputs in a directory, complete and proved when it was made.
+
+    `outputs` are those placed, each with the SHA-256, size and number of files found when it was built. `manifest` is
+    the manifest's digest, `code` the `tree_sha256` of everything else, symbolic links counted by their targets.
+    """
+
+    path: Path
+    artifact: str
+    version: str
+    commit: str
+    partial: bool
+    outputs: tuple[Output, ...]
+    tree: str = ""
+    manifest: str = ""
+    code: str = ""
+
+
+def selected(manifest: Manifest, outputs: Sequence[Output]) -> tuple[PurePosixPath, ...] | None:
+    """The paths of a partial selection, `None` when it leaves out nothing that DVC stores."""
+    chosen = {output.path for output in outputs if output.storage == "dvc"}
+    return None if all(output.path in chosen for output in manifest.stored) else tuple(sorted(chosen))
+
+
+def release_path(place: Place, manifest: Manifest, outputs: Sequence[Output]) -> Path:
+    """Where the release of these outputs of a version lies, built or not."""
+    name = release_name(manifest.version, manifest.commit, selected(manifest, outputs))
+    return place.releases_of(manifest.artifact) / name
+
+
+def find_release(place: Place, manifest: Manifest, outputs: Sequence[Output] | None = None) -> Release | None:
+    """The finished release of a version and a selection of its outputs (all, without one), or `None`."""
+    path = release_path(place, manifest, manifest.outputs if outputs is None else outputs)
+    try:
+        release = load_release(path)
+    except FindingsError:
+        return None
+    same = (release.artifact, release.version, release.commit) == (manifest.artifact, manifest.version, manifest.commit)
+    return release if same else None
+
+
+def load_release(path: Path) -> Release:
+    """Read `release.json`. Raises `FindingsError`, kind `broken-release`, for what is no finished release."""
+    try:
+        document = json.loads((path / RELEASE_FILE).read_bytes())
+        if document["schema"] != SCHEMA:
+            raise ValueError(f"schema {document['schema']}")  # noqa: TRY301  # reported with the others below
+        return Release(
+            path=path,
+            artifact=document["artifact"],
+            version=document["version"],
+            commit=document["commit"],
+            partial=document["partial"],
+            outputs=tuple(Output.from_json(output) for output in document["outputs"]),
+            tree=document["tree"],
+            manifest=document["manifest"],
+            code=document["code"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"{path} is no finished release: {error}"
+        raise FindingsError(message, [Finding("broken-release", str(path), message)]) from error
+
+
+def format_release(release: Release, linked: dict[str, int], built_at: str) -> bytes:
+    """The content of `release.json`; its path is not in it, so that `--root` can be moved."""
+    document: dict[str, Json] = {
+        "schema": SCHEMA,
+        "artifact": release.artifact,
+        "version": release.version,
+        "commit": release.commit,
+        "tree": release.tree,
+        "manifest": release.manifest,
+        "code": release.code,
+        "partial": release.partial,
+        "outputs": [output.to_json() for output in release.outputs],
+        "linked": cast("dict[str, Json]", linked),
+        "built_at": built_at,
+    }
+    return encode(document).encode("ascii") + b"\n"
+
+
+def list_releases(place: Place) -> tuple[Release, ...]:
+    """All finished releases of this place, by path."""
+    found = []
+    for path in sorted(place.releases.glob("*/*")):
+        try:
+            found.append(load_release(path))
+        except FindingsError:
+            continue
+    return tuple(found)
+
+
+def check_release(release: Release, proofs: Proofs) -> tuple[Finding, ...]:
+    """Whether a release still holds what it was built with: every file is there and has its digest, none came in.
+
+    Hashes what the proofs do not know. Python's `__pycache__`, which root writes through 0555, does not count.
+    """
+    try:
+        paths = dict(walk(release.path))
+        content = content_of(release.path, paths, proofs)
+        owned, rest = divide(paths, release.outputs)
+        code = code_digest(release.path, rest, content)
+    except OSError as error:
+        return (Finding("broken-release", str(release.path), f"{release.path} cannot be read: {error}"),)
+    findings = [
+        finding for output in release.outputs for finding in _check_output(release, output, owned[output.path], content)
+    ]
+    if code != release.code:
+        findings.append(Finding("changed", str(release.path), f"code in {release.path} was changed after it was built"))
+    return tuple(findings)
+
+
+def _check_output(
+    release: Release, output: Output, below: list[PurePosixPath], content: dict[PurePosixPath, Digests]
+) -> Iterator[Finding]:
+    subject = f"{output.path} in {release.path}"
+    if not below and (output.files or not output.is_directory):
+        yield Finding("missing", str(output.path), f"{subject} is gone")
+    elif odd := [path for path in below if path not in content]:
+        yield Finding("changed", str(odd[0]), f"{odd[0]} in {release.path} is no regular file")
+    elif digest_of(output, {path: content[path] for path in below}) != output.sha256:
+        yield Finding("changed", str(output.path), f"{subject} was changed after it was built")
+
+
+def digest_of(output: Output, content: Mapping[PurePosixPath, Digests]) -> str:
+    """The SHA-256 of an output whose files, by path from the git root, are these."""
+    if not output.is_directory:
+        return content[output.path].sha256 if output.path in content else ""
+    members = ((path.relative_to(output.path), found.size, found.sha256) for path, found in content.items())
+    return tree_sha256(members)
+
+
+def divide(
+    paths: Mapping[PurePosixPath, int], outputs: Sequence[Output]
+) -> tuple[dict[PurePosixPath, list[PurePosixPath]], dict[PurePosixPath, int]]:
+    """The paths of each output, by its own path; and the rest, which is the code, with their modes."""
+    owned: dict[PurePosixPath, list[PurePosixPath]] = {output.path: [] for output in outputs}
+    by_name = {str(path): found for path, found in owned.items()}
+    rest = {}
+    for path, mode in paths.items():
+        name = str(path)
+        while name and name not in by_name:
+            name = name.rpartition("/")[0]
+        if name:
+            by_name[name].append(path)
+        elif BYTECODE not in path.parts and str(path) != RELEASE_FILE:
+            rest[path] = mode
+    return owned, rest
+
+
+def code_digest(root: Path, paths: Mapping[PurePosixPath, int], content: Mapping[PurePosixPath, Digests]) -> str:
+    """One digest of what is neither an output nor `release.json`: files, and where links point to."""
+    members = []
+    for path, mode in paths.items():
+        if path in content:
+            members.append((path, content[path].size, content[path].sha256))
+        else:
+            target = os.fsencode(os.readlink(root / path)) if S_ISLNK(mode) else b""  # noqa: PTH115  # as it is written
+            members.append((path, -1, sha256(target).hexdigest()))
+    return tree_sha256(members)
+
+
+def content_of(root: Path, paths: dict[PurePosixPath, int], proofs: Proofs) -> dict[PurePosixPath, Digests]:
+    """The digests of the regular files among `paths`, which are relative to `root`."""
+    places = {path: root / path for path, mode in paths.items() if S_ISREG(mode)}
+    found = proofs.digests_of(places.values())
+    return {path: found[place] for path, place in places.items()}
+
+
+def walk(root: Path, below: str = "") -> Iterator[tuple[PurePosixPath, int]]:
+    """Path from `root` and mode of everything below it that is no directory; links are not followed."""
+    with os.scandir(root / below) as entries:
+        for entry in entries:
+            path = f"{below}/{entry.name}" if below else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                yield from walk(root, path)
+            else:
+                yield PurePosixPath(path), entry.stat(follow_symlinks=False).st_mode
