@@ -1,0 +1,100 @@
+"""DVC's directory listing (the `.dir` object), and which paths lastgood refuses to write; it reads no file.
+
+A listing comes from a version, and a version is data: nothing in it may name a place outside the release.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import md5
+from pathlib import PurePosixPath
+from unicodedata import normalize
+
+from lastgood.errors import Finding, FindingsError
+
+MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
+RESERVED = frozenset({".git", ".dvc"})
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of a directory output; `path` is relative to the directory."""
+
+    path: PurePosixPath
+    md5: str
+
+
+def is_md5(text: object) -> bool:
+    """Whether `text` is an object id as DVC writes it: 32 hex digits, then `.dir` for a listing."""
+    return isinstance(text, str) and MD5.fullmatch(text) is not None
+
+
+def why_unsafe(path: str) -> str:
+    """Why `path` must not be written below a release; empty when it may."""
+    if not path or "\0" in path:
+        return "is empty or holds a NUL"
+    if path.startswith("/"):
+        return "is absolute"
+    parts = path.split("/")
+    if ".." in parts or "." in parts or "" in parts:
+        return "is not in its plain form (`..`, `.` or an empty part)"
+    if reserved := sorted(RESERVED.intersection(fold(part) for part in parts)):
+        return f"has the reserved part `{reserved[0]}`"
+    return ""
+
+
+def fold(path: str) -> str:
+    """The form in which two names are one on a file system that ignores case or normalises unicode (macOS)."""
+    return normalize("NFC", path).casefold()
+
+
+def clashes(paths: Iterable[PurePosixPath]) -> tuple[tuple[PurePosixPath, PurePosixPath], ...]:
+    """Pairs that cannot both exist everywhere: equal but for case, or one a file where the other needs a directory."""
+    seen: dict[str, PurePosixPath] = {}
+    ordered = sorted(paths, key=lambda path: len(path.parts))
+    found = [(first, path) for path in ordered if (first := seen.setdefault(fold(str(path)), path)) is not path]
+    for path in ordered:
+        found += [(seen[key], path) for parent in path.parents if (key := fold(str(parent))) in seen]
+    return tuple(found)
+
+
+def parse_listing(data: bytes, identifier: str, *, subject: str) -> tuple[Member, ...]:
+    """The members of the directory output `subject`, in the listing's order, from its `.dir` object.
+
+    Raises `FindingsError`: kind `corrupted` when the bytes are not those that `identifier` names, `unsafe-path`
+    when they name something that must not be written.
+    """
+    digest = md5(data, usedforsecurity=False).hexdigest()
+    if digest != identifier.removesuffix(".dir"):
+        raise _error("corrupted", subject, f"the listing of {subject} is corrupted: {identifier} has md5 {digest}")
+    try:
+        document = json.loads(data)
+        if not isinstance(document, list):
+            raise TypeError("not a list")  # noqa: TRY301  # reported with the others below
+        entries = [(entry["relpath"], entry["md5"]) for entry in document]
+    except (ValueError, TypeError, KeyError) as error:
+        raise _error(
+            "corrupted", subject, f"the listing of {subject} ({identifier}) cannot be read: {error}"
+        ) from error
+    if found := _check(entries, subject):
+        raise FindingsError(f"the listing of {subject} ({identifier}) is refused", found)
+    return tuple(Member(PurePosixPath(str(path)), str(value)) for path, value in entries)
+
+
+def _check(entries: list[tuple[object, object]], subject: str) -> list[Finding]:
+    found = []
+    for path, value in entries:
+        why = why_unsafe(path) if isinstance(path, str) else "is no text"
+        if why:
+            found.append(Finding("unsafe-path", subject, f"{subject}: the member {path!r} {why}"))
+        if not is_md5(value) or str(value).endswith(".dir"):
+            found.append(Finding("bad-hash", subject, f"{subject}: the member {path!r} has no md5: {value!r}"))
+    if not found:
+        pairs = clashes(PurePosixPath(str(path)) for path, _ in entries)
+        found = [Finding("unsafe-path", subject, f"{subject}: {one} and {two} clash") for one, two in pairs]
+    return found
+
+
+def _error(kind: str, subject: str, message: str) -> FindingsError:
+    return FindingsError(message, [Finding(kind, subject, message)])
