@@ -1,0 +1,67 @@
+"""DVC's cache as files, read without DVC: where an object lies, what a directory holds, what is absent."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from lastgood.core.listing import Member, parse_listing
+from lastgood.core.manifest import Output
+from lastgood.errors import Finding, FindingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An object of `output` that is not where it was looked for; `member` is its path below a directory output."""
+
+    output: Output
+    md5: str
+    member: PurePosixPath | None = None
+
+    @property
+    def path(self) -> PurePosixPath:
+        """The path relative to the git root that cannot be restored without the object."""
+        return self.output.path / self.member if self.member is not None else self.output.path
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """A cache directory, as `dvc cache dir` names it."""
+
+    directory: Path
+
+    def path_of(self, md5: str, *, legacy: bool = False) -> Path:
+        """Where the object lies, present or not: DVC 3's layout, or DVC 2's for `md5-dos2unix`."""
+        base = self.directory if legacy else self.directory / "files" / "md5"
+        return base / md5[:2] / md5[2:]
+
+    def has(self, md5: str, *, legacy: bool = False) -> bool:
+        """Whether the object is there; says nothing about its content."""
+        return self.path_of(md5, legacy=legacy).is_file()
+
+    def members(self, output: Output) -> tuple[Member, ...]:
+        """The files of a directory output; none for a file. Raises `FindingsError` as `parse_listing` does, and when
+        the listing is not in the cache."""
+        if not output.is_directory:
+            return ()
+        try:
+            data = self.path_of(output.md5, legacy=output.legacy).read_bytes()
+        except FileNotFoundError:
+            message = f"the listing of {output.path} ({output.md5}) is not in the cache"
+            raise FindingsError(message, [Finding("missing", str(output.path), message)]) from None
+        return parse_listing(data, output.md5, subject=str(output.path))
+
+    def objects(self, output: Output) -> Iterator[Missing]:
+        """Every object that `output` needs, as if each were missing: members first, its own last."""
+        for member in self.members(output):
+            yield Missing(output, member.md5, member.path)
+        yield Missing(output, output.md5)
+
+    def missing(self, outputs: Iterable[Output]) -> tuple[Missing, ...]:
+        """What is not there. A listing that is absent hides its members: only the listing is named."""
+        found: list[Missing] = []
+        for output in outputs:
+            if not self.has(output.md5, legacy=output.legacy):
+                found.append(Missing(output, output.md5))
+            elif output.is_directory:
+                found += [need for need in self.objects(output) if not self.has(need.md5, legacy=output.legacy)]
+        return tuple(found)

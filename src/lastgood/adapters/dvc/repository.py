@@ -1,0 +1,66 @@
+"""Opens the DVC project of a commit without touching the working tree and without the version's own configuration."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lastgood.adapters.dvc.translate import quiet, scrub
+from lastgood.errors import Finding, FindingsError, LastgoodError, NotAProjectError
+
+
+class _AnyRemote(dict[str, dict[str, str]]):
+    """Remotes that a version names, none of them reachable: `remote://NAME/…` parses and leads nowhere."""
+
+    def __missing__(self, name: str) -> dict[str, str]:
+        return {"url": f"/nonexistent/{name}"}
+
+
+@contextmanager
+def opened(git_dir: Path, commit: str, project: PurePosixPath) -> Iterator[Any]:
+    """DVC's `Repo` for `commit`, read from git objects. Pipeline files that DVC refuses are raised as `FindingsError`
+    (kind `unreadable`), a plug-in that reading needs as `LastgoodError` with the extra."""
+    quiet()
+    from dvc.exceptions import DvcException, NotDvcRepoError
+    from dvc_objects.fs.errors import RemoteMissingDepsError
+
+    repo = None
+    try:
+        repo = _open(git_dir, commit, project)
+        yield repo
+    except LastgoodError:
+        raise
+    except NotDvcRepoError as error:
+        message = f"commit {commit[:12]} has no DVC project in `{project}`"
+        raise NotAProjectError(message) from error
+    except RemoteMissingDepsError as error:
+        message = f"commit {commit[:12]} names a {error.protocol} address and DVC's plug-in for it is not installed"
+        raise LastgoodError(message, hint=f"pip install 'dvc[{error.protocol}]'") from error
+    except (DvcException, ValueError, KeyError, TypeError, OSError) as error:
+        reason = scrub(str(error)) or type(error).__name__
+        message = f"the pipeline files of commit {commit[:12]} cannot be read: {reason}"
+        raise FindingsError(message, [Finding("unreadable", commit, message)]) from error
+    finally:
+        if repo is not None:
+            repo.close()
+
+
+def _open(git_dir: Path, commit: str, project: PurePosixPath) -> Any:
+    from dvc.config import Config
+    from dvc.fs import GitFileSystem
+    from dvc.repo import Repo
+    from dvc.scm import SCM, SCMError
+
+    # `Repo(rev=…)` fails in subdirectories and mirrors, and takes the version's URLs (FIELD: DVC). With its own Config
+    # the version's `.dvc/config` is never read: no remote, credential or cache directory comes from there.
+    config = Config(validate=True)
+    config["remote"] = _AnyRemote()
+    config["cache"] = {"dir": "/nonexistent"}
+    config["core"].pop("remote", None)
+    pinned = type("PinnedRepo", (Repo,), {"config": config})
+    try:
+        scm = SCM(str(git_dir))
+    except SCMError as error:
+        raise NotAProjectError(f"{git_dir} is not a git repository") from error
+    filesystem = GitFileSystem(scm=scm, rev=commit)
+    return pinned(str(PurePosixPath("/") / project), fs=filesystem, scm=scm)

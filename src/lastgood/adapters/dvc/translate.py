@@ -1,0 +1,71 @@
+"""DVC's exceptions in lastgood's words; nothing foreign leaves this package, and no URL with a secret."""
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lastgood.errors import LastgoodError, LockedError, UnreachableError
+
+ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*)://[^\s'\"]*", re.IGNORECASE)
+LOCAL_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT})
+
+
+def scrub(text: str) -> str:
+    """`text` in one line with every URL cut down to its scheme: URLs carry user names, passwords and tokens."""
+    return ADDRESS.sub(r"\1://…", " ".join(text.split()))
+
+
+def quiet() -> None:
+    """Make DVC say and send nothing from this process."""
+    import logging
+    import os
+
+    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+    for name in ("dvc", "dvc_data", "dvc_objects", "scmrepo"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Raise what DVC, fsspec and the system raise inside as a `LastgoodError`; `doing` begins its message."""
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc_objects.fs.errors import AuthError, ConfigError, RemoteMissingDepsError
+
+    try:
+        yield
+    except LastgoodError:
+        raise
+    except RemoteMissingDepsError as error:
+        extra = error.protocol.removesuffix("s") if error.protocol == "webdavs" else error.protocol
+        message = f"{doing}: DVC's plug-in for {error.protocol} is not installed"
+        raise LastgoodError(message, hint=f"pip install 'dvc[{extra}]'") from error
+    except LockError as error:
+        raise LockedError(f"{doing}: another DVC process holds the lock; nothing changed") from error
+    except (DvcException, AuthError, ConfigError) as error:
+        raise LastgoodError(f"{doing}: {_words(error)}") from error
+    except OSError as error:
+        if isinstance(error, ConnectionError | TimeoutError) or error.errno not in LOCAL_TROUBLE:
+            raise UnreachableError(f"{doing}: {_words(error)}") from error
+        raise LastgoodError(f"{doing}: {_words(error)}") from error
+
+
+def _words(error: BaseException) -> str:
+    """The exception and its direct cause, scrubbed; DVC often keeps the reason in the cause only."""
+    parts = [scrub(str(part)) or type(part).__name__ for part in (error, error.__cause__) if part is not None]
+    return ": ".join(dict.fromkeys(parts))
+
+
+@contextmanager
+def foreign(doing: str) -> Iterator[None]:
+    """As `translated`, for plug-ins: each raises its own library's exceptions (botocore, aiohttp, asyncssh …)."""
+    try:
+        yield
+    except (LastgoodError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        module = type(error).__module__.partition(".")[0]
+        if module in {"builtins", "lastgood", "dvc", "dvc_data", "dvc_objects"}:
+            raise
+        raise UnreachableError(f"{doing}: {type(error).__name__}: {_words(error)}") from error

@@ -1,0 +1,143 @@
+"""What a commit says about its outputs, artifacts, metrics and parameters, read from git objects alone.
+
+Nothing of the version runs, its remotes are not asked and its `.dvc/config` is not read: a version is data.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lastgood.adapters.dvc import values
+from lastgood.adapters.dvc.cache import Cache
+from lastgood.adapters.dvc.outputs import check_outputs
+from lastgood.adapters.dvc.repository import opened
+from lastgood.core.manifest import Json, Output
+from lastgood.errors import Finding, UnknownError
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """An entry of an `artifacts:` section; `name` as GTO has it, `path` relative to the git root or a URL.
+
+    `project` is the DVC project's directory relative to the git root.
+    """
+
+    name: str
+    path: str
+    type: str | None
+    description: str | None
+    labels: tuple[str, ...]
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """What one commit pins; all paths are relative to the git root.
+
+    `problems` say what would make it unrestorable elsewhere; an output whose path or hash is refused is not among
+    `outputs`. `imports` are outputs that `dvc import` made. `lineage` maps each output to the data it was made from.
+    """
+
+    outputs: tuple[Output, ...]
+    artifacts: tuple[Declared, ...]
+    metrics: Mapping[str, Json]
+    parameters: Mapping[str, Json]
+    imports: frozenset[PurePosixPath]
+    problems: tuple[Finding, ...]
+    lineage: Mapping[PurePosixPath, tuple[str, ...]] = field(default_factory=dict)
+
+    def training_data(self, path: str) -> tuple[str, ...]:
+        """The data that the output holding `path` was made from, all the way up. Raises `UnknownError`."""
+        wanted = PurePosixPath(path)
+        for output in (wanted, *wanted.parents):
+            if output in self.lineage:
+                return self.lineage[output]
+        raise UnknownError(f"{path} is no output of the pipeline")
+
+
+def read_version(
+    git_dir: Path,
+    commit: str,
+    project: PurePosixPath,
+    *,
+    trusted_remotes: frozenset[str] | None = None,
+    cache: Cache | None = None,
+) -> Pinned:
+    """Everything `commit` says. `trusted_remotes` are the names that the trusted configuration has; `None`: unchecked.
+
+    Metrics and parameters that are themselves DVC outputs are read from `cache` where given, else left out.
+    """
+    with opened(git_dir, commit, project) as repo:
+        outputs, problems = check_outputs(repo, trusted_remotes)
+        return Pinned(
+            outputs=outputs,
+            artifacts=_artifacts(repo, project),
+            metrics=values.metrics(repo, cache),
+            parameters=values.parameters(repo, cache),
+            imports=frozenset(_relative(out.fs_path) for out in repo.index.outs if out.stage.is_import),
+            problems=problems,
+            lineage=_lineage(repo),
+        )
+
+
+def read_artifacts(git_dir: Path, commit: str, project: PurePosixPath) -> tuple[Declared, ...]:
+    """The artifacts that `commit` declares in the DVC project, by name."""
+    with opened(git_dir, commit, project) as repo:
+        return _artifacts(repo, project)
+
+
+def training_data(git_dir: Path, commit: str, project: PurePosixPath, path: str) -> tuple[str, ...]:
+    """As `Pinned.training_data`, for a caller that needs nothing else."""
+    with opened(git_dir, commit, project) as repo:
+        return Pinned((), (), {}, {}, frozenset(), (), _lineage(repo)).training_data(path)
+
+
+def _artifacts(repo: Any, project: PurePosixPath) -> tuple[Declared, ...]:
+    found = []
+    for dvcfile, section in repo.index._artifacts.items():  # noqa: SLF001  # `artifacts.read` gives paths relative to the project
+        directory = _relative(dvcfile).parent
+        for name, entry in section.items():
+            address = str(entry["path"])
+            declared = Declared(
+                name=name if directory == PurePosixPath() else f"{directory}:{name}",
+                path=address if "://" in address else _relative(repo.fs.normpath(f"/{directory}/{address}")).as_posix(),
+                type=entry.get("type"),
+                description=entry.get("desc"),
+                labels=tuple(entry.get("labels") or ()),
+                project=str(project),
+            )
+            found.append(declared)
+    return tuple(sorted(found, key=lambda declared: declared.name))
+
+
+def _relative(path: str) -> PurePosixPath:
+    return PurePosixPath(path.lstrip("/"))
+
+
+def _lineage(repo: Any) -> dict[PurePosixPath, tuple[str, ...]]:
+    """For each output the DVC-stored outputs above it; DVC's own graph raises on a cycle, this one ends."""
+    makers = {_relative(out.fs_path): out.stage for out in repo.index.outs if out.is_in_repo}
+    stored = {_relative(out.fs_path) for out in repo.index.outs if out.is_in_repo and out.use_cache}
+    return {path: _above(path, makers, stored) for path in makers}
+
+
+def _above(path: PurePosixPath, makers: Mapping[PurePosixPath, Any], stored: set[PurePosixPath]) -> tuple[str, ...]:
+    found: set[PurePosixPath] = set()
+    queue = deque([path])
+    while queue:
+        needed = _overlapping((_relative(dep.fs_path) for dep in makers[queue.popleft()].deps), makers)
+        queue.extend(needed - found)
+        found |= needed
+    return tuple(sorted(str(needed) for needed in found & stored if needed != path))
+
+
+def _overlapping(dependencies: Iterable[PurePosixPath], makers: Mapping[PurePosixPath, Any]) -> set[PurePosixPath]:
+    """The outputs that a dependency names, lies in or holds."""
+    return {
+        output
+        for dependency in dependencies
+        for output in makers
+        if output == dependency or output in dependency.parents or dependency in output.parents
+    }
