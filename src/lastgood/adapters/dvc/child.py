@@ -1,0 +1,112 @@
+"""Runs the worker and watches it: passes its progress on, raises its errors, ends it when it falls silent."""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from time import monotonic
+from typing import IO, Any
+
+from lastgood.adapters.dvc.progress import Progress
+from lastgood.adapters.dvc.translate import scrub
+from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError, NotAProjectError, UnreachableError
+
+START_UP = 60.0
+"""Seconds for the interpreter and DVC's import on a busy machine, before the deadline begins to count."""
+
+ERRORS: dict[str, type[LastgoodError]] = {
+    error.__name__: error for error in (LastgoodError, LockedError, NotAProjectError, UnreachableError)
+}
+
+
+def ask(
+    request: Mapping[str, Any],
+    *,
+    deadline: float,
+    environ: Mapping[str, str],
+    subject: str,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> list[dict[str, Any]]:
+    """The worker's answer to `request`. `deadline` is in seconds without a sign of life; `subject` names the remote.
+
+    Raises what the worker raised, and `UnreachableError` when it was silent for too long.
+    """
+    command = [sys.executable, "-m", "lastgood.adapters.dvc.worker"]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=errors, env=_environment(environ), start_new_session=True
+        )
+        try:
+            return _converse(process, request, deadline, subject, on_progress)
+        except EOFError:
+            raise LastgoodError(f"{subject}: the worker ended without an answer: {_last_words(errors)}") from None
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+def _converse(
+    process: "subprocess.Popen[bytes]",
+    request: Mapping[str, Any],
+    deadline: float,
+    subject: str,
+    on_progress: Callable[[Progress], None] | None,
+) -> list[dict[str, Any]]:
+    if process.stdin is None or process.stdout is None:  # pragma: no cover (both are pipes)
+        raise EOFError
+    with suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(request).encode() + b"\n")
+        process.stdin.flush()
+    for line in _lines(process.stdout, max(START_UP, deadline), deadline, subject):
+        document = json.loads(line)
+        if "progress" in document:
+            if on_progress is not None:
+                on_progress(Progress(**document["progress"]))
+        elif "error" in document:
+            raise _error(document)
+        else:
+            return list(document["missing"])
+    raise EOFError
+
+
+def _lines(stream: IO[bytes], first: float, deadline: float, subject: str) -> Iterator[bytes]:
+    """Whole lines as they come; a silence longer than `deadline` (`first` before the first line) is an error."""
+    pending, patience, since = b"", first, monotonic()
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while True:
+            if not selector.select(max(0.0, since + patience - monotonic())):
+                raise UnreachableError(f"{subject} did not answer for {patience:g} s; nothing was recorded")
+            chunk = os.read(stream.fileno(), 1 << 16)
+            if not chunk:
+                return
+            patience, since = deadline, monotonic()
+            *whole, pending = (pending + chunk).split(b"\n")
+            yield from whole
+
+
+def _error(document: Mapping[str, Any]) -> LastgoodError:
+    message, hint = str(document["message"]), str(document["hint"])
+    if document["error"] == FindingsError.__name__:
+        findings = [Finding(**finding) for finding in document["findings"]]
+        return FindingsError(message, findings, hint=hint)
+    return ERRORS.get(document["error"], LastgoodError)(message, hint=hint)
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Without `GIT_*`, which hooks and CI set for another repository."""
+    kept = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
+    return {**kept, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def _last_words(errors: IO[str]) -> str:
+    errors.seek(0)
+    lines = [line for line in errors.read().splitlines() if line.strip()]
+    return scrub(lines[-1]) if lines else "no message"

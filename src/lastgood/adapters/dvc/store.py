@@ -1,0 +1,111 @@
+"""The trusted side of DVC: the cache and the remotes that the directory running the tool configures.
+
+A version is only ever a list of `Output`s here; its own configuration is not read. Remotes are talked to by a child
+process with a deadline, the cache is read without DVC.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lastgood.adapters.dvc import child
+from lastgood.adapters.dvc.cache import Cache, Missing
+from lastgood.adapters.dvc.configuration import cache_directory, read_config, remote_names
+from lastgood.adapters.dvc.progress import Progress
+from lastgood.core.listing import Member
+from lastgood.core.manifest import Output
+from lastgood.errors import LastgoodError
+
+Report = Callable[[Progress], None]
+
+
+class Store:
+    """Cache and remotes of the DVC project, or serving directory, at `root`, which holds `.dvc`.
+
+    `deadline` is in seconds without a sign of life from a remote. `environ` is the child process's environment.
+    """
+
+    def __init__(self, root: Path, *, deadline: float = 60.0, environ: Mapping[str, str] | None = None) -> None:
+        self.root = root
+        self.deadline = deadline
+        self._environ = dict(os.environ if environ is None else environ)
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
+        return read_config(self.root)
+
+    def cache(self) -> Cache:
+        """The cache that DVC's configuration names."""
+        return Cache(cache_directory(self._config, self.root))
+
+    def remotes(self) -> frozenset[str]:
+        """The names of all configured remotes."""
+        return remote_names(self._config)
+
+    def default_remote(self) -> str | None:
+        """The name of the remote used where an output names none."""
+        name = self._config["core"].get("remote")
+        return str(name) if name else None
+
+    def members(self, output: Output) -> tuple[Member, ...]:
+        """As `Cache.members`."""
+        return self.cache().members(output)
+
+    def missing_in_cache(self, outputs: Iterable[Output]) -> tuple[Missing, ...]:
+        """As `Cache.missing`: existence only."""
+        return self.cache().missing(_stored(outputs))
+
+    def missing_on_remote(self, outputs: Iterable[Output], *, on_progress: Report | None = None) -> tuple[Missing, ...]:
+        """Every object that the remote lacks, members of directories included, each asked for by name.
+
+        Listings that the cache lacks are fetched into it first; one that is nowhere stands for its members.
+        """
+        return self._ask("missing", outputs, on_progress)
+
+    def fetch(self, outputs: Iterable[Output], *, on_progress: Report | None = None) -> None:
+        """Everything that the cache lacks, from the remote, hashed before it is kept. Raises `FindingsError` with all
+        that is nowhere (`missing`) or wrong on the remote (`corrupted`); what could be fetched stays in the cache."""
+        wanted = [output for output in _stored(outputs) if self.cache().missing([output])]
+        self._ask("fetch", wanted, on_progress)
+
+    def push(self, outputs: Iterable[Output], *, on_progress: Report | None = None) -> tuple[str, ...]:
+        """Everything that the remote lacks, from the cache, hashed before; returns the ids uploaded. Raises
+        `FindingsError` before anything is uploaded when an object is nowhere or corrupted."""
+        pushed = self._ask("push", outputs, on_progress)
+        return tuple(dict.fromkeys(need.md5 for need in pushed))
+
+    def drop(self, md5: str, *, legacy: bool = False) -> None:
+        """Remove a corrupted object from the cache, so that `fetch` brings it again."""
+        self.cache().path_of(md5, legacy=legacy).unlink(missing_ok=True)
+
+    def _ask(self, job: str, outputs: Iterable[Output], on_progress: Report | None) -> tuple[Missing, ...]:
+        wanted = list(dict.fromkeys(_stored(outputs)))
+        if not wanted:
+            return ()
+        if self.default_remote() is None and not all(self._knows(output) for output in wanted):
+            raise LastgoodError("no DVC remote is configured", hint="dvc remote add -d NAME URL")
+        names = sorted({str(output.remote if self._knows(output) else self.default_remote()) for output in wanted})
+        answer = child.ask(
+            {"job": job, "root": str(self.root.absolute()), "outputs": [output.to_json() for output in wanted]},
+            deadline=self.deadline,
+            environ=self._environ,
+            subject="remote " + ", ".join(f"`{name}`" for name in names),
+            on_progress=on_progress,
+        )
+        return tuple(_missing(document, wanted) for document in answer)
+
+    def _knows(self, output: Output) -> bool:
+        return output.remote is not None and output.remote.lower() in self.remotes()
+
+
+def _stored(outputs: Iterable[Output]) -> list[Output]:
+    """The outputs that DVC stores; those in git or at a URL are none of the store's business."""
+    return [output for output in outputs if output.storage == "dvc"]
+
+
+def _missing(document: Mapping[str, Any], outputs: list[Output]) -> Missing:
+    member = document["member"]
+    path = None if member is None else PurePosixPath(member)
+    return Missing(outputs[document["output"]], str(document["md5"]), path)

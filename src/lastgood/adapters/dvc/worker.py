@@ -1,0 +1,72 @@
+"""The child process that talks to remotes: one JSON request on stdin, JSON lines on stdout, then the end.
+
+Lines are `{"progress": {…}}`, at last `{"missing": […]}` or `{"error": …}`. It ends when stdin does, so it cannot
+outlive its parent; the parent ends it when it has been silent for too long (FIELD 20).
+"""
+
+import json
+import os
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lastgood.adapters.dvc.progress import Meter, Progress
+from lastgood.core.manifest import Output
+from lastgood.errors import FindingsError, LastgoodError
+
+
+def main() -> None:
+    """Answer the one request."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a plug-in prints must not end up between the answers
+    lock = threading.Lock()
+
+    def say(**line: Any) -> None:
+        with lock:
+            answers.write(json.dumps(line) + "\n")
+            answers.flush()
+
+    request = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        say(missing=_answer(request, Meter(lambda progress: say(progress=_document(progress)))))
+    except LastgoodError as error:
+        findings = [asdict(finding) for finding in error.findings] if isinstance(error, FindingsError) else []
+        say(error=type(error).__name__, message=error.message, hint=error.hint, findings=findings)
+    # Event loops and connection pools of plug-ins may hang in their clean-up; nothing is left to do.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _answer(request: dict[str, Any], meter: Meter) -> list[dict[str, Any]]:
+    from lastgood.adapters.dvc import jobs
+    from lastgood.adapters.dvc.translate import foreign, quiet, translated
+
+    quiet()
+    outputs = [Output.from_json(document) for document in request["outputs"]]
+    with translated("DVC's configuration"):
+        job = jobs.load(Path(request["root"]), outputs, meter)
+    meter.start("starting", 0)
+    names = ", ".join(sorted({f"`{job.where(output)[0]}`" for output in outputs}))
+    with translated(f"remote {names}"), foreign(f"remote {names}"):
+        found = jobs.JOBS[request["job"]](job)
+    positions = {output: position for position, output in enumerate(outputs)}
+    return [
+        {"output": positions[need.output], "md5": need.md5, "member": None if need.member is None else str(need.member)}
+        for need in found
+    ]
+
+
+def _document(progress: Progress) -> dict[str, object]:
+    return asdict(progress)
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
