@@ -1,0 +1,83 @@
+"""What every test stands on: nothing of the user's or the runner's configuration, and one real project to copy."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.builders import Project, build
+
+_STEERING = ("GIT_", "DVC_", "XDG_", "GITHUB_", "GITLAB_", "CI_", "LASTGOOD_")
+_GITCONFIG = """\
+[user]
+    name = Ada
+    email = ada@example.org
+[init]
+    defaultBranch = main
+[advice]
+    detachedHead = false
+[gc]
+    auto = 0
+[protocol "file"]
+    allow = always
+"""
+
+
+def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """Make `home` all that git, DVC and lastgood know of the user; forget what CI, hooks and shells exported."""
+    for name in [name for name in os.environ if name.startswith(_STEERING) or name in {"CI", "EMAIL", "FORCE_COLOR"}]:
+        patch.delenv(name)
+    (home / ".gitconfig").write_text(_GITCONFIG)
+    for name, value in {
+        "HOME": home,
+        "GIT_CONFIG_GLOBAL": home / ".gitconfig",
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "XDG_CONFIG_HOME": home / "config",
+        "XDG_CACHE_HOME": home / "cache",
+        "XDG_DATA_HOME": home / "data",
+        "XDG_STATE_HOME": home / "state",
+        "XDG_CONFIG_DIRS": home / "etc",
+        "DVC_GLOBAL_CONFIG_DIR": home / "dvc",
+        "DVC_SYSTEM_CONFIG_DIR": home / "dvc-system",
+        "DVC_SITE_CACHE_DIR": home / "site",
+        "DVC_NO_ANALYTICS": "1",
+        "DVC_TEST": "true",
+        "COLUMNS": "80",
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+        "TZ": "UTC",
+        "LC_ALL": "C.UTF-8",
+    }.items():
+        patch.setenv(name, str(value))
+
+
+@pytest.fixture(scope="session")
+def session_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of all tests that do not write into theirs."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def _isolated(session_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    isolate(monkeypatch, session_home)
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of this test's own, to write configuration into."""
+    path = tmp_path_factory.mktemp("own-home")
+    isolate(monkeypatch, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def _blank(tmp_path_factory: pytest.TempPathFactory, session_home: Path) -> Project:
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(patch, session_home)
+        return build(tmp_path_factory.mktemp("blank"))
+
+
+@pytest.fixture
+def project(_blank: Project, tmp_path: Path) -> Project:
+    """A git and DVC project with origin and DVC remote beside it: one commit, no version."""
+    return _blank.copy(tmp_path)
