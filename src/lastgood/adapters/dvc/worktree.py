@@ -1,0 +1,137 @@
+"""The working tree of a DVC project: is its pipeline reproduced, and put its outputs back from the cache.
+
+A working tree can be made right again, never atomically (FIELD 2, 14): only a release directory is switched whole.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import Any, TypeVar
+
+from lastgood.adapters.dvc.translate import quiet, translated
+from lastgood.errors import Finding, FindingsError, LockedError
+
+PATIENCE = 10.0
+"""Seconds that a command waits for another DVC process; DVC itself gives up after three (FIELD 25)."""
+
+Answer = TypeVar("Answer")
+
+WORDS = {"deleted": "is missing", "not in cache": "is not in the cache", "new": "was never recorded"}
+
+
+def dvc_root(start: Path) -> Path | None:
+    """The nearest directory at or above `start` that holds `.dvc`."""
+    return next((directory for directory in (start, *start.parents) if is_initialized(directory)), None)
+
+
+def is_initialized(root: Path) -> bool:
+    """Whether `root` itself is the root of a DVC project."""
+    return (root / ".dvc").is_dir()
+
+
+def pipeline_findings(root: Path, *, patience: float = PATIENCE) -> tuple[Finding, ...]:
+    """Everything in which the working tree is not what `dvc.lock` and the `.dvc` files record, or these are not what is
+    committed. A stage that always runs, and a frozen one, is judged by its recorded hashes. Asks no remote."""
+
+    def work(repo: Any) -> tuple[Finding, ...]:
+        # Without `check_updates` imports are not compared with their source, which would need the network.
+        status, names = repo.status(check_updates=False), _names(repo)
+        changed = [one for stage, facts in status.items() for one in _read(names.get(stage, stage), facts, names)]
+        return (*changed, *_uncommitted(repo))
+
+    return _with_repo(root, f"the pipeline's status in {root}", work, patience)
+
+
+def checkout_outputs(root: Path, paths: Sequence[Path] | None, *, patience: float = PATIENCE) -> None:
+    """Make the outputs (`None`: all) what the working tree's `dvc.lock` and `.dvc` files record, from the cache.
+
+    Local changes of outputs are overwritten. Raises `FindingsError` naming outputs whose objects the cache lacks; DVC
+    removes those from the working tree, so have everything in the cache before.
+    """
+    targets = None if paths is None else [str((root / path).absolute()) for path in paths]
+    if targets == []:
+        return
+
+    def work(repo: Any) -> None:
+        from dvc.exceptions import CheckoutError
+
+        try:
+            repo.checkout(targets=targets, force=True)
+        except CheckoutError as error:
+            found = [Finding("missing", str(path), f"{path} cannot be restored") for path in error.target_infos]
+            raise FindingsError("outputs could not be restored from the cache", found) from error
+
+    _with_repo(root, f"checking out the outputs in {root}", work, patience)
+
+
+def _with_repo(root: Path, doing: str, work: Callable[[Any], Answer], patience: float) -> Answer:
+    """Do `work` with DVC's `Repo`, again while another process holds DVC's lock and there is patience left."""
+    quiet()
+    end = monotonic() + patience
+    while True:
+        try:
+            with translated(doing):
+                from dvc.repo import Repo
+
+                with Repo(str(root.absolute())) as repo:
+                    return work(repo)
+        except LockedError:
+            if monotonic() >= end:
+                raise
+
+
+def _names(repo: Any) -> dict[str, str]:
+    """Stages, outputs and dependencies as the status calls them, which is relative to the current directory, and as
+    they are called from the project's root."""
+    names = {}
+    for stage in repo.index.stages:
+        file = repo.fs.relpath(stage.path, repo.root_dir)
+        name = getattr(stage, "name", None) or file
+        names[stage.addressing] = name if file in ("dvc.yaml", name) else f"{file}:{name}"
+        for part in (*stage.deps, *stage.outs):
+            inside = part.fs.protocol == "local" and repo.fs.isin(part.fs_path, repo.root_dir)
+            names[str(part)] = repo.fs.relpath(part.fs_path, repo.root_dir) if inside else str(part)
+    return names
+
+
+def _read(
+    stage: str, facts: Sequence[str | Mapping[str, Mapping[str, str]]], names: Mapping[str, str]
+) -> Iterator[Finding]:
+    for fact in facts:
+        if fact == "always changed":
+            continue  # what it made the last time is recorded all the same, and compared above
+        if isinstance(fact, str):
+            text = fact.removeprefix("changed ").replace("checksum", "definition")
+            yield Finding("changed-stage", stage, f"{stage}: its {text} changed since it last ran: run `dvc repro`")
+            continue
+        for paths in fact.values():
+            for shown, state in paths.items():
+                path = names.get(shown, shown)
+                words = WORDS.get(str(state), "changed")
+                yield Finding("changed-data", path, f"{stage}: {path} {words}: run `dvc repro` or `dvc checkout`")
+
+
+def _uncommitted(repo: Any) -> Iterator[Finding]:
+    from dvc.scm import SCMError
+
+    try:
+        committed = repo.scm.get_fs("HEAD")
+    except SCMError:  # no commit yet
+        committed = None
+    files = {path for stage in repo.index.stages for path in _files_of(stage)}
+    for path in sorted(path for path in files if path.is_file()):
+        inside = path.relative_to(repo.scm.root_dir).as_posix()
+        if committed is None or not committed.exists(f"/{inside}") or _differs(path, committed, f"/{inside}"):
+            yield Finding("uncommitted", inside, f"{inside} is not committed as it is: `git add {inside}` and commit")
+
+
+def _files_of(stage: Any) -> Iterator[Path]:
+    yield Path(stage.dvcfile.path)
+    if lock := getattr(stage.dvcfile, "_lockfile", None):
+        yield Path(lock.path)
+
+
+def _differs(path: Path, committed: Any, inside: str) -> bool:
+    """Line ends apart, which git may have changed on its way."""
+    with committed.open(inside, mode="rb") as file:
+        return bool(file.read().replace(b"\r\n", b"\n") != path.read_bytes().replace(b"\r\n", b"\n"))

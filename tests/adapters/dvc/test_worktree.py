@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import fcntl
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lastgood.adapters.dvc.worktree import checkout_outputs, dvc_root, is_initialized, pipeline_findings
+from lastgood.errors import FindingsError, LastgoodError, LockedError
+
+if TYPE_CHECKING:
+    from tests.adapters.dvc.conftest import Project
+
+
+def told(project: Project) -> set[tuple[str, str]]:
+    return {(finding.kind, finding.subject) for finding in pipeline_findings(project.path)}
+
+
+def test_a_reproduced_and_committed_pipeline_has_no_findings(project: Project, nested: Project) -> None:
+    assert pipeline_findings(project.path) == ()
+    assert pipeline_findings(nested.path) == ()
+
+
+def test_changed_data_parameters_and_commands_are_told(project: Project) -> None:
+    project.put("data/raw/a.csv", b"other")
+    project.put("params.yaml", "prepare:\n  rows: 101\ntrain:\n  trees: 7\n")
+    project.put("dvc.yaml", (project.path / "dvc.yaml").read_text().replace("cmd: train", "cmd: train --more"))
+    project.commit()
+    assert told(project) == {
+        ("changed-data", "data/raw"),
+        ("changed-data", "params.yaml"),
+        ("changed-stage", "train"),
+    }
+
+
+def test_findings_are_named_from_the_root_wherever_one_stands(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.put("models/model.txt", b"edited")
+    monkeypatch.chdir(project.path / "data")
+    assert told(project) == {("changed-data", "models/model.txt")}
+
+
+def test_a_deleted_output_and_a_lost_cache_object_are_told(project: Project) -> None:
+    (project.path / "models/model.txt").unlink()
+    shutil.rmtree(project.path / "data/prepared")
+    assert told(project) >= {("changed-data", "models/model.txt"), ("changed-data", "data/prepared")}
+    project.put("models/model.txt", b"model")
+    project.store.drop("20f35e630daf44dbfa4c3f68f5399d8c")
+    assert ("changed-data", "models/model.txt") in told(project)
+
+
+def test_an_uncommitted_lock_file_is_told(project: Project) -> None:
+    lock = project.path / "dvc.lock"
+    project.put("dvc.lock", lock.read_text() + "# more\n")
+    assert told(project) == {("uncommitted", "dvc.lock")}
+
+
+def test_stages_that_always_run_or_are_frozen_are_judged_by_their_hashes(project: Project) -> None:
+    text = (project.path / "dvc.yaml").read_text()
+    text = text.replace("    cmd: prepare\n", "    cmd: prepare\n    always_changed: true\n")
+    text = text.replace("    cmd: train\n", "    cmd: train\n    frozen: true\n")
+    project.put("dvc.yaml", text)
+    project.commit()
+    assert pipeline_findings(project.path) == ()
+    project.put("models/model.txt", b"edited")
+    assert told(project) == {("changed-data", "models/model.txt")}
+
+
+def test_nothing_is_printed(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    project.put("models/model.txt", b"edited")
+    pipeline_findings(project.path)
+    checkout_outputs(project.path, None)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_outputs_are_put_back_from_the_cache(project: Project) -> None:
+    project.put("models/model.txt", b"edited")
+    shutil.rmtree(project.path / "data/raw")
+    checkout_outputs(project.path, [Path("models/model.txt")])
+    assert (project.path / "models/model.txt").read_bytes() == b"model"
+    assert not (project.path / "data/raw").exists()
+    checkout_outputs(project.path, None)
+    assert pipeline_findings(project.path) == ()
+
+
+def test_an_output_whose_object_is_lost_is_named(project: Project) -> None:
+    shutil.rmtree(project.store.cache().directory)
+    (project.path / "models/model.txt").unlink()
+    with pytest.raises(LastgoodError) as caught:
+        checkout_outputs(project.path, [Path("models/model.txt")])
+    assert isinstance(caught.value, FindingsError)
+    assert "model.txt" in caught.value.findings[0].subject
+
+
+def test_a_held_lock_is_told_after_some_patience(project: Project) -> None:
+    lock = project.put(".dvc/tmp/lock", "")
+    with lock.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(LockedError):
+            pipeline_findings(project.path, patience=0)
+
+
+def test_the_root_is_found_from_below(nested: Project, tmp_path: Path) -> None:
+    assert dvc_root(nested.path / "data/raw") == nested.path
+    assert dvc_root(tmp_path / "elsewhere") is None
+    assert is_initialized(nested.path)
+    assert not is_initialized(nested.root)
