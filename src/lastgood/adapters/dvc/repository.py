@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from lastgood.adapters.dvc.translate import quiet, scrub
+from lastgood.adapters.dvc.translate import missing_plug_in, quiet, scrub
 from lastgood.errors import Finding, FindingsError, LastgoodError, NotAProjectError
 
 
@@ -33,9 +33,8 @@ def opened(git_dir: Path, commit: str, project: PurePosixPath) -> Iterator[Any]:
     except NotDvcRepoError as error:
         message = f"commit {commit[:12]} has no DVC project in `{project}`"
         raise NotAProjectError(message) from error
-    except RemoteMissingDepsError as error:
-        message = f"commit {commit[:12]} names a {error.protocol} address and DVC's plug-in for it is not installed"
-        raise LastgoodError(message, hint=f"pip install 'dvc[{error.protocol}]'") from error
+    except (ImportError, RemoteMissingDepsError) as error:
+        raise missing_plug_in(f"reading commit {commit[:12]}", error) from error
     except (DvcException, ValueError, KeyError, TypeError, OSError) as error:
         reason = scrub(str(error)) or type(error).__name__
         message = f"the pipeline files of commit {commit[:12]} cannot be read: {reason}"

@@ -21,6 +21,8 @@ def quiet() -> None:
     import logging
     import os
 
+    import dvc  # noqa: F401  # its import sets the loggers up; the levels below must come after
+
     os.environ.setdefault("DVC_NO_ANALYTICS", "1")
     for name in ("dvc", "dvc_data", "dvc_objects", "scmrepo"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -37,10 +39,8 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except LastgoodError:
         raise
-    except RemoteMissingDepsError as error:
-        extra = error.protocol.removesuffix("s") if error.protocol == "webdavs" else error.protocol
-        message = f"{doing}: DVC's plug-in for {error.protocol} is not installed"
-        raise LastgoodError(message, hint=f"pip install 'dvc[{extra}]'") from error
+    except (ImportError, RemoteMissingDepsError) as error:
+        raise missing_plug_in(doing, error) from error
     except LockError as error:
         raise LockedError(f"{doing}: another DVC process holds the lock; nothing changed") from error
     except (DvcException, AuthError, ConfigError) as error:
@@ -49,6 +49,16 @@ def translated(doing: str) -> Iterator[None]:
         if isinstance(error, ConnectionError | TimeoutError) or error.errno not in LOCAL_TROUBLE:
             raise UnreachableError(f"{doing}: {_words(error)}") from error
         raise LastgoodError(f"{doing}: {_words(error)}") from error
+
+
+def missing_plug_in(doing: str, error: Exception) -> LastgoodError:
+    """What to install when `error` is DVC's complaint about an address whose plug-in is not there."""
+    named = re.match(r"(\w+) is supported, but requires", str(error))  # dvc_objects.fs.known_implementations
+    protocol = named[1] if named else str(getattr(error, "protocol", ""))
+    if not protocol:
+        return LastgoodError(f"{doing}: {_words(error)}")
+    extra = {"webdavs": "webdav"}.get(protocol, protocol)
+    return LastgoodError(f"{doing}: DVC's plug-in for {protocol} is not installed", hint=f"pip install 'dvc[{extra}]'")
 
 
 def _words(error: BaseException) -> str:
