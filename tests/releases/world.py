@@ -32,7 +32,7 @@ class World:
     def proofs(self) -> Proofs:
         return Proofs(self.place.proofs)
 
-    def object_path(self, digest: str, legacy: bool = False) -> Path:  # noqa: FBT001, FBT002  # the interface's shape
+    def object_path(self, digest: str, legacy: bool = False) -> Path:
         base = self.cache if legacy else self.cache / "files" / "md5"
         return base / digest[:2] / digest[2:]
 

@@ -18,16 +18,17 @@ from lastgood.releases.proofs import Proofs
 from lastgood.releases.proving import CorruptedObjectsError, Members, ObjectPath, Part
 from lastgood.releases.release import (
     RELEASE_FILE,
+    Contents,
     Release,
     check_release,
     code_digest,
-    content_of,
     digest_of,
     divide,
     find_release,
     format_release,
     list_releases,
     load_release,
+    look,
     release_path,
     selected,
     walk,
@@ -81,18 +82,19 @@ def build(request: BuildRequest, place: Place, proofs: Proofs, on_file: OnFile |
         _close(path)
         return found
     parts = proving.gather(request.outputs, request.object_path, request.members)
-    proving.find_missing(parts)
+    states = proving.find_missing(parts)
     try:
         place.create()
-        _check_space(parts, place)
+        _check_space(parts, states, place)
         proved = proving.prove(request.outputs, parts, request.object_path, proofs)
         with staging.stage(place) as directory:
             tree = directory / "tree"
             tree.mkdir()
             request.export(tree)
-            _refuse_collisions(tree, request.outputs)
-            counts = _place(parts, proved, tree, proofs, on_file or _silent)
-            _complete(request, tree, counts, proofs)
+            _make_room(tree, request.outputs)
+            counts = _place(parts, tree, proofs, on_file or _silent)
+            contents = _settle(tree, {part.path: proved[part.source] for part in parts}, proofs)
+            _describe(request, tree, contents, counts)
             return _publish(tree, path, request.manifest)
     except OSError as error:
         raise _not_carried_out(request.manifest, error) from error
@@ -102,12 +104,11 @@ def _silent(_done: int, _total: int) -> None:
     pass
 
 
-def _check_space(parts: Sequence[Part], place: Place) -> None:
+def _check_space(parts: Sequence[Part], states: Sequence[os.stat_result], place: Place) -> None:
     """Refuse before anything is written what surely does not fit; an unexpected copy fails later, as cleanly."""
     device = place.staging.stat().st_dev
     needed = 0
-    for part in parts:
-        status = part.source.lstat()
+    for part, status in zip(parts, states, strict=True):
         if will_copy(status, device, executable=part.output.executable):
             needed += status.st_size
     room = os.statvfs(place.staging)
@@ -115,8 +116,11 @@ def _check_space(parts: Sequence[Part], place: Place) -> None:
         raise OSError(errno.ENOSPC, f"{needed} bytes are needed, {room.f_bavail * room.f_frsize} are free")
 
 
-def _refuse_collisions(tree: Path, outputs: Sequence[Output]) -> None:
-    """Raise `FindingsError` where code and outputs want the same place, or a link would lead an output elsewhere."""
+def _make_room(tree: Path, outputs: Sequence[Output]) -> None:
+    """Make the directories of the outputs, the empty ones too.
+
+    Raises `FindingsError` where code and outputs want the same place, or a link would lead an output elsewhere.
+    """
     findings = []
     if os.path.lexists(tree / RELEASE_FILE):
         findings.append(Finding("collision", RELEASE_FILE, f"the code holds {RELEASE_FILE}, which names the release"))
@@ -131,50 +135,50 @@ def _refuse_collisions(tree: Path, outputs: Sequence[Output]) -> None:
             findings.append(Finding("collision", str(output.path), message))
     if findings:
         raise FindingsError("code and outputs of the version do not fit together; nothing was changed", findings)
+    for output in outputs:
+        if output.storage == "dvc" and output.is_directory:
+            (tree / output.path).mkdir(parents=True, exist_ok=True)
 
 
 def _is_directory(path: Path) -> bool:
     return S_ISDIR(path.lstat().st_mode)
 
 
-def _place(
-    parts: Sequence[Part], proved: Mapping[Path, Digests], tree: Path, proofs: Proofs, on_file: OnFile
-) -> dict[str, int]:
-    """Place every part, then look at what was placed: copies are read back, links must be of the proved inode."""
+def _place(parts: Sequence[Part], tree: Path, proofs: Proofs, on_file: OnFile) -> dict[str, int]:
+    """Place every part in real directories, and count how; what came of it `_settle` looks at."""
     device, placer = tree.stat().st_dev, Placer()
     made: set[Path] = set()
-    targets: list[Path] = []
     linked: list[Path] = []
-    for part in parts:
+    for number, part in enumerate(parts, start=1):
         target = tree / part.path
-        if target.parent not in made:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            made.add(target.parent)
-        how = placer.place(part.source, target, device=device, executable=part.output.executable)
-        targets.append(target)
-        if how == "hard link":
+        parent = target.parent
+        if parent not in made:
+            parent.mkdir(parents=True, exist_ok=True)
+            made.add(parent)
+        if placer.place(part.source, target, device=device, executable=part.output.executable) == "hard link":
             linked.append(target)
-        on_file(len(targets), len(parts))
+        on_file(number, len(parts))
     proofs.linked(*linked)
-    found = proofs.digests_of(targets)
-    for part, target in zip(parts, targets, strict=True):
-        if found[target] != proved[part.source]:
-            raise NotCarriedOutError(f"{part.path} changed while it was placed; nothing was changed, try again")
     return {str(how): count for how, count in placer.counts.items()}
 
 
-def _complete(request: BuildRequest, tree: Path, counts: dict[str, int], proofs: Proofs) -> None:
-    """Make of a filled tree a release: empty directories, checked, described, read-only and on disk."""
-    for output in request.outputs:
-        if output.storage == "dvc" and output.is_directory:
-            (tree / output.path).mkdir(parents=True, exist_ok=True)
-    _protect(tree)
-    paths = dict(walk(tree))
-    content = content_of(tree, paths, proofs)
+def _settle(tree: Path, proved: Mapping[PurePosixPath, Digests], proofs: Proofs) -> Contents:
+    """Make a filled tree read-only and look at it: copies are read back, links must still be of the proved inodes."""
+    modes = dict(walk(tree))
+    _protect(tree, modes)
+    contents = look(tree, modes, proofs)
+    for path, digests in proved.items():
+        if contents.digests.get(path) != digests:
+            raise NotCarriedOutError(f"{path} changed while it was placed; nothing was changed, try again")
+    return contents
+
+
+def _describe(request: BuildRequest, tree: Path, contents: Contents, counts: dict[str, int]) -> None:
+    """Write `release.json` from what lies in the tree, and return when all of it is on disk."""
     manifest = request.manifest
     kept = [output for output in request.outputs if output.storage != "url"]
-    owned, rest = divide(paths, kept)
-    outputs = tuple(_placed(output, content, owned[output.path], tree) for output in kept)
+    owned, rest = divide(contents.modes, kept)
+    outputs = tuple(_placed(output, contents, owned[output.path]) for output in kept)
     release = Release(
         path=tree,
         artifact=manifest.artifact,
@@ -184,22 +188,20 @@ def _complete(request: BuildRequest, tree: Path, counts: dict[str, int], proofs:
         outputs=outputs,
         tree=manifest.tree,
         manifest=manifest.digest,
-        code=code_digest(tree, rest, content),
+        code=code_digest(contents, rest),
     )
     durable.write_new(tree / RELEASE_FILE, format_release(release, counts, request.built_at.isoformat()))
     (tree / RELEASE_FILE).chmod(0o444)
     durable.fsync_tree(tree)
 
 
-def _placed(
-    output: Output, content: Mapping[PurePosixPath, Digests], paths: Sequence[PurePosixPath], tree: Path
-) -> Output:
+def _placed(output: Output, contents: Contents, paths: Sequence[PurePosixPath]) -> Output:
     """The output with the digest, size and number of files that lie in the release; one from git is proved by that."""
-    files = {path: content[path] for path in paths if path in content}
+    files = {path: contents.digests[path] for path in paths if path in contents.digests}
     digest = digest_of(output, files)
     if output.storage == "git":
-        right = digest == output.sha256 if output.sha256 else _is_md5(output, files, tree)
-        if not right:
+        right = digest == output.sha256 if output.sha256 else _is_md5(output, files, contents.root)
+        if not right or len(files) != len(paths):
             message = f"{output.path} in git is not what the version pins"
             raise FindingsError(f"{message}; nothing was changed", [Finding("changed", str(output.path), message)])
     size = sum(found.size for found in files.values())
@@ -214,20 +216,18 @@ def _is_md5(output: Output, files: Mapping[PurePosixPath, Digests], tree: Path) 
     return proving.is_md5_of(tree / output.path, files[output.path], output.md5, legacy=output.legacy)
 
 
-def _protect(tree: Path) -> None:
+def _protect(tree: Path, modes: Mapping[PurePosixPath, int]) -> None:
     """Take away all write permissions but the tree's own, which renaming it into another directory needs.
 
     What is hard-linked has none, and is left alone: its mode belongs to DVC's cache too.
     """
-    for parent, directories, files in os.walk(tree):
-        for name in files:
-            path = Path(parent, name)
-            mode = path.lstat().st_mode
-            if S_ISREG(mode) and mode & 0o222:
-                path.chmod(0o555 if mode & 0o100 else 0o444)
-        for name in directories:
-            if not (path := Path(parent, name)).is_symlink():
-                path.chmod(0o555)
+    for path, mode in modes.items():
+        if S_ISREG(mode) and mode & 0o222:
+            (tree / path).chmod(0o555 if mode & 0o100 else 0o444)
+    for parent, directories, _ in os.walk(tree):
+        for directory in (Path(parent, name) for name in directories):
+            if not directory.is_symlink():
+                directory.chmod(0o555)
 
 
 def _publish(tree: Path, path: Path, manifest: Manifest) -> Release:

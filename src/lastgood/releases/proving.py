@@ -1,5 +1,6 @@
 """Whether DVC's cache holds what a version pins: every object there, and its bytes the pinned ones. Writes nothing."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -82,18 +83,21 @@ def _unsafe(output: Output, path: PurePosixPath, md5: str) -> Iterator[Finding]:
         yield Finding("bad-hash", str(output.path), f"{output.path}: {md5!r} is no object of DVC's")
 
 
-def find_missing(parts: Sequence[Part]) -> None:
-    """Raise `FindingsError`, kind `missing`, naming every object that the cache does not hold as a regular file."""
+def find_missing(parts: Sequence[Part]) -> list[os.stat_result]:
+    """The state of every part's object. Raises `FindingsError`, kind `missing`, naming all that are not there."""
     findings = []
+    states = []
     for part in parts:
         try:
-            there = S_ISREG(part.source.lstat().st_mode)
+            states.append(os.lstat(part.source))
+            there = S_ISREG(states[-1].st_mode)
         except (FileNotFoundError, NotADirectoryError):
             there = False
         if not there:
             findings.append(Finding("missing", str(part.path), f"{part.path}: object {part.md5} is not in DVC's cache"))
     if findings:
         raise FindingsError(f"{len(findings)} objects are missing; nothing was changed", findings, hint="dvc fetch")
+    return states
 
 
 def prove(

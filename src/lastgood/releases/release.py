@@ -39,6 +39,15 @@ class Release:
     code: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What lies in a directory: the modes of all that is no directory, the digests of the regular files among it."""
+
+    root: Path
+    modes: Mapping[PurePosixPath, int]
+    digests: Mapping[PurePosixPath, Digests]
+
+
 def selected(manifest: Manifest, outputs: Sequence[Output]) -> tuple[PurePosixPath, ...] | None:
     """The paths of a partial selection, `None` when it leaves out nothing that DVC stores."""
     chosen = {output.path for output in outputs if output.storage == "dvc"}
@@ -119,30 +128,24 @@ def check_release(release: Release, proofs: Proofs) -> tuple[Finding, ...]:
     Hashes what the proofs do not know. Python's `__pycache__`, which root writes through 0555, does not count.
     """
     try:
-        paths = dict(walk(release.path))
-        content = content_of(release.path, paths, proofs)
-        owned, rest = divide(paths, release.outputs)
-        code = code_digest(release.path, rest, content)
+        contents = look(release.path, dict(walk(release.path)), proofs)
+        owned, rest = divide(contents.modes, release.outputs)
+        code = code_digest(contents, rest)
     except OSError as error:
         return (Finding("broken-release", str(release.path), f"{release.path} cannot be read: {error}"),)
-    findings = [
-        finding for output in release.outputs for finding in _check_output(release, output, owned[output.path], content)
-    ]
+    findings = [found for output in release.outputs for found in _check_output(output, owned[output.path], contents)]
     if code != release.code:
         findings.append(Finding("changed", str(release.path), f"code in {release.path} was changed after it was built"))
     return tuple(findings)
 
 
-def _check_output(
-    release: Release, output: Output, below: list[PurePosixPath], content: dict[PurePosixPath, Digests]
-) -> Iterator[Finding]:
-    subject = f"{output.path} in {release.path}"
-    if not below and (output.files or not output.is_directory):
-        yield Finding("missing", str(output.path), f"{subject} is gone")
-    elif odd := [path for path in below if path not in content]:
-        yield Finding("changed", str(odd[0]), f"{odd[0]} in {release.path} is no regular file")
-    elif digest_of(output, {path: content[path] for path in below}) != output.sha256:
-        yield Finding("changed", str(output.path), f"{subject} was changed after it was built")
+def _check_output(output: Output, paths: Sequence[PurePosixPath], contents: Contents) -> Iterator[Finding]:
+    if not paths and (output.files or not output.is_directory):
+        yield Finding("missing", str(output.path), f"{output.path} in {contents.root} is gone")
+    elif odd := [path for path in paths if path not in contents.digests]:
+        yield Finding("changed", str(odd[0]), f"{odd[0]} in {contents.root} is no regular file")
+    elif digest_of(output, {path: contents.digests[path] for path in paths}) != output.sha256:
+        yield Finding("changed", str(output.path), f"{output.path} in {contents.root} was changed after it was built")
 
 
 def digest_of(output: Output, content: Mapping[PurePosixPath, Digests]) -> str:
@@ -171,23 +174,24 @@ def divide(
     return owned, rest
 
 
-def code_digest(root: Path, paths: Mapping[PurePosixPath, int], content: Mapping[PurePosixPath, Digests]) -> str:
+def code_digest(contents: Contents, paths: Mapping[PurePosixPath, int]) -> str:
     """One digest of what is neither an output nor `release.json`: files, and where links point to."""
     members = []
     for path, mode in paths.items():
-        if path in content:
-            members.append((path, content[path].size, content[path].sha256))
+        if (found := contents.digests.get(path)) is not None:
+            members.append((path, found.size, found.sha256))
         else:
-            target = os.fsencode(os.readlink(root / path)) if S_ISLNK(mode) else b""  # noqa: PTH115  # as it is written
+            place = contents.root / path
+            target = os.fsencode(os.readlink(place)) if S_ISLNK(mode) else b""  # noqa: PTH115  # as it is written
             members.append((path, -1, sha256(target).hexdigest()))
     return tree_sha256(members)
 
 
-def content_of(root: Path, paths: dict[PurePosixPath, int], proofs: Proofs) -> dict[PurePosixPath, Digests]:
-    """The digests of the regular files among `paths`, which are relative to `root`."""
-    places = {path: root / path for path, mode in paths.items() if S_ISREG(mode)}
+def look(root: Path, modes: Mapping[PurePosixPath, int], proofs: Proofs) -> Contents:
+    """What lies below `root`, given the modes of its files (`walk`); hashes what the proofs do not know."""
+    places = {path: root / path for path, mode in modes.items() if S_ISREG(mode)}
     found = proofs.digests_of(places.values())
-    return {path: found[place] for path, place in places.items()}
+    return Contents(root, modes, {path: found[place] for path, place in places.items()})
 
 
 def walk(root: Path, below: str = "") -> Iterator[tuple[PurePosixPath, int]]:

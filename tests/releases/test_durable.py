@@ -1,0 +1,138 @@
+"""Changes to files are whole or absent, and removing never leaves its tree."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lastgood.releases import durable
+
+
+def test_write_atomic_replaces_the_whole_file_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    target = tmp_path / "state"
+    durable.write_atomic(target, b"old and long")
+    durable.write_atomic(target, b"new")
+    assert target.read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    target = tmp_path / "state"
+    target.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        durable.write_atomic(target, b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_a_new_file_never_overwrites_one_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "state").write_bytes(b"theirs")
+    with pytest.raises(FileExistsError):
+        durable.write_new(tmp_path / "state", b"ours")
+    assert (tmp_path / "state").read_bytes() == b"theirs"
+
+
+def test_rename_moves_between_directories(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a" / "file").write_bytes(b"x")
+    durable.rename(tmp_path / "a" / "file", tmp_path / "b" / "file")
+    assert not list((tmp_path / "a").iterdir())
+    assert (tmp_path / "b" / "file").read_bytes() == b"x"
+
+
+def test_missing_parents_are_made_and_present_ones_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "kept").touch()
+    durable.make_directories(tmp_path / "a" / "b" / "c")
+    durable.make_directories(tmp_path / "a" / "b" / "c")
+    assert (tmp_path / "a" / "b" / "c").is_dir()
+    assert (tmp_path / "a" / "kept").exists()
+
+
+@pytest.mark.parametrize("files", [0, 3, durable.FEW + 5])
+def test_a_tree_with_links_that_lead_nowhere_can_be_synced(tmp_path: Path, files: int) -> None:
+    for number in range(files):
+        (tmp_path / "deep" / str(number)).mkdir(parents=True)
+        (tmp_path / "deep" / str(number) / "file").write_bytes(b"x")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "directory").symlink_to("/proc")
+    durable.fsync_tree(tmp_path)
+    durable.fsync_files(path for path in tmp_path.rglob("file"))
+
+
+def test_fsync_does_not_follow_a_link_in_place_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    with pytest.raises(OSError, match="symbolic links"):
+        durable.fsync_file(tmp_path / "link")
+
+
+def test_removing_a_read_only_tree_spares_what_its_links_lead_to(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o755)
+    (outside / "kept").write_bytes(b"x")
+    tree = tmp_path / "tree"
+    (tree / "a" / "b").mkdir(parents=True)
+    (tree / "a" / "b" / "file").write_bytes(b"y")
+    (tree / "a" / "link").symlink_to(outside)
+    (tree / "a" / "file-link").symlink_to(outside / "kept")
+    for directory in (tree / "a" / "b", tree / "a", tree):
+        directory.chmod(0o555)
+    durable.remove_tree(tree)
+    assert not tree.exists()
+    assert (outside / "kept").read_bytes() == b"x"
+    assert outside.stat().st_mode & 0o777 == 0o755
+
+
+def test_removing_a_link_to_a_directory_removes_the_link_only(tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "link").symlink_to("directory")
+    durable.remove_tree(tmp_path / "link")
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "directory").is_dir()
+
+
+def test_removing_a_hard_link_leaves_the_mode_of_the_other(tmp_path: Path) -> None:
+    (tmp_path / "object").write_bytes(b"x")
+    (tmp_path / "object").chmod(0o444)
+    (tmp_path / "tree").mkdir()
+    os.link(tmp_path / "object", tmp_path / "tree" / "file")
+    durable.remove_tree(tmp_path / "tree")
+    assert (tmp_path / "object").stat().st_mode & 0o777 == 0o444
+    assert (tmp_path / "object").stat().st_nlink == 1
+
+
+def test_removing_nothing_is_fine(tmp_path: Path) -> None:
+    durable.remove_tree(tmp_path / "never")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can become nobody")
+def test_somebody_who_is_not_root_can_remove_a_read_only_tree(tmp_path: Path) -> None:
+    base = Path("/tmp") / f"lastgood-{tmp_path.name}-{os.getpid()}"  # noqa: S108  # nobody cannot enter pytest's own
+    (base / "tree" / "a").mkdir(parents=True)
+    (base / "tree" / "a" / "file").touch()
+    for path in (base / "tree" / "a", base / "tree"):
+        path.chmod(0o555)
+    for path in (base, base / "tree", base / "tree" / "a"):
+        os.chown(path, 65534, 65534)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setuid(65534)
+            durable.remove_tree(base / "tree")
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    left = (base / "tree").exists()
+    durable.remove_tree(base)
+    assert status == 0
+    assert not left
+
+
+def test_leftovers_are_unfinished_names_only(tmp_path: Path) -> None:
+    (tmp_path / f"{durable.NEW}abc").symlink_to("nowhere")
+    (tmp_path / "prod").symlink_to("release")
+    (tmp_path / ".lock").touch()
+    durable.remove_leftovers(tmp_path)
+    durable.remove_leftovers(tmp_path / "never")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "prod"]
