@@ -12,6 +12,7 @@ GENESIS = "journal of lastgood\n"
 one, and a walk over first parents ends there instead of entering the code's history."""
 
 _TAG = "Tag: "
+_ADOPTION = "\nAdoption: yes\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +25,27 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One transaction: its journal commit and the tags that went out with it, in order."""
+    """One transaction: its journal commit and the tags that went out with it, in order.
+
+    `adoption` entries hold tags that others made: they keep their place by time, the entry only remembers them.
+    """
 
     commit: str
     tags: tuple[Recorded, ...]
+    adoption: bool = False
 
     @classmethod
     def parse(cls, commit: str, message: str) -> Self:
         """The entry that a journal commit's message describes."""
         lines = (line.removeprefix(_TAG) for line in message.split("\n") if line.startswith(_TAG))
         pairs = (line.partition(" ") for line in lines)
-        return cls(commit, tuple(Recorded(oid, name) for oid, _, name in pairs if name))
+        return cls(commit, tuple(Recorded(oid, name) for oid, _, name in pairs if name), _ADOPTION in message)
 
 
-def format_entry(subject: str, recorded: Iterable[Recorded]) -> str:
+def format_entry(subject: str, recorded: Iterable[Recorded], *, adoption: bool = False) -> str:
     """The message of a journal commit; the tags' bytes are in its tree."""
-    return f"{subject}\n\n" + "".join(f"{_TAG}{tag.oid} {tag.name}\n" for tag in recorded)
+    lines = "".join(f"{_TAG}{tag.oid} {tag.name}\n" for tag in recorded)
+    return f"{subject}\n{_ADOPTION if adoption else chr(10)}{lines}"
 
 
 @dataclass(frozen=True, slots=True)

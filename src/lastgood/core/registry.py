@@ -51,7 +51,9 @@ class History:
     events: tuple[Event, ...]
     journal: Journal
     adopted: frozenset[str] = frozenset()
-    """Names of the tags that have no journal entry."""
+    """Names of the tags that others made: placed by their time."""
+    unjournaled: frozenset[str] = frozenset()
+    """Names of the tags that have no journal entry at all; `adopt` writes one."""
     findings: tuple[Finding, ...] = ()
 
     @cached_property
@@ -209,7 +211,8 @@ def build_registry(objects: Iterable[TagObject], journals: Mapping[str, Journal]
 
 def _history(artifact: str, named: list[Named], journal: Journal, now: int) -> History:
     versions = _versions_by_commit(named)
-    places = {tag.oid: place for place, (_, tag) in enumerate(journal.recorded)}
+    places = {tag.oid: place for place, (entry, tag) in enumerate(journal.recorded) if not entry.adoption}
+    journaled = {tag.oid for _, tag in journal.recorded}
     own: list[tuple[int, Event]] = []
     adopted: list[Event] = []
     findings = []
@@ -222,13 +225,15 @@ def _history(artifact: str, named: list[Named], journal: Journal, now: int) -> H
             own.append((places[tag.oid], event))
         else:
             adopted.append(event)
-            if event.message.is_own:
+            if event.message.is_own and tag.oid not in journaled:
                 text = f"tag {tag.name} was written by lastgood but is not in the journal"
                 findings.append(Finding("unjournaled", tag.name, text))
     ordered = [event for _, event in sorted(own, key=lambda pair: pair[0])]
     merged = _merge(ordered, sorted(adopted, key=lambda event: (event.when, event.counter or 0, event.tag)))
     findings.extend(_order_findings(merged, now))
-    return History(artifact, tuple(merged), journal, frozenset(event.tag for event in adopted), tuple(findings))
+    strange = frozenset(event.tag for event in adopted)
+    unjournaled = frozenset(event.tag for event in adopted if event.oid not in journaled)
+    return History(artifact, tuple(merged), journal, strange, unjournaled, tuple(findings))
 
 
 def _versions_by_commit(named: list[Named]) -> dict[str, str]:

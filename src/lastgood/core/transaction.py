@@ -1,6 +1,6 @@
 """Transactions: the tags one command wants to write, with names, times and messages; nothing is written here."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from lastgood.core import tags
 from lastgood.core.events import Mark
@@ -123,10 +123,5 @@ class Draft:
 
 
 def adopt_tags(history: History) -> tuple[tuple[str, str], ...]:
-    """The `(oid, name)` of every adopted tag, in order: what `adopt` writes into the journal as they are."""
-    return tuple((event.oid, event.tag) for event in history.events if event.tag in history.adopted)
-
-
-def at(author: Author, when: int) -> Author:
-    """The same author at another time, for a second try after a lost race."""
-    return replace(author, when=when)
+    """The `(oid, name)` of every tag without a journal entry, in order: what `adopt` writes there as they are."""
+    return tuple((event.oid, event.tag) for event in history.events if event.tag in history.unjournaled)

@@ -2,25 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from lastgood.core.listing import Member, parse_listing
 from lastgood.core.manifest import Output
+from lastgood.core.preflight import Missing
 from lastgood.errors import Finding, FindingsError
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """An object of `output` that is not where it was looked for; `member` is its path below a directory output."""
-
-    output: Output
-    md5: str
-    member: PurePosixPath | None = None
-
-    @property
-    def path(self) -> PurePosixPath:
-        """The path relative to the git root that cannot be restored without the object."""
-        return self.output.path / self.member if self.member is not None else self.output.path
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def write_adoption(
 ) -> Prepared:
     """The journal entry that adopts tags as they are, by their own bytes."""
     files = {f"tag-{place}": git.run("cat-file", "tag", tag.oid) for place, tag in enumerate(recorded, 1)}
-    message = format_entry(f"Adopt {len(recorded)} tags of {journal.artifact}", recorded)
+    message = format_entry(f"Adopt {len(recorded)} tags of {journal.artifact}", recorded, adoption=True)
     commit = _commit_entry(git, journal, message, files, [], identity, when)
     return Prepared(journal.artifact, tuple(recorded), ref, commit, journal.tip)
 

@@ -1,0 +1,45 @@
+"""Adopting: tags that `gto` or people made get their place in the journal, as they are."""
+
+from dataclasses import dataclass
+
+from lastgood.adapters.git import transactions
+from lastgood.adapters.git.identity import find_identity
+from lastgood.core import tags as grammar
+from lastgood.core.journal import Recorded
+from lastgood.core.references import find_history
+from lastgood.core.registry import History
+from lastgood.core.transaction import adopt_tags
+from lastgood.operations import recording
+from lastgood.operations.reading import View, read, retrying
+from lastgood.project import Project
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """The artifact and the tags that the journal holds now."""
+
+    history: History
+    tags: tuple[str, ...]
+    published: bool = False
+    dry_run: bool = False
+
+
+def adopt(project: Project, artifact: str | None, *, dry_run: bool = False) -> Adopted:
+    """Write every tag of an artifact without a journal entry into its journal, in one entry. Raises `UnknownError`."""
+    if dry_run:
+        history = find_history(read(project, fetch=True).registry, artifact)
+        return Adopted(history, tuple(name for _, name in adopt_tags(history)), dry_run=True)
+    return retrying(project, lambda view: _adopt(project, view, artifact))
+
+
+def _adopt(project: Project, view: View, artifact: str | None) -> Adopted:
+    history = find_history(view.registry, artifact)
+    wanted = tuple(Recorded(oid, name) for oid, name in adopt_tags(history))
+    if not wanted:
+        return Adopted(history, ())
+    identity = find_identity(project.git)
+    ref = project.journal_ref(grammar.file_name(history.artifact))
+    recording.publish_earlier(project, view, history.journal, ref)
+    prepared = transactions.write_adoption(project.git, history.journal, wanted, ref, identity, project.now())
+    recording.carry(project, prepared)
+    return Adopted(history, tuple(tag.name for tag in wanted), published=project.remote is not None)

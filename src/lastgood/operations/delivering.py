@@ -1,0 +1,105 @@
+"""Bringing a version onto this machine: fetch, build and prove its release, switch the live link to it."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from lastgood.adapters.dvc.progress import Progress
+from lastgood.adapters.git import export
+from lastgood.core.manifest import Manifest
+from lastgood.errors import LastgoodError
+from lastgood.operations.facts import select
+from lastgood.project import Project
+from lastgood.releases import activation
+from lastgood.releases.builder import BuildRequest, build
+from lastgood.releases.proofs import Proofs
+from lastgood.releases.proving import CorruptedObjectsError
+from lastgood.releases.release import Release, find_release
+
+
+def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> Release:
+    """The release of a version with what a stage needs, built if need be. What is live does not change.
+
+    A corrupted object in the cache is dropped and fetched again once. Raises `FindingsError`, `UnreachableError`,
+    `NotCarriedOutError`.
+    """
+    outputs = select(manifest, project.config.outputs(stage) if stage else ())
+    found = find_release(project.place, manifest, outputs)
+    if found is not None:
+        return found
+    store = project.store(manifest.project)
+    cache = store.cache()
+
+    def told(progress: Progress) -> None:
+        project.report(progress.doing, progress.done, progress.total, progress.bytes)
+
+    request = BuildRequest(
+        manifest=manifest,
+        outputs=outputs,
+        export=lambda target: export.export_code(project.git, manifest.commit, target),
+        object_path=lambda md5, legacy: cache.path_of(md5, legacy=legacy),
+        members=store.members,
+    )
+    project.place.create()
+    project.on_step("fetch objects")
+    store.fetch([output for output in outputs if output.storage == "dvc"], on_progress=told)
+    project.on_step("build")
+    with Proofs(project.place.proofs) as proofs:
+        try:
+            return build(request, project.place, proofs, lambda done, total: project.report("building", done, total, 0))
+        except CorruptedObjectsError as corrupted:
+            for md5, legacy, _ in corrupted.objects:
+                store.drop(md5, legacy=legacy)
+            store.fetch([output for output in outputs if output.storage == "dvc"], on_progress=told)
+            return build(request, project.place, proofs)
+
+
+def switch(project: Project, release: Release, stage: str) -> Path:
+    """Make a release live in a stage: one rename. Returns the live link."""
+    project.on_step("switch")
+    activation.switch(project.place, release.artifact, stage, release)
+    return project.place.live_link(release.artifact, stage)
+
+
+def check_health(project: Project, release: Release, stage: str) -> str | None:
+    """Run the trusted configuration's health command in a release; `None` when it passes or there is none.
+
+    Otherwise what it said. The command sees `LASTGOOD_RELEASE`, `LASTGOOD_ARTIFACT`, `LASTGOOD_VERSION` and
+    `LASTGOOD_STAGE`.
+    """
+    command = project.config.rollback.health
+    if not command:
+        return None
+    project.on_step("health")
+    facts = {
+        "LASTGOOD_RELEASE": str(release.path),
+        "LASTGOOD_ARTIFACT": release.artifact,
+        "LASTGOOD_VERSION": release.version,
+        "LASTGOOD_STAGE": stage,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    return run_shell(command, release.path, facts, project.config.rollback.timeout)
+
+
+def run_shell(command: str, directory: Path, facts: dict[str, str], timeout: int | None) -> str | None:
+    """Run a command of the trusted configuration; `None` when it exits 0, else what it said last."""
+    try:
+        done = subprocess.run(  # noqa: S602  # a shell line by intent: trusted configuration, as in a CI file
+            command,
+            shell=True,
+            cwd=directory,
+            env={**os.environ, **facts},
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no end within {timeout} s"
+    except OSError as error:
+        raise LastgoodError(f"{command!r} cannot be run: {error}; nothing was changed") from error
+    if done.returncode == 0:
+        return None
+    words = done.stdout.decode(errors="replace").strip().splitlines()[-15:]
+    return "\n".join([f"exit code {done.returncode}", *words])

@@ -1,0 +1,67 @@
+"""Gathering what is known of a version's restorability, for `core.preflight.check` to judge."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from lastgood.adapters.git import export, repository
+from lastgood.core.manifest import Manifest, Output
+from lastgood.core.preflight import Facts, check, check_tags
+from lastgood.core.registry import History, Version
+from lastgood.errors import FindingsError
+from lastgood.operations.manifests import read_manifest
+from lastgood.project import Project
+from lastgood.releases.release import find_release
+
+
+def select(manifest: Manifest, wanted: Sequence[str]) -> tuple[Output, ...]:
+    """The outputs of a manifest that a stage's machines need; all when nothing is wanted in particular."""
+    if not wanted:
+        return manifest.outputs
+    places = [PurePosixPath(one) for one in wanted]
+    return tuple(one for one in manifest.outputs if any(one.path.is_relative_to(place) for place in places))
+
+
+def gather(project: Project, version: Version, manifest: Manifest, *, here: bool, stage: str | None) -> Facts:
+    """The facts about one version; the remote is asked unless a proved release of everything it needs stands here.
+
+    A machine that does not switch (`here` false) vouches for others: its own cache and releases count for nothing.
+    """
+    git = project.git
+    if not repository.has_commit(git, version.commit):
+        return Facts(manifest, code=False)
+    chosen = select(manifest, project.config.outputs(stage) if stage else ())
+    lock = manifest.environment.lock
+    content = export.read_file(git, version.commit, lock) if lock else None
+    known = Facts(
+        manifest,
+        strange_code=export.strange_code(git, export.list_tree(git, version.commit)),
+        lock=f"sha256:{hashlib.sha256(content).hexdigest()}" if content is not None else "gone" if lock else None,
+        built=here and find_release(project.place, manifest, chosen) is not None,
+    )
+    if known.built:
+        return known
+    store = project.store(manifest.project)
+    missing_here = store.missing_in_cache(manifest.stored) if here else None
+    return replace(known, missing_here=missing_here, missing_on_remote=store.missing_on_remote(manifest.stored))
+
+
+def require_restorable(
+    project: Project, history: History, version: Version, *, here: bool, stage: str | None
+) -> Manifest:
+    """The manifest of a version that can be restored. Raises `FindingsError` with everything that stands in the way."""
+    tampered = check_tags(history, version)
+    name = f"{history.artifact} {version.text}"
+    if tampered:
+        message = f"{name} is not what was registered: {'; '.join(map(str, tampered))}; nothing was changed"
+        raise FindingsError(message, tampered, hint="lastgood verify")
+    manifest = read_manifest(project, history, version)
+    findings = check(version, gather(project, version, manifest, here=here, stage=stage))
+    if findings:
+        raise FindingsError(
+            f"{name} cannot be restored ({len(findings)} findings); nothing was changed",
+            findings,
+            hint=f"push the missing objects from a machine that has them: git checkout {version.event.tag} && dvc push",
+        )
+    return manifest

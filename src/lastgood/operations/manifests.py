@@ -1,0 +1,126 @@
+"""The manifest of a version: from its journal entry, or worked out from the commit for an adopted one."""
+
+import hashlib
+import json
+import platform
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from lastgood.adapters.dvc.version import Declared, Pinned, read_version
+from lastgood.adapters.git import export, repository
+from lastgood.core.manifest import Environment, Manifest
+from lastgood.core.registry import History, Version
+from lastgood.core.tags import split_artifact
+from lastgood.errors import Finding, FindingsError, UnknownError
+from lastgood.project import Project
+
+LOCKS = ("uv.lock", "pylock.toml", "requirements.lock", "requirements.txt")
+
+
+def read_manifest(project: Project, history: History, version: Version) -> Manifest:
+    """What a version pins. Raises `FindingsError` for an unusable journal entry, or a commit that is gone."""
+    for entry, recorded in history.journal.recorded:
+        if recorded.oid == version.event.oid:
+            return _recorded(project, version, entry.commit) or derive(project, version)
+    return derive(project, version)
+
+
+def _recorded(project: Project, version: Version, entry: str) -> Manifest | None:
+    raw = export.read_file(project.git, entry, "manifest.json")
+    if raw is None:
+        return None
+    name = f"{version.event.artifact} {version.text}"
+    try:
+        manifest = Manifest.from_json(json.loads(raw))
+    except ValueError as error:
+        raise _no_manifest(name, str(error)) from error
+    pinned = version.event.message.trailers.get("Manifest", manifest.digest)
+    if manifest.digest != pinned or manifest.commit != version.commit or manifest.version != version.text:
+        raise _no_manifest(name, "it is not the one its tag names")
+    return manifest
+
+
+def _no_manifest(name: str, why: str) -> FindingsError:
+    finding = Finding("manifest", name, f"the manifest of {name} in the journal cannot be used: {why}")
+    return FindingsError(f"{finding.message}; nothing was changed", [finding], hint="lastgood verify")
+
+
+def derive(project: Project, version: Version) -> Manifest:
+    """The manifest of a version that has none, from its commit; without SHA-256, which only `register` computes."""
+    name = f"{version.event.artifact} {version.text}"
+    if not repository.has_commit(project.git, version.commit):
+        finding = Finding("code", version.commit, f"the commit of {name}, {version.commit[:12]}, cannot be had")
+        raise FindingsError(f"{finding.message}; nothing was changed", [finding], hint="git fetch --unshallow")
+    directory = project_of(project, version.commit, version.event.artifact)
+    pinned = read_pinned(project, version.commit, directory)
+    declared = find_declared(pinned, version.event.artifact)
+    manifest = make_manifest(project, version.text, version.commit, pinned, declared, python=None)
+    return replace(manifest, artifact=version.event.artifact, project=directory)
+
+
+def project_of(project: Project, commit: str, artifact: str) -> str:
+    """The directory of the DVC project of an artifact at a commit: the nearest one above its `dvc.yaml`."""
+    there = repository.projects_at(project.git, commit)
+    start = PurePosixPath(split_artifact(artifact)[0] or ".")
+    for directory in (start, *start.parents):
+        if str(directory) in there:
+            return str(directory)
+    if len(there) == 1 and start == PurePosixPath():
+        return there[0]
+    finding = Finding("project", artifact, f"commit {commit[:12]} has no DVC project for {artifact}")
+    raise FindingsError(f"{finding.message}; nothing was changed", [finding])
+
+
+def read_pinned(project: Project, commit: str, directory: str) -> Pinned:
+    """What DVC says of a commit."""
+    git_dir = Path(export.git_directory(project.git))
+    return read_version(git_dir, commit, PurePosixPath(directory), trusted_remotes=project.store(directory).remotes())
+
+
+def find_declared(pinned: Pinned, artifact: str) -> Declared | None:
+    """The artifact's entry in a `dvc.yaml`, or `None`: GTO registers undeclared names too."""
+    return next((declared for declared in pinned.artifacts if declared.name == artifact), None)
+
+
+def make_manifest(  # the facts of one manifest, from four places
+    project: Project, version: str, commit: str, pinned: Pinned, declared: Declared | None, *, python: str | None
+) -> Manifest:
+    """The manifest that a commit makes; outputs as DVC recorded them. `python` is the version to pin, if known."""
+    artifact = declared.name if declared else ""
+    return Manifest(
+        artifact=artifact,
+        version=version,
+        commit=commit,
+        tree=repository.tree_of(project.git, commit),
+        project=declared.project if declared else ".",
+        path=declared.path if declared else "",
+        outputs=pinned.outputs,
+        data=_training_data(pinned, declared),
+        metrics=pinned.metrics,
+        parameters=pinned.parameters,
+        environment=find_environment(project, commit, python),
+    )
+
+
+def _training_data(pinned: Pinned, declared: Declared | None) -> tuple[str, ...]:
+    try:
+        return pinned.training_data(declared.path) if declared else ()
+    except UnknownError:
+        return ()
+
+
+def find_environment(project: Project, commit: str, python: str | None) -> Environment:
+    """The environment lock of a commit and its digest; Python's version from `.python-version`, else `python`."""
+    configured = project.config.environment.lock
+    wanted = export.read_file(project.git, commit, ".python-version")
+    version = wanted.decode(errors="replace").strip() if wanted else python
+    for name in (configured,) if configured else LOCKS:
+        content = export.read_file(project.git, commit, name)
+        if content is not None:
+            return Environment(version, name, "sha256:" + hashlib.sha256(content).hexdigest())
+    return Environment(version)
+
+
+def running_python() -> str:
+    """The version of the Python that runs us, which is the one the gate ran in."""
+    return platform.python_version()

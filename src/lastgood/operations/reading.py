@@ -1,0 +1,159 @@
+"""Reading the registry: refs of this repository, after fetching them from origin where a command asks for it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from lastgood.adapters.git import refs
+from lastgood.adapters.git.transactions import put_tags
+from lastgood.core import tags as grammar
+from lastgood.core.journal import Journal, Recorded, find_lost
+from lastgood.core.registry import Registry, build_registry
+from lastgood.core.tags import TAGS
+from lastgood.errors import Finding, LastgoodError, RaceError, StaleError
+from lastgood.project import Project
+
+ATTEMPTS = 20
+FETCHED = "fetched"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class View:
+    """The registry as read now. `origin` is what the remote has, if it was asked; `as_of` when it last was."""
+
+    registry: Registry
+    origin: refs.Origin | None = None
+    as_of: datetime | None = None
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What every command must say, whatever was asked of it."""
+        return self.registry.findings
+
+
+def read(project: Project, *, fetch: bool) -> View:
+    """The registry; with `fetch`, after bringing tags and journals from origin. Raises `UnreachableError`."""
+    fetch = fetch or (project.root is not None and project.git.git_dir is not None and _as_of(project) is None)
+    origin = _fetch(project) if fetch and project.remote else None
+    tags = refs.read_tags(project.git)
+    journals = _read_journals(project)
+    if project.remote is None or origin is not None:
+        tags = _put_unfinished(project, tags, journals, origin)
+    return View(_build(project, tags, journals, origin), origin, _as_of(project))
+
+
+def retrying(project: Project, attempt: Callable[[View], T]) -> T:
+    """Do something on a fresh view, again whenever somebody else was faster. Raises `RaceError` after many tries."""
+    for _ in range(ATTEMPTS):
+        view = read(project, fetch=True)
+        try:
+            return attempt(view)
+        except StaleError as error:
+            last = error
+    raise RaceError(f"others were faster {ATTEMPTS} times in a row ({last}); nothing was changed", hint="try again")
+
+
+def _prefix(project: Project) -> str:
+    return project.journal_ref("")
+
+
+def _fetch(project: Project) -> refs.Origin:
+    project.on_step("fetch")
+    remote = str(project.remote)
+    origin = refs.list_origin(project.git, remote, (TAGS + "*", _prefix(project) + "*"), project.deadline)
+    here = refs.list_refs(project.git, TAGS) | refs.list_refs(project.git, _prefix(project))
+    wanted = []
+    for ref, oid in origin.refs.items():
+        if ref.startswith(TAGS):
+            if ref not in here and grammar.parse(ref.removeprefix(TAGS)):
+                wanted.append(f"{ref}:{ref}")
+        elif ref.startswith(_prefix(project)) and here.get(ref) != oid:
+            wanted.append(f"{ref}:{ref}")
+    if wanted:
+        refs.fetch(project.git, remote, wanted, project.deadline * 10)
+    project.place.create()
+    (project.place.root / FETCHED).write_text("")
+    return origin
+
+
+def _as_of(project: Project) -> datetime | None:
+    try:
+        return datetime.fromtimestamp((project.place.root / FETCHED).stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
+
+
+def _read_journals(project: Project) -> dict[str, Journal]:
+    prefix = _prefix(project)
+    journals = {}
+    for ref in refs.list_refs(project.git, prefix):
+        artifact = ref.removeprefix(prefix).replace("+", "/").replace("=", ":")
+        if grammar.is_artifact(artifact):
+            journals[artifact] = refs.read_journal(project.git, artifact, ref)
+    return journals
+
+
+def _put_unfinished(
+    project: Project, tags: refs.Tags, journals: Mapping[str, Journal], origin: refs.Origin | None
+) -> refs.Tags:
+    """Write the local tags of a transaction that was recorded but whose process died before it wrote them."""
+    absent: list[Recorded] = []
+    for journal in journals.values():
+        newest = {tag.oid for tag in journal.entries[-1].tags} if journal.entries else set()
+        for lost in find_lost(journal, dict(tags.objects), dict(tags.others)):
+            accepted = (
+                lost.recorded.oid in newest if origin is None else origin.tag(lost.recorded.name) == lost.recorded.oid
+            )
+            if lost.found is None and accepted:
+                absent.append(lost.recorded)
+    put_tags(project.git, absent)
+    return refs.read_tags(project.git) if absent else tags
+
+
+def _build(project: Project, tags: refs.Tags, journals: Mapping[str, Journal], origin: refs.Origin | None) -> Registry:
+    objects = dict(tags.objects)
+    findings: dict[str, list[Finding]] = {}
+    for artifact, journal in journals.items():
+        lost = find_lost(journal, objects, dict(tags.others))
+        told = [_describe(one.recorded, one.found) for one in lost]
+        told += refs.compare_with_origin(journal, origin) if origin is not None else ()
+        told += _diverged(project, journal, origin)
+        findings[artifact] = list({(one.kind, one.subject): one for one in told}.values())
+        objects.update(refs.read_recorded(project.git, lost))
+    registry = build_registry(objects.values(), journals, project.now())
+    artifacts = {
+        name: replace(history, findings=(*findings.get(name, ()), *history.findings))
+        for name, history in registry.artifacts.items()
+    }
+    return replace(registry, artifacts=artifacts)
+
+
+def _describe(recorded: Recorded, found: str | None) -> Finding:
+    if found is None:
+        return Finding(
+            "deleted", recorded.name, f"tag {recorded.name} was deleted; the journal has it as {recorded.oid[:12]}"
+        )
+    text = f"tag {recorded.name} was moved: {found[:12]} here, {recorded.oid[:12]} in the journal"
+    return Finding("moved", recorded.name, text)
+
+
+def _diverged(project: Project, journal: Journal, origin: refs.Origin | None) -> list[Finding]:
+    """A journal on origin that ours does not continue: rewritten there, or written in two places without a remote."""
+    ref = project.journal_ref(grammar.file_name(journal.artifact))
+    there = origin.refs.get(ref) if origin is not None else None
+    if there is None or there == journal.tip:
+        return []
+    if project.git.attempt("merge-base", "--is-ancestor", there, str(journal.tip))[0] == 0:
+        return []
+    text = f"the journal {ref} on origin is not a continuation of the one here"
+    return [Finding("journal", ref, text)]
+
+
+def require_agreement(view: View, artifact: str) -> None:
+    """Refuse to write on top of a journal that origin does not share. Raises `LastgoodError`."""
+    history = view.registry.artifacts.get(artifact)
+    for finding in history.findings if history else ():
+        if finding.kind == "journal":
+            raise LastgoodError(f"{finding.message}; nothing was changed", hint=f"git log {finding.subject}")

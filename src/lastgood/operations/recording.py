@@ -1,0 +1,89 @@
+"""Recording: one transaction, out to origin in one atomic push and then into the local refs, or nowhere."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lastgood.adapters.git import transactions
+from lastgood.adapters.git.identity import find_identity, find_start
+from lastgood.adapters.git.transactions import Prepared
+from lastgood.core import tags as grammar
+from lastgood.core.journal import Journal
+from lastgood.core.transaction import Author, Transaction
+from lastgood.operations.reading import View, require_agreement
+from lastgood.project import Project
+
+PATIENCE = 3
+"""Seconds to wait for the clock to pass an event that had to be dated ahead: a neighbour's next one is then later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What was written: the tags' names, and whether origin has them (there may be no remote)."""
+
+    tags: tuple[str, ...] = ()
+    published: bool = False
+
+
+def author(project: Project, reason: str) -> Author:
+    """Who acts now. Raises `LastgoodError` when git has no identity, before anything is written."""
+    start = find_start()
+    return Author(str(find_identity(project.git)), project.now(), reason, start.trigger, start.run)
+
+
+def record(project: Project, view: View, transaction: Transaction, *, more: Sequence[str] = ()) -> Record:
+    """Write a transaction that was drafted on `view`.
+
+    Raises `StaleError` when somebody else wrote first: read again, plan again. Then, and when origin refuses
+    (`PushRefusedError`) or is silent (`UnreachableError`), no ref has changed, here or there.
+    """
+    identity = find_identity(project.git)
+    journal = journal_of(view, transaction.artifact)
+    require_agreement(view, transaction.artifact)
+    ref = project.journal_ref(grammar.file_name(transaction.artifact))
+    publish_earlier(project, view, journal, ref)
+    project.on_step("objects")
+    prepared = transactions.write_objects(project.git, transaction, journal, ref, identity)
+    carry(project, prepared, more=more)
+    _outwait(project, transaction.latest)
+    return Record(tuple(tag.name for tag in prepared.tags), published=project.remote is not None)
+
+
+def carry(project: Project, prepared: Prepared, *, more: Sequence[str] = ()) -> None:
+    """Origin first, local refs last."""
+    if project.remote is not None:
+        project.on_step("push")
+        transactions.publish(project.git, prepared, project.remote, project.deadline, more=more)
+    project.on_step("refs")
+    transactions.land(project.git, prepared)
+
+
+def journal_of(view: View, artifact: str) -> Journal:
+    """The artifact's journal in a view; an empty one before its first event."""
+    history = view.registry.artifacts.get(artifact)
+    return history.journal if history else Journal(artifact)
+
+
+def publish_earlier(project: Project, view: View, journal: Journal, ref: str) -> None:
+    """Push the entries that were recorded while there was no remote, one by one and each whole."""
+    if project.remote is None or view.origin is None:
+        return
+    there = view.origin.refs.get(ref)
+    if there == journal.tip or journal.tip is None:
+        return
+    known = [place for place, entry in enumerate(journal.entries) if entry.commit == there]
+    previous = there
+    for entry in journal.entries[known[0] + 1 if known else 0 :]:
+        prepared = Prepared(journal.artifact, entry.tags, ref, entry.commit, previous)
+        transactions.publish(project.git, prepared, project.remote, project.deadline)
+        previous = entry.commit
+
+
+def _outwait(project: Project, latest: int) -> None:
+    """Wait until an event dated ahead by a second or two lies in the past: gto and dvc order by whole seconds.
+
+    A clock that was set back further is not waited for; the next event of ours is dated after this one again.
+    """
+    ahead = latest - project.now()
+    if 0 < ahead <= PATIENCE:
+        time.sleep(ahead)

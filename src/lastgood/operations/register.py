@@ -1,0 +1,272 @@
+"""Registering a version: refuse unless it can be restored elsewhere, then tag, manifest and journal in one push."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from lastgood.adapters.dvc.progress import Progress
+from lastgood.adapters.dvc.version import Declared, Pinned
+from lastgood.adapters.dvc.worktree import pipeline_findings
+from lastgood.adapters.git import export, refs, repository
+from lastgood.core.digests import Digests
+from lastgood.core.manifest import Manifest, Output
+from lastgood.core.registry import History
+from lastgood.core.tags import is_artifact
+from lastgood.core.transaction import Draft
+from lastgood.core.version import Bump, SemanticVersion
+from lastgood.errors import Finding, FindingsError, LastgoodError, RefusedError, StaleError, UnknownError, UsageError
+from lastgood.operations import manifests, recording
+from lastgood.operations.delivering import run_shell
+from lastgood.operations.reading import View, read, retrying
+from lastgood.operations.recording import Record
+from lastgood.project import Project
+from lastgood.releases import proving
+from lastgood.releases.hashing import digests
+from lastgood.releases.proofs import Proofs
+
+FIRST = "v0.0.1"
+"""The first version when none is named, as `gto register` has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to register: the version, or which part to raise (patch without either, as GTO does)."""
+
+    artifact: str | None = None
+    version: str | None = None
+    bump: Bump | None = None
+    message: str = ""
+    push_branch: bool = False
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The new version, what was uploaded for it, and what a person should know."""
+
+    manifest: Manifest
+    record: Record = field(default_factory=Record)
+    uploaded: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    dry_run: bool = False
+
+
+def register(project: Project, request: Request, *, dry_run: bool = False) -> Registered:
+    """Register the commit that is checked out. If any step fails nothing stays behind, locally or on origin.
+
+    Raises `RefusedError` (dirty tree, failing gate, second version on the commit), `FindingsError` (what cannot be
+    restored), `UnknownError` (a name that no `dvc.yaml` declares), `UsageError`, `PushRefusedError`.
+    """
+    recording.author(project, request.message)
+    commit = _require_clean(project)
+    view = read(project, fetch=True)
+    pinned, declared = _require_declared(project, commit, request.artifact)
+    version = _require_new(view, declared.name, commit, request)
+    _require_restorable(project, commit, pinned, declared)
+    _require_gate(project, declared)
+    manifest = manifests.make_manifest(project, version, commit, pinned, declared, python=manifests.running_python())
+    manifest = _prove(project, manifest)
+    warnings = tuple(_warn(project, commit, request))
+    if dry_run:
+        return Registered(manifest, warnings=warnings, dry_run=True)
+    with project.locked(f"register {declared.name} {version}"):
+        uploaded = _upload(project, manifest)
+        _require_unmoved(project, commit)
+        record = retrying(project, lambda fresh: _record(project, fresh, manifest, request))
+    return Registered(manifest, record, uploaded, warnings)
+
+
+def _require_clean(project: Project) -> str:
+    if project.worktree != project.git:
+        raise RefusedError(
+            "a shallow clone cannot register versions; nothing was changed", hint="git fetch --unshallow"
+        )
+    commit = repository.head(project.worktree)
+    if commit is None:
+        raise RefusedError("there is no commit to register; nothing was changed", hint="git commit")
+    dirty = repository.dirty_paths(project.worktree)
+    if dirty:
+        shown = ", ".join(dirty[:5]) + (
+            f" and {len(dirty) - 5} more" if len(dirty) > 5 else ""
+        )  # as many as fit on a line
+        raise RefusedError(
+            f"the working tree is not clean ({shown}): what is not committed could not be restored; "
+            "nothing was changed",
+            hint="git commit what belongs to the version, git stash or .gitignore the rest",
+        )
+    return commit
+
+
+def _require_unmoved(project: Project, commit: str) -> None:
+    if repository.head(project.worktree) != commit:
+        raise StaleError("the checked-out commit changed while it was being registered; no version was registered")
+
+
+def _require_declared(project: Project, commit: str, artifact: str | None) -> tuple[Pinned, Declared]:
+    """The artifact's declaration at the commit, with everything DVC pins there."""
+    if artifact is not None and not is_artifact(artifact):
+        raise UsageError(f"{artifact!r} cannot be an artifact's name; nothing was changed")
+    found: dict[str, tuple[Pinned, Declared]] = {}
+    for directory in repository.projects_at(project.git, commit):
+        pinned = manifests.read_pinned(project, commit, directory)
+        found |= {declared.name: (pinned, declared) for declared in pinned.artifacts}
+    if artifact is None and len(found) == 1:
+        return next(iter(found.values()))
+    if artifact is not None and artifact in found:
+        return found[artifact]
+    known = ", ".join(sorted(found)) or "none"
+    asked = f"no dvc.yaml declares the artifact {artifact}" if artifact else "name the artifact to register"
+    raise UnknownError(
+        f"{asked} (declared: {known}); nothing was changed",
+        hint="add it to `artifacts:` in dvc.yaml, with its path, and commit" if artifact else "lastgood register NAME",
+    )
+
+
+def _require_new(view: View, artifact: str, commit: str, request: Request) -> str:
+    history = view.registry.artifacts.get(artifact)
+    version = request.version or _next(history, request.bump)
+    parsed = SemanticVersion.parse(version)
+    if parsed is None:
+        raise UsageError(f"{version!r} is no semantic version; nothing was changed", hint="write it as v1.2.3")
+    if history is None:
+        return version
+    if version in history.by_name:
+        raise RefusedError(
+            f"{artifact} {version} exists and versions are immutable; nothing was changed",
+            hint=f"lastgood register {artifact} --version {_next(history, None)}",
+        )
+    for other in history.versions:
+        if other.commit == commit:
+            raise RefusedError(
+                f"this commit is {artifact} {other.text} already; with a second version on one commit every gto command "
+                "fails; nothing was changed",
+                hint=f"commit again (git commit --allow-empty -m 'Release {version}') and register that",
+            )
+        if other.name.key == parsed.key:
+            raise RefusedError(f"{artifact} {other.text} has the same precedence as {version}; nothing was changed")
+    return version
+
+
+def _next(history: History | None, bump: Bump | None) -> str:
+    if history is None or not history.versions:
+        return {"major": "v1.0.0", "minor": "v0.1.0"}.get(bump or "patch", FIRST)
+    return history.versions[-1].name.bump(bump or "patch")
+
+
+def _require_restorable(project: Project, commit: str, pinned: Pinned, declared: Declared) -> None:
+    """Everything that would keep another machine from restoring this commit, at once."""
+    project.on_step("check")
+    entries = export.list_tree(project.git, commit)
+    findings = [*pinned.problems, *_path_findings(pinned, declared, {entry.path for entry in entries})]
+    findings += [
+        Finding("code", path, f"{path} is a submodule or LFS pointer, which a release cannot restore")
+        for path in export.strange_code(project.git, entries)
+    ]
+    root = project.worktree.directory / declared.project
+    findings += pipeline_findings(root)
+    if findings:
+        raise FindingsError(
+            f"{declared.name} could not be restored from this commit ({len(findings)} findings); nothing was changed",
+            findings,
+            hint="dvc repro (or dvc commit), then git commit" if any(f.kind == "changed" for f in findings) else "",
+        )
+
+
+def _path_findings(pinned: Pinned, declared: Declared, code: set[str]) -> list[Finding]:
+    path = PurePosixPath(declared.path)
+    outputs = {output.path for output in pinned.outputs}
+    if outputs.intersection((path, *path.parents)) or declared.path in code:
+        return []
+    if any(file.startswith(f"{declared.path}/") for file in code):
+        return []
+    text = f"{declared.path}, the path of {declared.name}, is neither a DVC output nor a file in git: nothing pins it"
+    return [Finding("path", declared.path, text)]
+
+
+def _require_gate(project: Project, declared: Declared) -> None:
+    gate = project.config.register.gate
+    if not gate:
+        return
+    project.on_step("gate")
+    root = project.worktree.directory / declared.project
+    words = run_shell(gate, root, {"LASTGOOD_ARTIFACT": declared.name}, None)
+    if words is not None:
+        raise RefusedError(f"the gate ({gate}) fails: {words}\nnothing was changed", hint=gate)
+    dirty = repository.dirty_paths(project.worktree)
+    if dirty:
+        raise RefusedError(f"the gate left the working tree dirty ({', '.join(dirty[:5])}); no version was registered")
+
+
+def _prove(project: Project, manifest: Manifest) -> Manifest:
+    """The manifest with SHA-256, size and file count of every output, read from the objects that will be pushed."""
+    project.on_step("prove")
+    store = project.store(manifest.project)
+    cache = store.cache()
+
+    def object_path(md5: str, legacy: bool) -> Path:  # the builder's own signature
+        return cache.path_of(md5, legacy=legacy)
+
+    project.place.create()
+    with Proofs(project.place.proofs) as proofs:
+        outputs = manifest.outputs
+        parts = proving.gather(outputs, object_path, store.members)
+        proving.find_missing(parts)
+        found = proving.prove(outputs, parts, object_path, proofs)
+    of_output: dict[PurePosixPath, list[proving.Part]] = {}
+    for part in parts:
+        of_output.setdefault(part.output.path, []).append(part)
+    proved = tuple(_proved(project, one, of_output.get(one.path, []), found) for one in outputs)
+    return replace(manifest, outputs=proved)
+
+
+def _proved(project: Project, output: Output, parts: list[proving.Part], found: Mapping[Path, Digests]) -> Output:
+    if output.storage == "dvc":
+        size = sum(found[part.source].size for part in parts)
+        digest = proving.sha256_of(output, parts, found) if parts or output.is_directory else None
+        return replace(output, sha256=digest, size=size, files=len(parts))
+    file = project.worktree.directory / output.path
+    if output.storage == "git" and file.is_file():
+        content = digests(file)
+        return replace(output, sha256=content.sha256, size=content.size, files=1)
+    return output
+
+
+def _upload(project: Project, manifest: Manifest) -> tuple[str, ...]:
+    project.on_step("upload")
+
+    def told(progress: Progress) -> None:
+        project.report(progress.doing, progress.done, progress.total, progress.bytes)
+
+    store = project.store(manifest.project)
+    uploaded = store.push(manifest.stored, on_progress=told)
+    absent = store.missing_on_remote(manifest.stored)
+    if absent:
+        findings = [Finding("missing", str(one.path), f"{one.path} ({one.md5}) is not on the remote") for one in absent]
+        raise FindingsError("the remote lacks what was just pushed; no version was registered", findings)
+    return uploaded
+
+
+def _warn(project: Project, commit: str, request: Request) -> list[Finding]:
+    if project.remote is None:
+        return [Finding("remote", "origin", "there is no git remote: the version is recorded in this clone only")]
+    refs.fetch(project.git, project.remote, [f"+refs/heads/*:refs/remotes/{project.remote}/*"], project.deadline * 10)
+    if request.push_branch or repository.remote_branches_with(project.git, commit, project.remote):
+        return []
+    text = f"commit {commit[:12]} is on no branch of {project.remote}: only the version's tag will keep it there"
+    return [Finding("branch", commit, f"{text} (git push, or register --push-branch)")]
+
+
+def _record(project: Project, view: View, manifest: Manifest, request: Request) -> Record:
+    _require_new(view, manifest.artifact, manifest.commit, replace(request, version=manifest.version))
+    history = view.registry.artifacts.get(manifest.artifact)
+    author = recording.author(project, request.message)
+    draft = Draft(history or History(manifest.artifact, (), recording.journal_of(view, manifest.artifact)), author)
+    return recording.record(project, view, draft.register(manifest), more=_branch(project, request))
+
+
+def _branch(project: Project, request: Request) -> tuple[str, ...]:
+    if not request.push_branch or project.remote is None:
+        return ()
+    name = repository.branch(project.worktree)
+    if name is None:
+        raise LastgoodError("HEAD is detached: there is no branch to push; no version was registered")
+    return (f"refs/heads/{name}:refs/heads/{name}",)

@@ -1,0 +1,39 @@
+"""A serving host without a working tree: DVC's settings from the tip of the default branch, ours from `--root`."""
+
+from lastgood.adapters.git import export, mirror
+from lastgood.core.config import FILE, Config
+from lastgood.errors import LastgoodError
+from lastgood.operations.manifests import project_of
+from lastgood.project import Project
+from lastgood.releases import durable
+
+
+def refresh_settings(project: Project, artifact: str | None) -> None:
+    """Fetch branches and put the default branch's `.dvc/config` where DVC reads it: below `--root`.
+
+    Relative addresses in it are so resolved as for a clone that lies at `--root`. `.dvc/config.local` there is the
+    host's own and is never written. Policy comes from the default branch's `lastgood.toml` unless `--root` has one.
+    """
+    tip = mirror.fetch_all(project.git, str(project.remote), project.deadline * 10)
+    if tip is None:
+        raise LastgoodError("the repository has no default branch; nothing was changed")
+    directory = project_of(project, tip, artifact or "")
+    settings = export.read_file(project.git, tip, f"{directory}/.dvc/config".removeprefix("./")) or b""
+    dvc = project.place.root / ".dvc"
+    durable.make_directories(dvc)
+    cache = f'\n[cache]\n    dir = {project.place.cache}\n    type = "reflink,hardlink,copy"\n'
+    durable.write_atomic(dvc / "config", _without_cache(settings) + cache.encode())
+    if not (project.place.root / FILE).exists():
+        text = export.read_file(project.git, tip, FILE)
+        project.config = Config.parse(text.decode(errors="replace"), FILE) if text else Config()
+
+
+def _without_cache(settings: bytes) -> bytes:
+    """The settings but for `[cache]`, which this host decides."""
+    kept, inside = [], False
+    for line in settings.decode(errors="replace").splitlines():
+        if line.lstrip().startswith("["):
+            inside = line.strip().lower() == "[cache]"
+        if not inside:
+            kept.append(line)
+    return "\n".join(kept).encode()

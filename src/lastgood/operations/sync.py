@@ -1,0 +1,96 @@
+"""Bringing this machine to what the registry says: fetch, build, switch; and following a stage from then on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lastgood.core.events import Mark
+from lastgood.core.references import find_history
+from lastgood.core.registry import History, Version
+from lastgood.errors import UnfinishedError, UnhealthyError
+from lastgood.operations import delivering
+from lastgood.operations.facts import require_restorable
+from lastgood.operations.reading import View, read
+from lastgood.operations.serving import refresh_settings
+from lastgood.project import Project
+from lastgood.releases import activation
+from lastgood.releases.release import Release
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What `sync` did: the version that is live now, the one before, and whether anything changed."""
+
+    view: View
+    history: History
+    stage: str
+    version: Version
+    release: Release
+    link: Path
+    changed: bool
+    former: str | None = None
+    dry_run: bool = False
+
+    @property
+    def warning(self) -> str | None:
+        """What a person should know about the version that is live now."""
+        return f"{self.version.text} is marked failed" if self.version.mark is Mark.FAILED else None
+
+
+def sync(project: Project, artifact: str | None, stage: str, *, dry_run: bool = False) -> Synced:
+    """Make the version that the registry assigns to a stage live here, and follow the stage from now on.
+
+    Raises `UnknownError`, `FindingsError`, `UnreachableError`, `NotCarriedOutError`; then the former release is live.
+    """
+    if project.root is None and project.remote is not None:
+        refresh_settings(project, artifact)
+    view = read(project, fetch=True)
+    history = find_history(view.registry, artifact)
+    version = history.assigned_version(stage)
+    former = activation.live(project.place, history.artifact, stage)
+    behind = is_behind(project, history, stage)
+    if dry_run:
+        manifest = require_restorable(project, history, version, here=True, stage=stage)
+        release = former or Release(Path(), history.artifact, version.text, version.commit, False, manifest.outputs)
+    else:
+        with project.locked(f"sync {history.artifact} {stage}"):
+            release = bring_live(project, history, stage) if behind else former or bring_live(project, history, stage)
+            activation.follow(project.place, history.artifact, stage)
+    return Synced(
+        view=view,
+        history=history,
+        stage=stage,
+        version=version,
+        release=release,
+        link=project.place.live_link(history.artifact, stage),
+        changed=behind,
+        former=former.version if former else None,
+        dry_run=dry_run,
+    )
+
+
+def is_behind(project: Project, history: History, stage: str) -> bool:
+    """Whether what is live here is not what the registry assigns to the stage."""
+    version = history.assigned_version(stage)
+    release = activation.live(project.place, history.artifact, stage)
+    return release is None or (release.version, release.commit) != (version.text, version.commit)
+
+
+def bring_live(project: Project, history: History, stage: str) -> Release:
+    """Build the assigned version's release and switch to it. Raises `UnhealthyError` when its health command fails."""
+    version = history.assigned_version(stage)
+    manifest = require_restorable(project, history, version, here=True, stage=stage)
+    release = delivering.ensure_release(project, manifest, stage)
+    try:
+        delivering.switch(project, release, stage)
+    except OSError as error:
+        raise UnfinishedError(
+            f"{stage} could not be switched to {version.text} here: {error}; the former release is live",
+            hint=f"lastgood sync {history.artifact} --stage {stage}",
+        ) from error
+    words = delivering.check_health(project, release, stage)
+    if words is not None:
+        raise UnhealthyError(
+            f"switched to {history.artifact} {version.text}, but the health command fails: {words}",
+            hint=f"lastgood rollback {history.artifact} --stage {stage} --from {version.text} --reason TEXT",
+        )
+    return release

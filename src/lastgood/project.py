@@ -1,0 +1,128 @@
+"""A project, opened: its repository, its `.lastgood/`, its trusted configuration, its clock. It decides nothing."""
+
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from lastgood.adapters.dvc.store import Store
+from lastgood.adapters.git import mirror, repository
+from lastgood.adapters.git.command import Git, strip_environment
+from lastgood.adapters.git.repository import Clone
+from lastgood.core.config import FILE, Config
+from lastgood.errors import NotAProjectError, UsageError
+from lastgood.releases.lock import exclusive
+from lastgood.releases.place import Place
+
+DIRECTORY = ".lastgood"
+WAIT = 30.0
+"""Seconds a changing command waits for another one on the same machine, which is most often the same purpose."""
+
+Report = Callable[[str, int, int, int], None]
+"""Progress for people: what is being done, how many of how many, bytes so far."""
+
+
+def _silent(_doing: str, _done: int, _total: int, _size: int) -> None:
+    pass
+
+
+@dataclass
+class Project:
+    """The opened parts. `git` is where refs are read and written: the clone, or our mirror where a clone is shallow
+    and on a serving host; `root` is the working tree, `None` on a serving host.
+
+    `now` gives seconds since 1970. `report` is told of progress, `on_step` the name of each step before it is done.
+    """
+
+    place: Place
+    git: Git
+    config: Config
+    root: Path | None = None
+    remote: str | None = None
+    now: Callable[[], int] = field(default=lambda: int(time.time()))
+    report: Report = _silent
+    on_step: Callable[[str], None] = field(default=lambda _step: None)
+
+    @classmethod
+    def open(cls, start: Path) -> "Project":
+        """The project around a directory. Raises `NotAProjectError`; `UsageError` for a broken `lastgood.toml`."""
+        strip_environment()
+        clone = repository.find_clone(start)
+        git = Git(clone.root)
+        _require_dvc(git, clone)
+        config = _read_config(clone.root / FILE)
+        place = Place(clone.root / DIRECTORY)
+        remote = config.registry.remote if config.registry.remote in repository.remotes(git) else None
+        if clone.shallow and remote:
+            git = mirror.open_for_clone(place.create().mirror, clone.common_dir)
+        return cls(place, git, config, clone.root, remote)
+
+    @classmethod
+    def serve(cls, root: Path, url: str | None) -> "Project":
+        """A serving host's directory; `url` is the repository's address, remembered after the first time."""
+        strip_environment()
+        place = Place(root.resolve())
+        if url is None and not place.mirror.is_dir():
+            raise UsageError(
+                f"{root} was never synced; nothing was changed", hint="name the repository: --repo URL --root DIR"
+            )
+        git = mirror.open_for_host(place.create().mirror, url)
+        return cls(place, git, _read_config(place.root / FILE), None, "origin")
+
+    @cached_property
+    def worktree(self) -> Git:
+        """The user's clone, for what concerns the working tree. Raises `UsageError` on a serving host."""
+        if self.root is None:
+            raise UsageError("this needs a working tree, which a serving host has not; nothing was changed")
+        return Git(self.root)
+
+    @property
+    def deadline(self) -> float:
+        """Seconds a silent remote is given."""
+        return float(self.config.registry.deadline)
+
+    def journal_ref(self, artifact_file: str) -> str:
+        """The ref of an artifact's journal, by its name as a file."""
+        return self.config.registry.journal.replace("{artifact}", artifact_file)
+
+    def store(self, project: str) -> Store:
+        """The cache and remotes of a DVC project, configured by the checkout that runs us, never by the version."""
+        if self.root is None:
+            return Store(self.place.root, deadline=self.deadline)
+        for directory in (self.root / project, *self.root.joinpath(project).parents, *self._dvc_roots):
+            if (directory / ".dvc").is_dir() and directory.is_relative_to(self.root):
+                return Store(directory, deadline=self.deadline)
+        raise NotAProjectError(f"{self.root} holds no DVC project now; nothing was changed", hint="dvc init")
+
+    @property
+    def _dvc_roots(self) -> tuple[Path, ...]:
+        root = self.root or self.place.root
+        return tuple(root / directory for directory in repository.projects_at(self.worktree, "HEAD"))
+
+    @contextmanager
+    def locked(self, purpose: str):  # type: ignore[no-untyped-def]  # contextmanager's own type says it better
+        """Be the only changing command on this machine in this project. Raises `LockedError` after a while."""
+        with exclusive(self.place, purpose, wait=WAIT):
+            yield
+
+
+def _read_config(path: Path) -> Config:
+    try:
+        return Config.parse(path.read_text(encoding="utf-8"), path.name)
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path.name} cannot be read: {error}; nothing was changed") from error
+
+
+def _require_dvc(git: Git, clone: Clone) -> None:
+    if (clone.root / ".dvc" / "config").is_file() or (clone.root / ".dvc").is_dir():
+        return
+    if repository.head(git) and repository.projects_at(git, "HEAD"):
+        return
+    raise NotAProjectError(
+        f"{clone.root} is a git repository without a DVC project; nothing was changed",
+        hint="dvc init (or dvc init --subdir), or name another directory with -C DIR",
+    )
