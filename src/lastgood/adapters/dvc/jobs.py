@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lastgood.adapters.dvc.cache import Cache, Missing
+from lastgood.adapters.dvc.cache import Cache
 from lastgood.adapters.dvc.progress import Meter
 from lastgood.adapters.dvc.remote import Remote
 from lastgood.core.manifest import Output
+from lastgood.core.preflight import Missing
 from lastgood.errors import Finding, FindingsError, LastgoodError
 
 Where = tuple[str, bool]

@@ -11,11 +11,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lastgood.adapters.dvc import child
-from lastgood.adapters.dvc.cache import Cache, Missing
+from lastgood.adapters.dvc.cache import Cache
 from lastgood.adapters.dvc.configuration import cache_directory, read_config, remote_names
 from lastgood.adapters.dvc.progress import Progress
 from lastgood.core.listing import Member
 from lastgood.core.manifest import Output
+from lastgood.core.preflight import Missing
 from lastgood.errors import LastgoodError
 
 Report = Callable[[Progress], None]
