@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood.adapters.dvc.cache import Missing
 from lastgood.adapters.dvc.store import Store
 from lastgood.core.manifest import Output
+from lastgood.core.preflight import Missing
 from lastgood.errors import FindingsError, LastgoodError, NotAProjectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lastgood.adapters.dvc.progress import Progress
     from tests.adapters.dvc.conftest import Project
+
+    from lastgood.adapters.dvc.progress import Progress
 
 AAA, MODEL = "47bce5c74f589f4867dbd57e9ca9f808", "20f35e630daf44dbfa4c3f68f5399d8c"
 

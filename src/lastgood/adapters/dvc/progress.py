@@ -45,7 +45,8 @@ class Meter:
             self._done += objects
             self._bytes += size
             now = time.monotonic()
-            if now - self._last < INTERVAL:
+            ended = objects > 0 and self._done >= self._total
+            if now - self._last < INTERVAL and not ended:
                 return
             self._last = now
             progress = Progress(self._doing, min(self._done, self._total), self._total, self._bytes)
