@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _TRAILER = re.compile(r"([A-Z][A-Za-z-]*): (.*)")
+_CUTTING = re.compile(r"\0|^(?=-----BEGIN )", re.MULTILINE)
+"""Where git would end the message: at a NUL, and at what looks like the beginning of a signature."""
 _MANIFEST = "manifest: "
 TRAILERS = ("Artifact", "Version", "Stage", "From", "To", "Actor", "Trigger", "Run", "Manifest")
 
@@ -28,7 +30,10 @@ class Message:
 
 
 def format_message(message: Message) -> str:
-    """The message as it goes into the tag object. Reasons keep their lines; trailers keep to one line each."""
+    """The message as it goes into the tag object. Reasons keep their lines; trailers keep to one line each.
+
+    A manifest is read back only with its digest in the trailer `Manifest`: a reason may have such a line too.
+    """
     paragraphs = [one_line(message.subject)]
     if message.reason.strip():
         paragraphs.append(message.reason.strip())
@@ -37,7 +42,7 @@ def format_message(message: Message) -> str:
     trailers = [f"{key}: {one_line(message.trailers[key])}" for key in TRAILERS if message.trailers.get(key)]
     if trailers:
         paragraphs.append("\n".join(trailers))
-    return "\n\n".join(paragraphs) + "\n"
+    return _CUTTING.sub(" ", "\n\n".join(paragraphs)) + "\n"
 
 
 def parse_message(text: str) -> Message:
@@ -50,7 +55,7 @@ def parse_message(text: str) -> Message:
         return Message(subject, reason.strip())
     subject, _, rest = head.partition("\n\n")
     before, _, line = rest.rpartition("\n\n") if "\n\n" in rest else ("", "", rest)
-    if line.startswith(_MANIFEST) and "\n" not in line:
+    if "Manifest" in trailers and line.startswith(_MANIFEST) and "\n" not in line:  # else it is the reason's own
         return Message(subject, before, line.removeprefix(_MANIFEST), trailers)
     return Message(subject, rest, None, trailers)
 
