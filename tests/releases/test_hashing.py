@@ -14,8 +14,11 @@ EDGE = b"x" * (hashing.BLOCK - 1) + b"\r\n" + b"y\r\n" * 10
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"a\r\nb\r\n", b"a\nb\n", b"\x00a\r\nb", b"\xff" * 200 + b"a" * 312 + b"\r\n", b"\xff" * 10 + b"a\r\n" * 90]
-    + [EDGE, b"\x00" * hashing.BLOCK + b"text\r\n" * 100, b"text\r\n" * 400_000],
+    [
+        *(b"", b"a\r\nb\r\n", b"a\nb\n", b"\x00a\r\nb"),
+        *(b"\xff" * 200 + b"a" * 312 + b"\r\n", b"\xff" * 10 + b"a\r\n" * 90),
+        *(EDGE, b"\x00" * hashing.BLOCK + b"text\r\n" * 100, b"text\r\n" * 400_000),
+    ],
 )
 def test_the_old_md5_is_dvcs(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)

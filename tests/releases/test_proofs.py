@@ -38,7 +38,7 @@ def test_digests_are_those_of_hashlib(tmp_path: Path, size: int) -> None:
 
 
 def test_many_files_keep_their_order(tmp_path: Path) -> None:
-    contents = [os.urandom(number) for number in range(50)]
+    contents = [os.urandom(number * 20_000) for number in range(50)]
     paths = [tmp_path / str(number) for number in range(50)]
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(content)

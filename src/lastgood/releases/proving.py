@@ -76,7 +76,9 @@ def gather(outputs: Sequence[Output], object_path: ObjectPath, members: Members)
 
 def _unsafe(output: Output, path: PurePosixPath, md5: str) -> Iterator[Finding]:
     # An absolute member replaces the output's path when the two are joined, so the whole path must still be below it.
-    why = why_unsafe(str(path)) or ("" if path.is_relative_to(output.path) else f"is not below {output.path}")
+    why = why_unsafe(str(path)) or (
+        "" if path == output.path or str(path).startswith(f"{output.path}/") else f"is not below {output.path}"
+    )
     if why:
         yield Finding("unsafe-path", str(output.path), f"{output.path}: the path {str(path)!r} {why}")
     if not is_md5(md5) or (path != output.path and md5.endswith(".dir")):
@@ -145,7 +147,8 @@ def sha256_of(output: Output, parts: Sequence[Part], found: Mapping[Path, Digest
     """The SHA-256 that the output has as its objects lie in the cache."""
     if not output.is_directory:
         return found[parts[0].source].sha256
-    members = ((part.path.relative_to(output.path), found[part.source]) for part in parts)
+    start = len(f"{output.path}/")
+    members = ((str(part.path)[start:], found[part.source]) for part in parts)
     return tree_sha256((path, digests.size, digests.sha256) for path, digests in members)
 
 

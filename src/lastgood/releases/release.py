@@ -152,8 +152,8 @@ def digest_of(output: Output, content: Mapping[PurePosixPath, Digests]) -> str:
     """The SHA-256 of an output whose files, by path from the git root, are these."""
     if not output.is_directory:
         return content[output.path].sha256 if output.path in content else ""
-    members = ((path.relative_to(output.path), found.size, found.sha256) for path, found in content.items())
-    return tree_sha256(members)
+    start = len(f"{output.path}/")
+    return tree_sha256((str(path)[start:], found.size, found.sha256) for path, found in content.items())
 
 
 def divide(
