@@ -137,8 +137,8 @@ def _require_new(view: View, artifact: str, commit: str, request: Request) -> st
     for other in history.versions:
         if other.commit == commit:
             raise RefusedError(
-                f"this commit is {artifact} {other.text} already; with a second version on one commit every gto command "
-                "fails; nothing was changed",
+                f"this commit is {artifact} {other.text} already; with a second version on one commit every gto "
+                "command fails; nothing was changed",
                 hint=f"commit again (git commit --allow-empty -m 'Release {version}') and register that",
             )
         if other.name.key == parsed.key:

@@ -1,0 +1,185 @@
+"""What differs between two versions: code, data, parameters, metrics, environment."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from lastgood.adapters.git import export, repository
+from lastgood.adapters.git.repository import Change
+from lastgood.core.manifest import Json, Manifest, Output
+from lastgood.core.references import find_version
+from lastgood.core.registry import History, Version
+from lastgood.errors import LastgoodError, UsageError
+from lastgood.operations.manifests import read_manifest
+from lastgood.operations.reading import View, read
+from lastgood.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChange:
+    """One output that differs; sizes in bytes. The files are those of a directory whose listings can be had."""
+
+    path: str
+    kind: str
+    old_size: int | None
+    new_size: int | None
+    files_added: tuple[str, ...] | None = None
+    files_removed: tuple[str, ...] | None = None
+    files_changed: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ValueChange:
+    """A parameter or metric, `file:key`; `None` where a version has none."""
+
+    key: str
+    old: Json
+    new: Json
+
+
+@dataclass(frozen=True, slots=True)
+class PackageChange:
+    """A package of the environment locks; `None` where a version does not lock it."""
+
+    name: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Everything that differs, old to new, and what could not be told."""
+
+    view: View
+    history: History
+    old: Version
+    new: Version
+    code: tuple[Change, ...]
+    outputs: tuple[OutputChange, ...]
+    parameters: tuple[ValueChange, ...]
+    metrics: tuple[ValueChange, ...]
+    environment: tuple[PackageChange, ...]
+    python: tuple[str | None, str | None]
+    warnings: tuple[str, ...]
+
+
+def diff(project: Project, old: str, new: str, *, fetch: bool = False) -> Difference:
+    """Compare two versions of one artifact. Raises `UsageError` for two artifacts, `UnknownError`, `FindingsError`."""
+    view = read(project, fetch=fetch)
+    history, former = find_version(view.registry, old)
+    other, later = find_version(view.registry, new)
+    if other.artifact != history.artifact:
+        raise UsageError(f"{old} and {new} are versions of different artifacts")
+    first, second = read_manifest(project, history, former), read_manifest(project, history, later)
+    warnings: list[str] = []
+    return Difference(
+        view=view,
+        history=history,
+        old=former,
+        new=later,
+        code=repository.changes(project.git, former.commit, later.commit),
+        outputs=tuple(_outputs(project, first, second, warnings)),
+        parameters=_values(first.parameters, second.parameters),
+        metrics=_values(first.metrics, second.metrics),
+        environment=_packages(read_lock(project, first, warnings), read_lock(project, second, warnings)),
+        python=(first.environment.python, second.environment.python),
+        warnings=tuple(warnings),
+    )
+
+
+def _outputs(project: Project, old: Manifest, new: Manifest, warnings: list[str]) -> list[OutputChange]:
+    before = {output.path: output for output in old.outputs}
+    after = {output.path: output for output in new.outputs}
+    changes = []
+    for path in sorted(before.keys() | after.keys()):
+        first, second = before.get(path), after.get(path)
+        if first is not None and second is not None:
+            if first.md5 == second.md5:
+                continue
+            changes.append(_changed(project, (old, first), (new, second), warnings))
+        else:
+            kind = "removed" if second is None else "added"
+            changes.append(
+                OutputChange(str(path), kind, first.size if first else None, second.size if second else None)
+            )
+    return changes
+
+
+def _changed(
+    project: Project, old: tuple[Manifest, Output], new: tuple[Manifest, Output], warnings: list[str]
+) -> OutputChange:
+    first, second = old[1], new[1]
+    bare = OutputChange(str(second.path), "changed", first.size, second.size)
+    if not (first.is_directory and second.is_directory):
+        return bare
+    try:
+        before, after = (_members(project, manifest, output) for manifest, output in (old, new))
+    except LastgoodError as error:
+        warnings.append(f"the files of {second.path} cannot be compared: {error.message}")
+        return bare
+    return OutputChange(
+        path=bare.path,
+        kind=bare.kind,
+        old_size=bare.old_size,
+        new_size=bare.new_size,
+        files_added=tuple(sorted(after.keys() - before.keys())),
+        files_removed=tuple(sorted(before.keys() - after.keys())),
+        files_changed=tuple(sorted(name for name in before.keys() & after.keys() if before[name] != after[name])),
+    )
+
+
+def _members(project: Project, manifest: Manifest, output: Output) -> dict[str, str]:
+    """The files of a directory by its listing; asking the remote for the members brings a listing that lacks."""
+    store = project.store(manifest.project)
+    if not store.cache().has(output.md5, legacy=output.legacy):
+        store.missing_on_remote([output])
+    return {str(member.path): member.md5 for member in store.members(output)}
+
+
+def _values(old: Mapping[str, Json], new: Mapping[str, Json]) -> tuple[ValueChange, ...]:
+    keys = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    return tuple(ValueChange(key, old.get(key), new.get(key)) for key in keys)
+
+
+def _packages(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[PackageChange, ...]:
+    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    return tuple(PackageChange(name, old.get(name), new.get(name)) for name in names)
+
+
+def read_lock(project: Project, manifest: Manifest, warnings: list[str]) -> dict[str, str]:
+    """The packages that a version's environment lock pins, with their versions; several of one name are joined."""
+    lock = manifest.environment.lock
+    content = export.read_file(project.git, manifest.commit, lock) if lock else None
+    if lock is None or content is None:
+        warnings.append(f"{manifest.version} pins no environment lock")
+        return {}
+    text = content.decode(errors="replace")
+    pins: dict[str, set[str]] = {}
+    for name, version in _toml_pins(text) if lock.endswith((".lock", ".toml")) and "[[package" in text else _pins(text):
+        pins.setdefault(name.lower().replace("_", "-"), set()).add(version)
+    return {name: ", ".join(sorted(versions)) for name, versions in pins.items()}
+
+
+def _toml_pins(text: str) -> list[tuple[str, str]]:
+    """The packages of uv.lock (`[[package]]`) and pylock.toml (`[[packages]]`, PEP 751)."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return []
+    packages = [*document.get("package", []), *document.get("packages", [])]
+    return [(str(one["name"]), str(one.get("version", "any"))) for one in packages if "name" in one]
+
+
+def _pins(text: str) -> list[tuple[str, str]]:
+    """The requirements of a pip requirements file; options, hashes and includes are not looked at."""
+    pins = []
+    for line in text.replace("\\\n", " ").splitlines():
+        wanted = line.split(" --hash", 1)[0].split(" #", 1)[0].strip()
+        try:
+            requirement = Requirement(wanted)
+        except InvalidRequirement:
+            continue
+        pins.append((requirement.name, str(requirement.specifier).removeprefix("==") or "any"))
+    return pins

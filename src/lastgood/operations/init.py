@@ -1,0 +1,79 @@
+"""Preparing a project: `lastgood.toml` with every setting and its default, and `.lastgood/`; nothing else."""
+
+from dataclasses import dataclass
+
+from lastgood.adapters.git import repository
+from lastgood.core.config import FILE, defaults
+from lastgood.errors import UsageError
+from lastgood.operations import manifests
+from lastgood.project import DIRECTORY, Project
+from lastgood.releases.durable import write_atomic
+
+_HEAD = """\
+# What lastgood does in this project. Every setting has the default shown; delete what you do not change.
+# It is read from the checkout that runs lastgood, never from the version being restored.
+"""
+_RELEASE = """
+# The outputs that a stage's machines need; all of them without such a section.
+# [release.prod]
+# outputs = ["models/"]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Initialized:
+    """Files made and files that were there, the artifacts that can be registered, and what is still to do."""
+
+    created: tuple[str, ...]
+    existed: tuple[str, ...]
+    artifacts: tuple[str, ...]
+    notes: tuple[str, ...]
+    dry_run: bool = False
+
+
+def init(project: Project, *, dry_run: bool = False) -> Initialized:
+    """Write what is missing; said twice, the second time changes nothing. Raises `UsageError` on a serving host."""
+    if project.root is None:
+        raise UsageError("a serving host needs no init: lastgood sync NAME --stage S --root DIR --repo URL")
+    path = project.root / FILE
+    created: list[str] = []
+    existed: list[str] = []
+    for there, name in ((path.exists(), FILE), (project.place.root.exists(), f"{DIRECTORY}/")):
+        (existed if there else created).append(name)
+    if not dry_run:
+        if not path.exists():
+            write_atomic(path, template().encode())
+        project.place.create()
+    commit = repository.head(project.worktree)
+    declared: list[str] = []
+    for directory in repository.projects_at(project.worktree, commit) if commit else ():
+        declared += [one.name for one in manifests.read_pinned(project, commit or "", directory).artifacts]
+    return Initialized(
+        tuple(created), tuple(existed), tuple(sorted(declared)), tuple(_notes(project, declared)), dry_run
+    )
+
+
+def template() -> str:
+    """`lastgood.toml` with every setting at its default, as comments below its section."""
+    lines, last = [_HEAD], ""
+    for section, key, value in defaults():
+        if section != last:
+            lines.append(f"\n[{section}]\n")
+            last = section
+        lines.append(f"# {key} = {_toml(value)}\n")
+    return "".join([*lines, _RELEASE])
+
+
+def _toml(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _notes(project: Project, declared: list[str]) -> list[str]:
+    notes = []
+    if not declared:
+        notes.append("no dvc.yaml committed here declares an artifact: add `artifacts:` with a name and a path")
+    if project.remote is None:
+        notes.append(f"there is no git remote {project.config.registry.remote}: versions stay in this clone")
+    if project.store(".").default_remote() is None:
+        notes.append("there is no default DVC remote: dvc remote add -d NAME URL")
+    return notes

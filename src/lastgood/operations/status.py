@@ -1,0 +1,191 @@
+"""Where everything stands: what the working tree holds, what each stage should run, what is live here, what waits."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lastgood.adapters.git import repository
+from lastgood.core.events import CANDIDATE
+from lastgood.core.manifest import Manifest, Output
+from lastgood.core.registry import History, Registry, Version
+from lastgood.errors import Finding, FindingsError
+from lastgood.operations.checkout import read_note
+from lastgood.operations.manifests import read_manifest, read_pinned
+from lastgood.operations.reading import View, read
+from lastgood.operations.worktree import Content, read_outputs
+from lastgood.project import Project
+from lastgood.releases import activation
+
+AS_RECORDED, CHANGED, MISSING = "as recorded", "changed", "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputStatus:
+    """One output in the working tree: as its commit records it or not, and the versions whose content it is."""
+
+    path: str
+    state: str
+    versions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Worktree:
+    """The working tree. `version` is set when code, data and model belong to one; `code` are versions of its commit."""
+
+    commit: str | None
+    branch: str | None
+    version: str | None
+    code: tuple[str, ...]
+    outputs: tuple[OutputStatus, ...]
+    dirty: tuple[str, ...]
+    interrupted: str | None
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StageStatus:
+    """One stage of one artifact. `waiting`: this machine follows it and does not run what it should."""
+
+    artifact: str
+    stage: str
+    assigned: str | None
+    judgement: str | None
+    live: str | None
+    followed: bool
+    waiting: bool
+    finish: str | None
+    path: str | None
+    problems: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Status:
+    """The whole answer; `findings` concern the registry. `worktree` is `None` on a serving host."""
+
+    view: View
+    worktree: Worktree | None
+    stages: tuple[StageStatus, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def waits(self) -> bool:
+        """Whether something recorded is not carried out here."""
+        return any(stage.waiting for stage in self.stages)
+
+
+def status(project: Project, *, fetch: bool = False) -> Status:
+    """Look, and change nothing but what is remembered of hashing. Raises `UnreachableError` with `fetch` only."""
+    view = read(project, fetch=fetch)
+    stages = tuple(_stages(project, view.registry))
+    findings = [*view.registry.findings]
+    for history in view.registry.artifacts.values():
+        findings += history.findings
+    worktree = _worktree(project, view.registry) if project.root is not None else None
+    return Status(view, worktree, stages, tuple(findings))
+
+
+def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
+    followed = set(activation.followed(project.place))
+    linked = {(artifact, stage) for artifact, stage, _ in activation.live_links(project.place)}
+    named = {(name, stage) for name, history in registry.artifacts.items() for stage in history.assigned}
+    for artifact, stage in sorted(followed | linked | named):
+        history = registry.artifacts.get(artifact)
+        event = history.assigned.get(stage) if history else None
+        release, problems = activation.inspect_live(project.place, artifact, stage)
+        follows = (artifact, stage) in followed
+        same = (
+            event is not None
+            and release is not None
+            and (event.version, event.commit) == (release.version, release.commit)
+        )
+        waiting = follows and event is not None and not same
+        yield StageStatus(
+            artifact=artifact,
+            stage=stage,
+            assigned=event.version if event else None,
+            judgement=_judgement(history, event.version) if history and event else None,
+            live=release.version if release else None,
+            followed=follows,
+            waiting=waiting,
+            finish=f"lastgood sync {artifact} --stage {stage}" if waiting else None,
+            path=str(release.path) if release else None,
+            problems=problems,
+        )
+
+
+def _judgement(history: History, version: str) -> str:
+    return history.by_name[version].judgement if version in history.by_name else CANDIDATE
+
+
+def _worktree(project: Project, registry: Registry) -> Worktree:
+    git = project.worktree
+    commit = repository.head(git)
+    if commit is None:
+        return Worktree(None, repository.branch(git), None, (), (), (), None, whole=False)
+    dirty = repository.dirty_paths(git)
+    versions = [version for history in registry.artifacts.values() for version in history.versions]
+    mine = [version for version in versions if version.commit == commit]
+    recorded = _recorded(project, registry, commit, mine)
+    contents = read_outputs(project, recorded)
+    outputs = tuple(_output(one, contents[one.path], mine, versions) for one in recorded)
+    code = tuple(_name(version) for version in mine)
+    whole = bool(mine) and not dirty and all(one.state == AS_RECORDED for one in outputs)
+    note = read_note(project)
+    return Worktree(
+        commit=commit,
+        branch=repository.branch(git),
+        version=", ".join(code) if whole else None,
+        code=code,
+        outputs=outputs,
+        dirty=dirty,
+        interrupted=note.tag if note else None,
+        whole=whole and note is None,
+    )
+
+
+def _recorded(project: Project, registry: Registry, commit: str, mine: list[Version]) -> tuple[Output, ...]:
+    """What the checked-out commit records: by a version's manifest where it is one, else as DVC says."""
+    outputs: dict[object, Output] = {}
+    for version in mine:
+        try:
+            manifest = read_manifest(project, registry.history(version.event.artifact), version)
+        except FindingsError:
+            continue
+        outputs |= {one.path: one for one in manifest.outputs if one.storage != "url"}
+    if not outputs:
+        for directory in repository.projects_at(project.worktree, commit):
+            pinned = read_pinned(_at_worktree(project), commit, directory)
+            outputs |= {one.path: one for one in pinned.outputs if one.storage != "url"}
+    return tuple(outputs.values())
+
+
+def _at_worktree(project: Project) -> Project:
+    """The same project reading the user's clone, where HEAD is, also when refs are kept in a mirror."""
+    from dataclasses import replace
+
+    return replace(project, git=project.worktree)
+
+
+def _output(output: Output, content: Content, mine: list[Version], versions: list[Version]) -> OutputStatus:
+    if content.md5 is None:
+        return OutputStatus(str(output.path), MISSING, ())
+    if content.is_that_of(output):
+        return OutputStatus(str(output.path), AS_RECORDED, tuple(_name(version) for version in mine))
+    others = tuple(_name(version) for version in versions if _holds(version, output, content))
+    return OutputStatus(str(output.path), CHANGED, others)
+
+
+def _holds(version: Version, output: Output, content: Content) -> bool:
+    """Whether the version's short manifest has this content at this path; adopted versions cannot tell."""
+    line = version.event.message.manifest
+    if line is None:
+        return False
+    try:
+        outputs = Manifest.from_json(json.loads(line)).outputs
+    except ValueError:
+        return False
+    return any(one.path == output.path and content.is_that_of(one) for one in outputs)
+
+
+def _name(version: Version) -> str:
+    return f"{version.event.artifact}@{version.text}"

@@ -1,0 +1,135 @@
+"""Verifying: every tag what the journal recorded, every commit reachable, every object on the remote."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lastgood.adapters.git import export, repository
+from lastgood.core.manifest import Manifest
+from lastgood.core.preflight import Missing
+from lastgood.core.references import find_history
+from lastgood.core.registry import History, Version
+from lastgood.errors import Finding, FindingsError, LastgoodError, UnreachableError
+from lastgood.operations.manifests import read_manifest
+from lastgood.operations.reading import View, read
+from lastgood.project import Project
+from lastgood.releases import activation
+from lastgood.releases.hashing import digests, is_legacy_md5
+from lastgood.releases.proofs import Proofs
+from lastgood.releases.release import check_release, list_releases
+
+
+@dataclass(frozen=True, slots=True)
+class VersionCheck:
+    """One version: what is wrong, and what could not be told and why."""
+
+    artifact: str
+    version: str
+    findings: tuple[Finding, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Everything that was looked at. `findings` concern the registry and this machine's releases."""
+
+    view: View
+    versions: tuple[VersionCheck, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """Every finding, those of versions first."""
+        return (*(finding for one in self.versions for finding in one.findings), *self.findings)
+
+
+def verify(project: Project, artifact: str | None = None, *, deep: bool = False) -> Verified:
+    """Check every version of an artifact, or of all; `deep` hashes every object that can be reached, and all releases.
+
+    Raises `UnreachableError` when the git remote is silent; a silent DVC remote is an `unknown` of each version.
+    """
+    view = read(project, fetch=True)
+    histories = [find_history(view.registry, artifact)] if artifact else list(view.registry.artifacts.values())
+    checks = []
+    general = list(view.registry.findings)
+    for history in histories:
+        tags = {version.event.tag for version in history.versions}
+        general += [finding for finding in history.findings if finding.subject not in tags]
+        for place, version in enumerate(history.versions, 1):
+            project.report("verifying", place, len(history.versions), 0)
+            checks.append(_check(project, history, version, deep=deep))
+    general += _check_here(project, deep=deep)
+    return Verified(view, tuple(checks), tuple(general))
+
+
+def _check(project: Project, history: History, version: Version, *, deep: bool) -> VersionCheck:
+    findings = [finding for finding in history.findings if finding.subject == version.event.tag]
+    unknown: list[str] = []
+    name = f"{history.artifact} {version.text}"
+    if not repository.has_commit(project.git, version.commit):
+        unknown.append(f"cannot tell: the commit of {name} is not in this clone")
+        return VersionCheck(history.artifact, version.text, tuple(findings), tuple(unknown))
+    try:
+        manifest = read_manifest(project, history, version)
+        findings += _check_code(project, version, manifest)
+        findings += _check_objects(project, manifest)
+        if deep and not any(finding.kind == "missing" for finding in findings):
+            findings += _check_contents(project, manifest)
+    except FindingsError as error:
+        findings += error.findings
+    except UnreachableError as error:
+        unknown.append(f"cannot tell: {error.message}")
+    except LastgoodError as error:
+        unknown.append(f"cannot tell: {error.message}")
+    return VersionCheck(history.artifact, version.text, tuple(findings), tuple(unknown))
+
+
+def _check_code(project: Project, version: Version, manifest: Manifest) -> Iterator[Finding]:
+    if repository.tree_of(project.git, version.commit) != manifest.tree:
+        yield Finding("code", version.commit, f"the code of {version.text} is not the tree its manifest names")
+    lock = manifest.environment.lock
+    if lock is not None:
+        content = export.read_file(project.git, version.commit, lock)
+        if content is None or f"sha256:{hashlib.sha256(content).hexdigest()}" != manifest.environment.digest:
+            yield Finding("environment", lock, f"{lock} of {version.text} is not the lock its manifest names")
+    for path in export.strange_code(project.git, export.list_tree(project.git, version.commit)):
+        yield Finding("code", path, f"{path} of {version.text} is a submodule or LFS pointer")
+
+
+def _check_objects(project: Project, manifest: Manifest) -> Iterator[Finding]:
+    for one in project.store(manifest.project).missing_on_remote(manifest.stored):
+        yield _missing(manifest, one)
+
+
+def _missing(manifest: Manifest, one: Missing) -> Finding:
+    return Finding("missing", str(one.path), f"{one.path} of {manifest.version} ({one.md5}) is not on the remote")
+
+
+def _check_contents(project: Project, manifest: Manifest) -> Iterator[Finding]:
+    """Fetch what the cache lacks and hash everything, from the disk and not from memory of it."""
+    store = project.store(manifest.project)
+    store.fetch(manifest.stored)
+    cache = store.cache()
+    for output in manifest.stored:
+        objects = [(output.path, output.md5)]
+        if output.is_directory:
+            objects += [(output.path / member.path, member.md5) for member in store.members(output)]
+        for path, md5 in objects:
+            place = cache.path_of(md5, legacy=output.legacy)
+            found = digests(place)
+            wrong = found.md5 != md5.removesuffix(".dir") and not (output.legacy and is_legacy_md5(place, md5))
+            bare = not output.is_directory and output.sha256 not in {None, found.sha256}
+            if wrong or bare:
+                text = f"{path} of {manifest.version}: object {md5} in the cache is corrupted"
+                yield Finding("corrupted", str(path), text)
+
+
+def _check_here(project: Project, *, deep: bool) -> list[Finding]:
+    findings: list[Finding] = []
+    for artifact, stage, _ in activation.live_links(project.place):
+        findings += activation.inspect_live(project.place, artifact, stage)[1]
+    if deep:
+        with Proofs(project.place.create().proofs) as proofs:
+            for release in list_releases(project.place):
+                findings += check_release(release, proofs)
+    return findings
