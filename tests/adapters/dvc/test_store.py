@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
+import time
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -252,3 +254,28 @@ def test_dvc_itself_finds_what_was_pushed(project: Project) -> None:
         repo.fetch()
         assert repo.status(cloud=True) == {}
     assert project.store.missing_in_cache(project.read().outputs) == ()
+
+
+def test_an_object_that_a_power_cut_emptied_on_the_remote_is_missing_there(project: Project) -> None:
+    outputs = project.read().outputs
+    project.store.push(outputs)
+    project.remote_object(MODEL).chmod(0o644)
+    project.remote_object(MODEL).write_bytes(b"")
+    assert project.store.push(outputs) == (MODEL,)
+    assert project.remote_object(MODEL).read_bytes() == b"model"
+    empty = output("empty", project.cache_object(b""))
+    assert project.store.push([empty]) == (empty.md5,)
+    assert project.store.push([empty]) == ()
+
+
+def test_what_a_killed_download_left_is_swept_after_a_day(project: Project) -> None:
+    outputs = project.read().outputs
+    project.store.push(outputs)
+    emptied(project)
+    staging = project.store.cache().directory / "lastgood"
+    for name, age in (("old", 2), ("young", 0)):
+        (staging / name).mkdir(parents=True)
+        (staging / name / MODEL).write_bytes(b"mod")
+        os.utime(staging / name, (time.time() - age * 86_400,) * 2)
+    project.store.fetch(outputs)
+    assert [path.name for path in staging.iterdir()] == ["young"]

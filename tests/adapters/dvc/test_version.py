@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lastgood.adapters.dvc.version import Declared, Pinned, read_artifacts, read_version, training_data
-from lastgood.errors import FindingsError, NotAProjectError, UnknownError
+from lastgood.errors import FindingsError, LastgoodError, NotAProjectError, UnknownError
 
 if TYPE_CHECKING:
     from tests.adapters.dvc.conftest import Git, Project
@@ -258,3 +258,28 @@ def test_a_metric_that_dvc_keeps_is_read_from_the_cache_only(blank: Project) -> 
     assert blank.read().metrics == {}
     pinned = read_version(blank.root, commit, PurePosixPath(), cache=blank.store.cache())
     assert pinned.metrics == {"m.json:auc": 0.5}
+
+
+def test_what_hooks_leave_in_the_environment_does_not_mislead(
+    project: Project, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = git(project.root, "rev-parse", "HEAD")
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"):
+        monkeypatch.setenv(name, "/nonexistent")
+    assert len(read_version(project.root, commit, PurePosixPath()).outputs) == 4
+
+
+def test_a_chain_of_five_hundred_stages_is_read_in_a_moment(blank: Project) -> None:
+    chain = [f"  s{n}: {{cmd: x, deps: [d/{n}], outs: [d/{n + 1}]}}\n" for n in range(500)]
+    blank.put("dvc.yaml", "stages:\n" + "".join(chain))
+    blank.commit()
+    assert len(blank.read().training_data("d/500")) == 499
+
+
+def test_the_git_directory_may_be_named_and_an_unknown_commit_is_told(project: Project, git: Git) -> None:
+    commit = git(project.root, "rev-parse", "HEAD")
+    assert len(read_version(project.root / ".git", commit, PurePosixPath()).outputs) == 4
+    with pytest.raises(LastgoodError, match="0000"):
+        read_version(project.root, "0" * 40, PurePosixPath())
+    with pytest.raises(NotAProjectError):
+        read_version(project.root.parent / "nowhere", commit, PurePosixPath())

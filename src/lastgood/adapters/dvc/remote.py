@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
+from time import time
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +18,12 @@ from lastgood.errors import LastgoodError
 
 BATCH = 512
 """Objects downloaded before they are hashed and moved into the cache: what a kill costs at most."""
+
+EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
+"""The md5 of no bytes."""
+
+ABANDONED = 24 * 3600
+"""Seconds after which a staging directory belongs to a download that was killed."""
 
 
 class Remote:
@@ -45,7 +53,7 @@ class Remote:
         for batch in _batches(identifiers, 2000):  # so that a silence of many requests cannot pass for a dead remote
             if self._is_local:
                 # DVC's `oids_exist` hashes here, deletes what is corrupted and makes the rest 0444: existence only.
-                found.update(one for one in batch if Path(self._odb.oid_to_path(one)).is_file())
+                found.update(one for one in batch if _is_whole(Path(self._odb.oid_to_path(one)), one))
             elif self._is_http:
                 found.update(self._present_http(batch, meter))
             else:
@@ -74,6 +82,7 @@ class Remote:
         base = cache if self.legacy else cache / "files" / "md5"
         staging = cache / "lastgood" / uuid4().hex
         corrupted = []
+        _sweep(staging.parent)
         staging.mkdir(parents=True)
         try:
             for batch in _batches(identifiers, BATCH):
@@ -97,6 +106,9 @@ class Remote:
             return
         base = cache if self.legacy else cache / "files" / "md5"
         sources = [str(base / one[:2] / one[2:]) for one in identifiers]
+        if self._is_local:
+            for one in identifiers:  # DVC takes an emptied object for a whole one where the file system can reflink
+                Path(self._odb.oid_to_path(one)).unlink(missing_ok=True)
         self._odb.add(sources, localfs, list(identifiers), check_exists=False, verify=False, callback=meter.callback())
         if self._is_local:
             # DVC never flushes: after a power cut the remote would hold empty 0444 files for good (FIELD 16).
@@ -117,6 +129,11 @@ class Remote:
 
         name = "md5-dos2unix" if self.legacy else "md5"
         return str(file_md5(str(path), name=name, callback=meter.child()))
+
+
+def _is_whole(path: Path, identifier: str) -> bool:
+    """There, and not emptied by a power cut, which DVC would trust for ever (FIELD 16)."""
+    return path.is_file() and (path.stat().st_size > 0 or identifier == EMPTY)
 
 
 def _batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
@@ -142,6 +159,13 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sweep(directory: Path) -> None:
+    with suppress(OSError):  # another user's in a shared cache, or just being removed
+        for left in directory.iterdir():
+            if time() - left.stat().st_mtime > ABANDONED:
+                rmtree(left)
 
 
 def _remove(directory: Path) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from lastgood.errors import LastgoodError, LockedError, UnreachableError
 
 ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*)://[^\s'\"]*", re.IGNORECASE)
-LOCAL_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT})
+LOCAL_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE})
 
 
 def scrub(text: str) -> str:
@@ -46,7 +46,8 @@ def translated(doing: str) -> Iterator[None]:
     except (DvcException, AuthError, ConfigError) as error:
         raise LastgoodError(f"{doing}: {_words(error)}") from error
     except OSError as error:
-        if isinstance(error, ConnectionError | TimeoutError) or error.errno not in LOCAL_TROUBLE:
+        here = isinstance(error, FileNotFoundError | PermissionError) or error.errno in LOCAL_TROUBLE
+        if not here:
             raise UnreachableError(f"{doing}: {_words(error)}") from error
         raise LastgoodError(f"{doing}: {_words(error)}") from error
 

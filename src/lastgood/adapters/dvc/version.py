@@ -4,7 +4,7 @@ Nothing of the version runs, its remotes are not asked and its `.dvc/config` is 
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -118,26 +118,28 @@ def _relative(path: str) -> PurePosixPath:
 
 def _lineage(repo: Any) -> dict[PurePosixPath, tuple[str, ...]]:
     """For each output the DVC-stored outputs above it; DVC's own graph raises on a cycle, this one ends."""
-    makers = {_relative(out.fs_path): out.stage for out in repo.index.outs if out.is_in_repo}
-    stored = {_relative(out.fs_path) for out in repo.index.outs if out.is_in_repo and out.use_cache}
-    return {path: _above(path, makers, stored) for path in makers}
+    inside = [out for out in repo.index.outs if out.is_in_repo]
+    stored = {_relative(out.fs_path) for out in inside if out.use_cache}
+    outputs = {_relative(out.fs_path) for out in inside}
+    below: dict[PurePosixPath, set[PurePosixPath]] = {}
+    for output in outputs:
+        for holder in (output, *output.parents):
+            below.setdefault(holder, set()).add(output)
+    direct: dict[PurePosixPath, set[PurePosixPath]] = {}
+    for out in inside:
+        needed = direct.setdefault(_relative(out.fs_path), set())
+        for dependency in out.stage.deps:
+            path = _relative(dependency.fs_path)
+            # An output that a dependency names, holds, or lies in.
+            needed |= below.get(path, set()) | outputs.intersection(path.parents)
+    return {path: tuple(sorted(str(one) for one in _above(path, direct) & stored if one != path)) for path in direct}
 
 
-def _above(path: PurePosixPath, makers: Mapping[PurePosixPath, Any], stored: set[PurePosixPath]) -> tuple[str, ...]:
+def _above(path: PurePosixPath, direct: Mapping[PurePosixPath, set[PurePosixPath]]) -> set[PurePosixPath]:
     found: set[PurePosixPath] = set()
     queue = deque([path])
     while queue:
-        needed = _overlapping((_relative(dep.fs_path) for dep in makers[queue.popleft()].deps), makers)
-        queue.extend(needed - found)
+        needed = direct[queue.popleft()] - found
         found |= needed
-    return tuple(sorted(str(needed) for needed in found & stored if needed != path))
-
-
-def _overlapping(dependencies: Iterable[PurePosixPath], makers: Mapping[PurePosixPath, Any]) -> set[PurePosixPath]:
-    """The outputs that a dependency names, lies in or holds."""
-    return {
-        output
-        for dependency in dependencies
-        for output in makers
-        if output == dependency or output in dependency.parents or dependency in output.parents
-    }
+        queue.extend(needed)
+    return found
