@@ -151,6 +151,20 @@ def test_a_slow_remote_that_still_sends_is_not_given_up(project: Project, server
     assert any(0 < progress.bytes < len(data) for progress in seen)
 
 
+def test_a_remote_that_dies_in_mid_transfer_leaves_no_half_object(project: Project, server: Server) -> None:
+    output = Output(PurePosixPath("big"), project.cache_object(os.urandom(200_000)))
+    store = served_by(project, server.url, deadline=1)
+    store.push([output])
+    store.drop(output.md5)
+    server.pause = 60
+    with pytest.raises(UnreachableError):
+        store.fetch([output])
+    assert [need.md5 for need in store.missing_in_cache([output])] == [output.md5]
+    server.pause = 0
+    store.fetch([output])
+    assert store.missing_in_cache([output]) == ()
+
+
 @pytest.mark.parametrize("status", [500, 403])
 def test_a_remote_that_fails_is_not_taken_for_an_empty_one(project: Project, server: Server, status: int) -> None:
     server.status = status
