@@ -75,10 +75,11 @@ class Event:
         """The event that `tag` (whose name parsed to `name`) records for `version`."""
         message = parse_message(tag.message)
         kind = Kind.MARKED if name.action is Action.ASSIGN and name.stage in RESERVED_STAGES else _KINDS[name.action]
+        said = message.trailers.get("Version") if message.is_own else None
         return cls(
             kind=kind,
             artifact=name.artifact,
-            version=message.trailers.get("Version", version) if message.is_own else version,
+            version=name.version or said or version,
             stage=name.stage,
             commit=tag.commit,
             tree=tag.tree,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from lastgood.core.events import TagObject
+from lastgood.core.messages import one_line
 
 DEFAULT_REF = "refs/lastgood/{artifact}"
 GENESIS = "journal of lastgood\n"
@@ -45,7 +46,7 @@ class Entry:
 def format_entry(subject: str, recorded: Iterable[Recorded], *, adoption: bool = False) -> str:
     """The message of a journal commit; the tags' bytes are in its tree."""
     lines = "".join(f"{_TAG}{tag.oid} {tag.name}\n" for tag in recorded)
-    return f"{subject}\n{_ADOPTION if adoption else chr(10)}{lines}"
+    return f"{one_line(subject)}\n{_ADOPTION if adoption else chr(10)}{lines}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,11 @@ class Journal:
     @property
     def recorded(self) -> tuple[tuple[Entry, Recorded], ...]:
         """Every recorded tag with its entry, in order; of two of one name the later counts."""
-        latest = {tag.name: (entry, tag) for entry in self.entries for tag in entry.tags}
+        latest: dict[str, tuple[Entry, Recorded]] = {}
+        for entry in self.entries:
+            for tag in entry.tags:
+                latest.pop(tag.name, None)  # so that its place is the later one's, too
+                latest[tag.name] = (entry, tag)
         return tuple(latest.values())
 
 

@@ -71,6 +71,8 @@ class History:
                 gone.add(event.version)
             elif event.kind is Kind.MARKED:
                 marks[event.version] = Mark(str(event.stage))
+            elif event.kind is Kind.UNASSIGNED and marks.get(event.version) == event.stage:
+                del marks[event.version]
             elif event.kind is Kind.ASSIGNED:
                 served[event.version].add(str(event.stage))
         stages: dict[str, list[str]] = defaultdict(list)
@@ -211,28 +213,31 @@ def build_registry(objects: Iterable[TagObject], journals: Mapping[str, Journal]
 
 def _history(artifact: str, named: list[Named], journal: Journal, now: int) -> History:
     versions = _versions_by_commit(named)
-    places = {tag.oid: place for place, (entry, tag) in enumerate(journal.recorded) if not entry.adoption}
-    journaled = {tag.oid for _, tag in journal.recorded}
+    registered = {name.version for _, name in named if name.action is Action.REGISTER}
+    # by name too: the object of a recorded tag under another ref's name is no recorded event (FIELD.md 23)
+    journaled = {(tag.oid, tag.name) for _, tag in journal.recorded}
+    places = {(tag.oid, tag.name): at for at, (entry, tag) in enumerate(journal.recorded) if not entry.adoption}
     own: list[tuple[int, Event]] = []
     adopted: list[Event] = []
     findings = []
     for tag, name in named:
         event = Event.read(tag, name, name.version or versions.get(tag.commit, ""))
-        if not event.version and name.action is not Action.DEPRECATE:
-            subject = f"tag {tag.name} points to a commit that is no version of {artifact}; it counts for nothing"
-            findings.append(Finding("stray", tag.name, subject))
-        elif tag.oid in places:
-            own.append((places[tag.oid], event))
+        known = event.version in registered or (tag.oid, tag.name) in journaled
+        if not known and name.action is not Action.DEPRECATE:
+            text = f"tag {tag.name} belongs to no version of {artifact} that is here; it counts for nothing"
+            findings.append(Finding("stray", tag.name, text))
+        elif (tag.oid, tag.name) in places:
+            own.append((places[tag.oid, tag.name], event))
         else:
             adopted.append(event)
-            if event.message.is_own and tag.oid not in journaled:
+            if event.message.is_own and (tag.oid, tag.name) not in journaled:
                 text = f"tag {tag.name} was written by lastgood but is not in the journal"
                 findings.append(Finding("unjournaled", tag.name, text))
     ordered = [event for _, event in sorted(own, key=lambda pair: pair[0])]
     merged = _merge(ordered, sorted(adopted, key=lambda event: (event.when, event.counter or 0, event.tag)))
     findings.extend(_order_findings(merged, now))
     strange = frozenset(event.tag for event in adopted)
-    unjournaled = frozenset(event.tag for event in adopted if event.oid not in journaled)
+    unjournaled = frozenset(event.tag for event in adopted if (event.oid, event.tag) not in journaled)
     return History(artifact, tuple(merged), journal, strange, unjournaled, tuple(findings))
 
 
@@ -271,7 +276,7 @@ def _order_findings(events: list[Event], now: int) -> Iterator[Finding]:
                 latest[event.stage] = event
     for stage, event in newest.items():
         seen = latest.get(stage, event)
-        if seen.version != event.version:
+        if seen.version != event.version and event.when <= now + DAY:  # else all agree on it: `future` says so
             text = (
                 f"by time {seen.tag} is the newest of {stage}, by the journal {event.tag}: gto and dvc answer otherwise"
             )

@@ -1,0 +1,31 @@
+from tests.core.story import tag
+
+from lastgood.core.journal import Entry, Journal, Recorded, find_lost, format_entry
+
+ONE, TWO = Recorded("1" * 40, "flights@v1.0.0"), Recorded("2" * 40, "flights#prod#1")
+
+
+def test_an_entry_is_read_as_it_was_written() -> None:
+    for adoption in (False, True):
+        text = format_entry("Register flights v1.0.0", (ONE, TWO), adoption=adoption)
+        assert Entry.parse("c", text) == Entry("c", (ONE, TWO), adoption)
+
+
+def test_a_subject_cannot_smuggle_tags_in() -> None:
+    text = format_entry(f"x\nTag: {'3' * 40} flights#prod#9\n\nAdoption: yes\n", (ONE,))
+    assert Entry.parse("c", text) == Entry("c", (ONE,))
+
+
+def test_the_later_record_of_a_name_counts_and_stands_at_its_own_place() -> None:
+    again = Recorded("3" * 40, ONE.name)
+    entries = (Entry("a", (ONE,)), Entry("b", (TWO,)), Entry("c", (again,)))
+    assert [recorded for _, recorded in Journal("flights", "c", entries).recorded] == [TWO, again]
+
+
+def test_moved_and_deleted_tags_are_found() -> None:
+    journal = Journal("flights", "b", (Entry("a", (ONE,)), Entry("b", (TWO,))))
+    there = tag(ONE.name, oid=ONE.oid)
+    assert find_lost(journal, {ONE.name: there, TWO.name: tag(TWO.name, oid=TWO.oid)}, {}) == ()
+    moved, deleted = find_lost(journal, {ONE.name: tag(ONE.name, oid="4" * 40)}, {})
+    assert (moved.recorded, moved.found, deleted.recorded, deleted.found) == (ONE, "4" * 40, TWO, None)
+    assert find_lost(journal, {ONE.name: there}, {TWO.name: "5" * 40})[0].found == "5" * 40

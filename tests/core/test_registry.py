@@ -1,0 +1,189 @@
+import time
+
+import pytest
+from tests.core.story import NOW, commit_of, journal, own, read, script, tag, tell, tell_gto
+
+from lastgood.core.events import Kind, Mark
+from lastgood.core.journal import Entry, Journal, Recorded
+from lastgood.core.registry import DAY
+from lastgood.errors import UnknownError
+
+
+def test_marks_and_stages_follow_the_last_event() -> None:
+    history = tell("v1.0.0", "v1.0.0 stable", "v1.1.0", "v1.1.0 prod", "v1.1.0 stable", "v1.1.0 failed", "v1.0.0 prod")
+    assert [(version.text, version.judgement) for version in history.versions] == [
+        ("v1.0.0", "stable"),
+        ("v1.1.0", "failed"),
+    ]
+    assert history.assigned_version("prod").text == "v1.0.0"
+    assert history.version("v1.0.0").stages == ("prod",)
+    assert history.version("v1.1.0").stages == ()
+    assert history.version("v1.1.0").served == {"prod"}
+    assert history.last_stable is history.version("v1.0.0")
+    assert history.counter == 7
+
+
+def test_versions_are_in_semantic_order_whatever_was_registered_first() -> None:
+    history = tell("v1.10.0", "v1.9.0", "v2.0.0-rc.1", "v1.9.1")
+    assert [version.text for version in history.versions] == ["v1.9.0", "v1.9.1", "v1.10.0", "v2.0.0-rc.1"]
+
+
+def test_the_journal_is_the_order_whatever_the_clocks_said() -> None:
+    first, second, third = script("v1.0.0", "v2.0.0", "v2.0.0 prod")
+    late = tag("flights#prod#4", commit=commit_of("v1.0.0"), when=NOW - 600, message=own("v1.0.0"))
+    history = read([first, second, third, late], journal(first, second, third, late)).history("flights")
+    assert [event.tag for event in history.events][-1] == "flights#prod#4"
+    assert history.assigned_version("prod").text == "v1.0.0"
+    assert [(finding.kind, finding.subject) for finding in history.findings] == [("order", "flights#prod#4")]
+
+
+def test_order_and_time_may_disagree_about_the_same_version() -> None:
+    first, second = script("v1.0.0", "v1.0.0 prod")
+    late = tag("flights#prod#3", commit=commit_of("v1.0.0"), when=NOW - 600, message=own("v1.0.0"))
+    assert read([first, second, late], journal(first, second, late)).history("flights").findings == ()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "last"), [(-90, "flights#prod#3"), (-60, "flights#prod#9"), (30, "flights#prod#9")]
+)
+def test_an_adopted_event_stands_before_the_first_journaled_one_that_is_later(seconds: int, last: str) -> None:
+    objects = script("v1.0.0", "v2.0.0", "v2.0.0 prod")
+    foreign = tag("flights#prod#9", commit=commit_of("v1.0.0"), when=NOW + seconds)
+    history = read([foreign, *objects], journal(*objects)).history("flights")
+    assert history.newest("prod") is not None
+    assert history.events[-1].tag == (last if seconds != -60 else "flights#prod#3")
+    assert history.adopted == {"flights#prod#9"} == history.unjournaled
+
+
+def test_adopted_events_of_one_second_are_ordered_by_counter() -> None:
+    tags = [tag("flights@v1.0.0"), tag("flights#prod#10"), tag("flights#prod#9"), tag("flights#prod")]
+    assert [event.counter for event in read(tags).history("flights").events] == [None, None, 9, 10]
+
+
+def test_an_adoption_entry_remembers_tags_but_leaves_them_in_their_time() -> None:
+    mine = script("v1.0.0", "v1.0.0 prod")
+    foreign = tag("flights#prod#9", commit=commit_of("v1.0.0"), when=NOW - 30)
+    entries = (*journal(*mine).entries, Entry("adopt", (Recorded(foreign.oid, foreign.name),), adoption=True))
+    history = read([*mine, foreign], Journal("flights", "adopt", entries)).history("flights")
+    assert [event.tag for event in history.events] == ["flights@v1.0.0", "flights#prod#9", "flights#prod#2"]
+    assert history.adopted == {"flights#prod#9"}
+    assert history.unjournaled == frozenset()
+
+
+@pytest.mark.parametrize("name", ["flights#prod#2", "flights@v3.0.0"])
+def test_a_future_date_is_told_once_and_by_its_name(name: str) -> None:
+    tags = [tag("flights@v1.0.0"), tag("flights@v2.0.0", commit="c2"), tag("flights#prod#1", commit="c2")]
+    registry = read([*tags, tag(name, when=NOW + DAY + 1)])
+    assert [(finding.kind, finding.subject) for finding in registry.findings] == [("future", name)]
+    assert registry.history("flights").findings == ()
+    assert read([*tags, tag(name, when=NOW + DAY)]).findings == ()
+
+
+def test_a_date_outside_the_calendar_stops_nothing() -> None:
+    registry = read([tag("flights@v1.0.0", when=10**18), tag("flights#prod#1", when=-5)])
+    assert registry.history("flights").events[0].at.year == 1970
+    assert "9999-12-31" in str(registry.findings[0])
+
+
+def test_an_undone_assignment_makes_way_for_the_one_before_as_in_gto() -> None:
+    history = tell_gto("v1.0.0", "v1.0.0 prod", "v2.0.0", "v2.0.0 prod", "v2.0.0 prod!")
+    assert history.assigned_version("prod").text == "v1.0.0"
+    assert history.version("v2.0.0").served == {"prod"}
+
+
+def test_a_deregistered_version_is_kept_but_runs_nowhere_and_is_not_the_last_good() -> None:
+    history = tell_gto("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable", "v2.0.0 prod", "v2.0.0!")
+    assert history.version("v2.0.0").deregistered
+    assert history.last_stable is history.version("v1.0.0")
+    with pytest.raises(UnknownError, match="nothing is assigned to stage prod"):
+        history.assigned_version("prod")
+
+
+def test_an_undone_mark_leaves_a_candidate() -> None:
+    assert tell_gto("v1.0.0", "v1.0.0 stable", "v1.0.0 stable!").versions[0].mark is None
+    assert tell_gto("v1.0.0", "v1.0.0 stable", "v1.0.0 failed", "v1.0.0 stable!").versions[0].mark is Mark.FAILED
+
+
+def test_deprecation_counts_until_the_next_event() -> None:
+    deprecated = tag("flights@deprecated", commit="elsewhere", when=NOW + 1)
+    history = read([tag("flights@v1.0.0"), deprecated]).history("flights")
+    assert history.deprecated
+    assert history.findings == ()
+    assert (
+        not read([tag("flights@v1.0.0"), deprecated, tag("flights#prod#1", when=NOW + 2)]).history("flights").deprecated
+    )
+
+
+def test_of_two_versions_on_one_commit_a_plain_tag_means_the_greater_and_ours_says_which() -> None:
+    tags = [tag("flights@v1.9.0"), tag("flights@v1.10.0"), tag("flights#prod#1", when=NOW + 1)]
+    assert read(tags).history("flights").assigned_version("prod").text == "v1.10.0"
+    named = tag("flights#prod#2", when=NOW + 2, message=own("v1.9.0"))
+    assert read([*tags, named], journal(named)).history("flights").assigned_version("prod").text == "v1.9.0"
+
+
+def test_a_name_without_a_version_tag_is_no_artifact() -> None:
+    assert read([tag("release#42"), tag("v1.0.0"), tag("other@deprecated"), tag("x@v1.0.0!")]).artifacts == {}
+
+
+@pytest.mark.parametrize("message", ["by hand", own("v9.9.9"), own("nonsense")])
+def test_a_stray_tag_is_told_and_counts_for_nothing(message: str) -> None:
+    history = read([tag("flights@v1.0.0"), tag("flights#prod#1", commit="elsewhere", message=message)]).history(
+        "flights"
+    )
+    assert [finding.kind for finding in history.findings] == ["stray"]
+    assert dict(history.assigned) == {}
+
+
+def test_a_tag_of_ours_without_a_journal_entry_is_told() -> None:
+    objects = script("v1.0.0", "v1.0.0 prod")
+    history = read(objects, journal(objects[0])).history("flights")
+    assert [(finding.kind, finding.subject) for finding in history.findings] == [("unjournaled", "flights#prod#2")]
+    assert history.unjournaled == {"flights#prod#2"}
+
+
+def test_a_recorded_object_under_another_name_is_not_the_recorded_event() -> None:
+    objects = script("v1.0.0", "v1.0.0 staging", "v2.0.0")
+    alias = tag(
+        "flights#prod#9", commit=objects[1].commit, when=objects[1].when, message=objects[1].message, oid=objects[1].oid
+    )
+    twin = tag("flights@v3.0.0", commit=objects[0].commit, message=objects[0].message, oid=objects[0].oid)
+    history = read([*objects, alias, twin], journal(*objects)).history("flights")
+    assert history.unjournaled == {"flights#prod#9", "flights@v3.0.0"}
+    assert {finding.kind for finding in history.findings} == {"unjournaled"}
+    assert [version.text for version in history.versions] == ["v1.0.0", "v2.0.0", "v3.0.0"]
+
+
+def test_unknown_names_are_answered_with_the_known_ones() -> None:
+    registry = read([tag("flights@v1.0.0"), tag("trains@v1.0.0")])
+    with pytest.raises(UnknownError, match="artifacts: flights, trains"):
+        registry.history("ships")
+    with pytest.raises(UnknownError, match="flights, trains"):
+        registry.only()
+    with pytest.raises(UnknownError, match=r"no version v2\.0\.0; the latest are v1\.0\.0") as caught:
+        registry.history("flights").version("v2.0.0")
+    assert caught.value.hint == "lastgood list flights"
+    with pytest.raises(UnknownError, match="none yet") as caught:
+        read([]).only()
+    assert caught.value.hint == "lastgood register"
+
+
+def test_actor_reason_and_trigger_come_from_the_message_or_the_tagger() -> None:
+    mine, theirs = (
+        tag("flights@v1.0.0", message=own("v1.0.0", reason="it is")),
+        tag("flights#prod#1", message="why\n\nso"),
+    )
+    one, two = read([mine, theirs]).history("flights").events
+    assert (one.actor, one.reason, one.trigger) == ("Bob <bob@example.org>", "it is", "ci") or one.tag == theirs.name
+    assert {two.actor, one.actor} == {"Ada <ada@example.org>", "Bob <bob@example.org>"}
+    assert {one.kind, two.kind} == {Kind.REGISTERED, Kind.ASSIGNED}
+
+
+def test_ten_thousand_versions_are_read_in_seconds() -> None:
+    lines = [f"v1.{number}.0{kind}" for number in range(10_000) for kind in ("", " staging", " prod", " stable")]
+    objects = script(*lines)
+    recorded = journal(*objects)
+    began = time.perf_counter()
+    history = read(objects, recorded).history("flights")
+    assert history.assigned_version("prod").text == "v1.9999.0"
+    assert len(history.versions) == 10_000
+    assert time.perf_counter() - began < 10  # 1 s on an idle two-core machine
