@@ -1,0 +1,49 @@
+# Everything runs in .venv, made here from the locked requirements; nothing else on the machine is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+export PATH := $(BIN):$(PATH)
+
+.PHONY: help setup demo test repro lint types contracts suite docs clean
+
+help:  ## show the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: $(READY)  ## make .venv with everything that working on this repository needs
+
+$(READY): requirements/dev.txt pyproject.toml
+	@echo "setting up $(VENV) (a minute, once)"
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lastgood needs Python 3.11 or later")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup  ## register, break, roll back and prove it, on real flights in a scratch directory
+	$(BIN)/python demo/story.py
+
+test: setup repro lint types contracts suite  ## everything that must hold
+
+repro: setup  ## bring data and model of this commit into the working tree
+	$(BIN)/dvc repro --quiet
+
+lint: setup
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+
+types: setup
+	$(BIN)/mypy
+
+contracts: setup
+	$(BIN)/lint-imports
+
+suite: setup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q
+
+docs: setup  ## write the command reference anew
+	$(BIN)/python -m lastgood.cli.reference > docs/cli.md
+
+clean:  ## remove what the targets above made, but not data, models and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
