@@ -1,7 +1,7 @@
 """A project, opened: its repository, its `.lastgood/`, its trusted configuration, its clock. It decides nothing."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -102,7 +102,7 @@ class Project:
         return tuple(root / directory for directory in repository.projects_at(self.worktree, "HEAD"))
 
     @contextmanager
-    def locked(self, purpose: str):  # type: ignore[no-untyped-def]  # contextmanager's own type says it better
+    def locked(self, purpose: str) -> Iterator[None]:
         """Be the only changing command on this machine in this project. Raises `LockedError` after a while."""
         with exclusive(self.place, purpose, wait=WAIT):
             yield

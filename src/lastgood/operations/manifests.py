@@ -74,7 +74,8 @@ def project_of(project: Project, commit: str, artifact: str) -> str:
 def read_pinned(project: Project, commit: str, directory: str) -> Pinned:
     """What DVC says of a commit."""
     git_dir = Path(export.git_directory(project.git))
-    return read_version(git_dir, commit, PurePosixPath(directory), trusted_remotes=project.store(directory).remotes())
+    store = project.store(directory)
+    return read_version(git_dir, commit, PurePosixPath(directory), trusted_remotes=store.remotes(), cache=store.cache())
 
 
 def find_declared(pinned: Pinned, artifact: str) -> Declared | None:

@@ -167,7 +167,9 @@ def _require_restorable(project: Project, commit: str, pinned: Pinned, declared:
         raise FindingsError(
             f"{declared.name} could not be restored from this commit ({len(findings)} findings); nothing was changed",
             findings,
-            hint="dvc repro (or dvc commit), then git commit" if any(f.kind == "changed" for f in findings) else "",
+            hint="dvc repro (or dvc commit), then git commit"
+            if any(finding.kind.startswith(("changed", "uncommitted")) for finding in findings)
+            else "",
         )
 
 
