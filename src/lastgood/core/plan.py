@@ -83,12 +83,13 @@ def choose_named(history: History, leaving: Version, wanted: str) -> Choice:
 
 
 def _nothing_good(history: History, leaving: Version, stage: str, skipped: list[Rejected]) -> NoGoodVersionError:
-    possible = next((one for one in skipped if one.why != "deregistered" and one.why != "same content"), None)
+    possible = next((one for one in skipped if one.why not in {"deregistered", "same content", "marked failed"}), None)
+    failed = next((one for one in skipped if one.why == "marked failed"), None)
     hint = "register and mark a good version first"
-    if possible is not None and possible.why == "marked failed":
-        hint = f"lastgood mark {history.artifact}@{possible.version} stable"
-    elif possible is not None:
+    if possible is not None:
         hint = f"lastgood rollback {history.artifact} --stage {stage} --to {possible.version} --reason TEXT"
+    elif failed is not None:
+        hint = f"lastgood mark {history.artifact}@{failed.version} stable"
     listed = "; ".join(f"{one.version}: {one.why}" for one in skipped) or "there is none"
     message = f"no good version of {history.artifact} below {leaving.text} ({listed}); nothing was changed"
     return NoGoodVersionError(message, skipped, hint=hint)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from lastgood.core import tags
-from lastgood.core.events import Mark
+from lastgood.core.events import Kind, Mark
 from lastgood.core.manifest import Manifest
 from lastgood.core.messages import Message, format_message
 from lastgood.core.registry import DAY, History, Version
@@ -82,7 +82,8 @@ class Draft:
             stable[version.text] = version
         good = [other for other in stable.values() if not other.deregistered]
         newest = self.history.newest(Mark.STABLE)
-        named = version.text if mark is Mark.STABLE else newest.version if newest else None
+        marked = newest.version if newest and newest.kind is Kind.MARKED else None
+        named = version.text if mark is Mark.STABLE else marked
         greatest = max(good, key=lambda other: other.name.key, default=None)
         if greatest is not None and greatest.text != named:
             self._stage(greatest, Mark.STABLE, f"Keep {Mark.STABLE} on {self.history.artifact} {greatest.text}")
@@ -109,8 +110,9 @@ class Draft:
         A date more than a day ahead is not outbid: it would drag every later event into the future with it.
         """
         now = self.author.when
-        times = (event.when for event in self.history.events if event.stage == stage and event.when <= now + DAY)
-        return max(now, max(times, default=0) + 1)
+        former = [event.when for event in self.history.events if event.stage == stage and event.when <= now + DAY]
+        drafted = [tag.when for tag in self.tags if tag.name.rpartition("#")[0].endswith(f"#{stage}")]
+        return max(now, max(former + drafted, default=0) + 1)
 
     def _trailers(self, version: str) -> dict[str, str]:
         return {

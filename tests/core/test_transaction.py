@@ -1,0 +1,139 @@
+from dataclasses import replace
+
+import pytest
+from tests.core.story import NOW, commit_of, journal, read, script, tag, tell, tell_gto
+
+from lastgood.core.events import Mark
+from lastgood.core.manifest import Manifest
+from lastgood.core.messages import parse_message
+from lastgood.core.registry import DAY, History
+from lastgood.core.transaction import MOST_TAGS, Author, Draft, adopt_tags
+
+ADA = Author("Ada <ada@example.org>", NOW + 60, "because", "ci", "https://ci/1")
+
+
+def mark(history: History, version: str, judgement: Mark) -> list[str]:
+    draft = Draft(history, ADA)
+    draft.mark(history.version(version), judgement)
+    return [one.name for one in draft.tags]
+
+
+def test_a_mark_and_an_assignment_count_on_and_say_all() -> None:
+    history = tell("v1.0.0", "v1.0.0 prod", "v1.0.0 stable")
+    draft = Draft(history, ADA)
+    draft.assign(history.version("v1.0.0"), "staging", leaving="v0.9.0")
+    (one,) = draft.finish("Assign").tags
+    assert (one.name, one.commit, one.when) == ("flights#staging#4", commit_of("v1.0.0"), ADA.when)
+    message = parse_message(one.message)
+    assert (message.subject, message.reason) == ("Assign flights v1.0.0 to staging", "because")
+    assert message.trailers == {
+        "Artifact": "flights",
+        "Version": "v1.0.0",
+        "Stage": "staging",
+        "From": "v0.9.0",
+        "To": "v1.0.0",
+        "Actor": "Ada <ada@example.org>",
+        "Trigger": "ci",
+        "Run": "https://ci/1",
+    }
+
+
+STABLE_TWICE = ("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable")
+
+
+@pytest.mark.parametrize(
+    ("lines", "version", "judgement", "expected"),
+    [
+        (("v1.0.0",), "v1.0.0", Mark.STABLE, ["flights#stable#1"]),
+        (("v1.0.0",), "v1.0.0", Mark.FAILED, ["flights#failed#1"]),
+        (STABLE_TWICE, "v2.0.0", Mark.FAILED, ["flights#failed#5", "flights#stable#6"]),
+        (STABLE_TWICE, "v1.0.0", Mark.FAILED, ["flights#failed#5"]),
+        ((*STABLE_TWICE, "v3.0.0"), "v3.0.0", Mark.FAILED, ["flights#failed#5"]),
+        ((*STABLE_TWICE, "v1.5.0"), "v1.5.0", Mark.STABLE, ["flights#stable#5", "flights#stable#6"]),
+        ((*STABLE_TWICE, "v3.0.0"), "v3.0.0", Mark.STABLE, ["flights#stable#5"]),
+        (("v1.0.0", "v1.0.0 stable"), "v1.0.0", Mark.FAILED, ["flights#failed#3"]),
+    ],
+)
+def test_stable_stays_on_the_last_good_version(
+    lines: tuple[str, ...], version: str, judgement: Mark, expected: list[str]
+) -> None:
+    assert mark(tell(*lines), version, judgement) == expected
+
+
+def test_after_any_mark_the_newest_stable_tag_by_time_names_the_greatest_stable_version() -> None:
+    objects = script(*STABLE_TWICE, "v3.0.0", "v3.0.0 stable", "v1.5.0")
+    marks = [("v3.0.0", Mark.FAILED), ("v1.5.0", Mark.STABLE), ("v2.0.0", Mark.FAILED), ("v3.0.0", Mark.STABLE)]
+    for version, judgement in marks:
+        history = read(objects, journal(*objects)).history("flights")
+        draft = Draft(history, Author("Ada", NOW))  # the clock stands still
+        draft.mark(history.version(version), judgement)
+        objects += [tag(one.name, commit=one.commit, when=one.when, message=one.message) for one in draft.tags]
+        history = read(objects, journal(*objects)).history("flights")
+        times = sorted(one.when for one in objects if "#stable#" in one.name)
+        newest = max((one for one in objects if "#stable#" in one.name), key=lambda one: one.when)
+        assert len(times) == len(set(times))
+        assert history.last_stable is not None
+        assert newest.commit == history.last_stable.commit
+        assert history.findings == ()
+
+
+def test_an_undone_stable_tag_names_nothing_so_it_is_set_again() -> None:
+    history = tell_gto("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable", "v2.0.0 stable!")
+    assert mark(history, "v2.0.0", Mark.FAILED) == ["flights#failed#6", "flights#stable#7"]
+
+
+def test_a_deregistered_version_does_not_become_the_last_good_one() -> None:
+    history = tell_gto("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable", "v3.0.0", "v3.0.0 stable", "v2.0.0!")
+    draft = Draft(history, ADA)
+    draft.mark(history.version("v3.0.0"), Mark.FAILED)
+    assert [one.commit for one in draft.tags] == [commit_of("v3.0.0"), commit_of("v1.0.0")]
+
+
+def test_a_rollback_is_three_tags_at_most() -> None:
+    history = tell(*STABLE_TWICE, "v2.0.0 prod")
+    draft = Draft(history, ADA)
+    draft.mark(history.version("v2.0.0"), Mark.FAILED)
+    draft.assign(history.version("v1.0.0"), "prod", leaving="v2.0.0")
+    transaction = draft.finish("Roll back")
+    assert [one.name for one in transaction.tags] == ["flights#failed#6", "flights#stable#7", "flights#prod#8"]
+    assert len(transaction.tags) <= MOST_TAGS
+    assert [one.commit for one in transaction.tags] == [commit_of("v2.0.0"), commit_of("v1.0.0"), commit_of("v1.0.0")]
+    assert transaction.latest == max(one.when for one in transaction.tags)
+
+
+@pytest.mark.parametrize(
+    ("clock", "expected"), [(NOW - 600, NOW + 1), (NOW, NOW + 1), (NOW + 1, NOW + 1), (NOW + 50, NOW + 50)]
+)
+def test_a_slow_clock_is_outbid_by_a_second(clock: int, expected: int) -> None:
+    history = tell("v1.0.0", "v1.0.0 prod")
+    draft = Draft(history, replace(ADA, when=clock))
+    draft.assign(history.version("v1.0.0"), "prod")
+    draft.assign(history.version("v1.0.0"), "staging")
+    assert [one.when for one in draft.tags] == [expected, clock]
+
+
+def test_a_date_more_than_a_day_ahead_is_not_outbid() -> None:
+    far, near = NOW + 2 * DAY, NOW + DAY // 2
+    tags = [tag("flights@v1.0.0"), tag("flights#prod#1", when=near), tag("flights#prod#2", when=far)]
+    history = read(tags).history("flights")
+    draft = Draft(history, replace(ADA, when=NOW))
+    draft.assign(history.version("v1.0.0"), "prod")
+    assert draft.tags[0].when == near + 1
+
+
+def test_a_registration_holds_the_manifest_its_digest_and_its_commit() -> None:
+    manifest = Manifest("teams/air:flights", "v1.0.0", "c" * 40, "t" * 40, ".", "models/model.txt", metrics={"m:a": 1})
+    history = History("teams/air:flights", (), journal())
+    transaction = Draft(history, ADA).register(manifest)
+    (one,) = transaction.tags
+    message = parse_message(one.message)
+    assert one.name == "teams/air=flights@v1.0.0"
+    assert (message.manifest, message.trailers["Manifest"]) == (str(manifest), manifest.digest)
+    assert (transaction.manifest, transaction.commit) == (manifest, manifest.commit)
+
+
+def test_what_is_adopted_is_what_the_journal_lacks_in_order() -> None:
+    mine = script("v1.0.0", "v1.0.0 prod")
+    others = [tag(f"flights#prod#{number}", commit=commit_of("v1.0.0"), when=NOW + 20 - number) for number in (8, 9)]
+    history = read([*mine, *others], journal(*mine)).history("flights")
+    assert [name for _, name in adopt_tags(history)] == ["flights#prod#9", "flights#prod#8"]
