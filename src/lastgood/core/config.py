@@ -1,5 +1,6 @@
 """`lastgood.toml` as a value: defaults for everything, an unknown key or a wrong type is an error that names it."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -82,7 +83,11 @@ class Config:
             if name not in kinds:
                 raise _unknown(f"{source}: section [{name}]", (*kinds, "release.STAGE"))
             sections[name] = _section(kinds[name], table, f"{source}: [{name}]")
-        return cls(**sections)
+        config = cls(**sections)
+        if not re.fullmatch(r"refs/.+/\{artifact\}", config.registry.journal):
+            where = f"{source}: [registry] journal"
+            raise UsageError(f"{where} must be a ref like {DEFAULT_REF}, one for each artifact; nothing was changed")
+        return config
 
     def outputs(self, stage: str) -> tuple[str, ...]:
         """The outputs a stage's machines need; empty means all."""
@@ -109,7 +114,7 @@ def _value(kind: Any, value: object, where: str) -> object:
             return Accept(cast("str", value))
         raise UsageError(f"{where} must be one of {', '.join(Accept)}; nothing was changed")
     if type(value) is not kind:
-        raise UsageError(f"{where} must be a {kind.__name__}, not {value!r}; nothing was changed")
+        raise UsageError(f"{where} must be of type {kind.__name__}, not {value!r}; nothing was changed")
     return value
 
 

@@ -1,0 +1,68 @@
+import pytest
+
+from lastgood.core.config import Config, defaults
+from lastgood.core.plan import Accept
+from lastgood.errors import UsageError
+
+
+def test_everything_has_a_default() -> None:
+    assert Config.parse("") == Config()
+    assert Config().rollback.accept is Accept.STABLE
+    assert Config().outputs("prod") == ()
+    assert ("registry", "remote", "origin") in set(defaults())
+
+
+def test_a_whole_file() -> None:
+    config = Config.parse(
+        """
+        [rollback]
+        accept = "served"
+        settle = 0
+        health = "curl -f localhost"
+        [registry]
+        journal = "refs/heads/lastgood/{artifact}"
+        [release.prod]
+        outputs = ["models/"]
+        [environment]
+        lock = "uv.lock"
+        """
+    )
+    assert (config.rollback.accept, config.rollback.settle, config.rollback.stage) == (Accept.SERVED, 0, "prod")
+    assert config.registry.journal == "refs/heads/lastgood/{artifact}"
+    assert config.outputs("prod") == ("models/",)
+    assert config.outputs("staging") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[rollback]\nacept = 'stable'", r"x\.toml: \[rollback\] acept is unknown"),
+        ("[rolback]", r"section \[rolback\] is unknown"),
+        ("stage = 'prod'", r"section \[stage\] is unknown"),
+        ("rollback = 1", r"\[rollback\] must be a table"),
+        ("release = 1", r"\[release\] must be a table"),
+        ("[release]\nprod = 1", r"\[release\.prod\] must be a table"),
+        ("[release.prod]\nouts = []", r"\[release\.prod\] outs is unknown"),
+        ("[release.prod]\noutputs = 'models'", r"outputs must be a list of strings"),
+        ("[release.prod]\noutputs = [1]", r"outputs must be a list of strings"),
+        ("[rollback]\naccept = 'good'", r"accept must be one of stable, served, unmarked"),
+        ("[rollback]\naccept = []", r"accept must be one of"),
+        ("[rollback]\nsettle = true", r"settle must be of type int, not True"),
+        ("[rollback]\nsettle = '10'", r"settle must be of type int, not '10'"),
+        ("[registry]\nremote = 7", r"remote must be of type str, not 7"),
+        ("[registry]\njournal = 'refs/lastgood/all'", r"journal must be a ref like"),
+        ("[registry]\njournal = 'lastgood/{artifact}'", r"journal must be a ref"),
+        ("[registry]\njournal = 'refs/{artifact}/x'", r"journal must be a ref"),
+        ("[rollback", r"x\.toml: "),
+    ],
+)
+def test_a_mistake_is_refused_by_file_section_and_key(text: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        Config.parse(text, "x.toml")
+    assert caught.value.message.endswith("nothing was changed")
+
+
+def test_an_unknown_key_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(UsageError) as caught:
+        Config.parse("[environment]\nlok = ''")
+    assert caught.value.hint == "known are lock"
