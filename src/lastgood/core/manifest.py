@@ -129,7 +129,7 @@ class Manifest:
                 data=tuple(str(path) for path in cast("list[Json]", document.get("data", []))),
                 metrics=cast("dict[str, Json]", document.get("metrics", {})),
                 parameters=cast("dict[str, Json]", document.get("parameters", {})),
-                environment=Environment(**environment),
+                environment=Environment(*(environment.get(key) for key in Environment.__slots__)),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a manifest: {error}") from error

@@ -1,6 +1,7 @@
 """References as GTO writes them: `flights@v1.2.0`, `flights@latest`, `flights#prod`, `v1.2.0`, `flights`."""
 
 from lastgood.core import tags
+from lastgood.core.events import RESERVED_STAGES, Mark
 from lastgood.core.registry import History, Registry, Version
 from lastgood.core.version import SemanticVersion
 from lastgood.errors import UnknownError, UsageError
@@ -21,7 +22,7 @@ def find_version(registry: Registry, reference: str) -> tuple[History, Version]:
     artifact, hash_sign, stage = reference.partition("#")
     if hash_sign:
         history = find_history(registry, artifact or None)
-        return history, history.assigned_version(stage)
+        return history, _marked(history, Mark(stage)) if stage in RESERVED_STAGES else history.assigned_version(stage)
     if SemanticVersion.parse(reference):
         history = registry.only()
         return history, history.version(reference)
@@ -38,6 +39,15 @@ def _latest(history: History) -> Version:
     if not standing:
         raise UnknownError(f"every version of {history.artifact} is deregistered; nothing was changed")
     return standing[-1]
+
+
+def _marked(history: History, mark: Mark) -> Version:
+    """What `#stable` and `#failed` name for GTO: the last good version, and the one that failed last."""
+    newest = history.newest(mark)
+    version = history.last_stable if mark is Mark.STABLE else history.by_name.get(newest.version) if newest else None
+    if version is None or version.mark is not mark:
+        raise UnknownError(f"no version of {history.artifact} is marked {mark}; nothing was changed")
+    return version
 
 
 def _require_artifact(name: str, reference: str) -> None:

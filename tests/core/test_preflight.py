@@ -1,0 +1,65 @@
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+import pytest
+from tests.core.story import tell
+
+from lastgood.core.manifest import Environment, Manifest, Output
+from lastgood.core.preflight import Facts, Missing, check, check_tags
+from lastgood.errors import Finding
+
+HISTORY = tell("v1.0.0")
+VERSION = HISTORY.version("v1.0.0")
+DATA = Output(PurePosixPath("data/raw"), "d" * 32 + ".dir")
+MODEL = Missing(Output(PurePosixPath("models/model.txt"), "a" * 32), "a" * 32)
+MEMBER = Missing(DATA, "b" * 32, PurePosixPath("x.csv"))
+MANIFEST = Manifest(
+    "flights", "v1.0.0", VERSION.commit, "t", ".", "m", environment=Environment("3.11", "uv.lock", "sha256:1")
+)
+FINE = Facts(MANIFEST, lock="sha256:1", missing_here=(), missing_on_remote=())
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        (FINE, []),
+        (Facts(None), []),
+        (replace(FINE, lock=None), []),
+        (replace(FINE, code=False), [("code", VERSION.commit)]),
+        (replace(FINE, strange_code=("sub", "big.bin")), [("code", "sub"), ("code", "big.bin")]),
+        (replace(FINE, lock="sha256:2"), [("environment", "uv.lock")]),
+        (replace(FINE, missing_here=(MODEL,)), []),
+        (replace(FINE, missing_on_remote=(MODEL,)), []),
+        (replace(FINE, missing_here=(MODEL, MEMBER), missing_on_remote=(MEMBER,)), [("missing", "data/raw/x.csv")]),
+        (replace(FINE, missing_here=(MODEL,), missing_on_remote=None), [("missing", "models/model.txt")]),
+        (replace(FINE, missing_here=None, missing_on_remote=(MEMBER,)), [("missing", "data/raw/x.csv")]),
+        (replace(FINE, missing_here=(MODEL,), missing_on_remote=(MODEL,), built=True), []),
+        (
+            replace(FINE, code=False, lock="sha256:2", missing_here=(MODEL,), missing_on_remote=(MODEL,)),
+            [("code", VERSION.commit), ("environment", "uv.lock"), ("missing", "models/model.txt")],
+        ),
+    ],
+)
+def test_everything_in_the_way_is_told_at_once(facts: Facts, told: list[tuple[str, str]]) -> None:
+    assert [(finding.kind, finding.subject) for finding in check(VERSION, facts)] == told
+
+
+@pytest.mark.parametrize(
+    ("here", "remote", "words"),
+    [
+        ((MODEL,), (MODEL,), "is neither in the cache nor on the remote"),
+        (None, (MODEL,), "is not on the remote"),
+        ((MODEL,), None, "is not in the cache"),
+    ],
+)
+def test_a_missing_object_is_named_with_where_it_was_looked_for(
+    here: tuple[Missing, ...] | None, remote: tuple[Missing, ...] | None, words: str
+) -> None:
+    (finding,) = check(VERSION, replace(FINE, missing_here=here, missing_on_remote=remote))
+    assert str(finding) == f"models/model.txt ({'a' * 32}) {words}"
+
+
+def test_what_is_wrong_with_another_versions_tag_is_not_in_the_way() -> None:
+    mine = [Finding(kind, VERSION.event.tag, "") for kind in ("moved", "deleted", "unjournaled")]
+    others = [Finding("moved", "flights@v2.0.0", ""), Finding("order", VERSION.event.tag, "")]
+    assert check_tags(replace(HISTORY, findings=(*mine, *others)), VERSION) == tuple(mine)
