@@ -1,0 +1,116 @@
+"""The command line: one Typer application, its commands from one module each, and `main`, the program's entry."""
+
+import sys
+from collections.abc import Callable, Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from lastgood import __version__
+from lastgood.cli import (
+    adopt,
+    assign,
+    checkout,
+    diff,
+    history,
+    init,
+    list,  # noqa: A004  # modules are named like their commands
+    mark,
+    register,
+    rollback,
+    show,
+    status,
+    sync,
+    verify,
+    where,
+)
+from lastgood.cli.boundary import guarded
+from lastgood.cli.session import Session
+
+NAME = "lastgood"
+app = typer.Typer(
+    name=NAME,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+    "status": (status.status, "Tell where everything stands."),
+    "list": (list.list_versions, "List the versions of an artifact."),
+    "show": (show.show, "Show one version and what it pins."),
+    "diff": (diff.diff, "Compare two versions."),
+    "history": (history.history, "Show the events of an artifact."),
+    "where": (where.where, "Print the directory of what is live here."),
+    "verify": (verify.verify, "Check that every version can be restored."),
+    "init": (init.init, "Prepare a project."),
+    "register": (register.register, "Register the commit as a version."),
+    "adopt": (adopt.adopt, "Write the tags of others into the journal."),
+    "mark": (mark.mark, "Mark a version stable or failed."),
+    "assign": (assign.assign, "Assign a stage to a version."),
+    "rollback": (rollback.rollback, "Roll a stage back to the last good version."),
+    "checkout": (checkout.checkout, "Bring a version into the working tree."),
+    "sync": (sync.sync, "Make live here what a stage is assigned."),
+}
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{NAME} {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    directory: Annotated[
+        Path, typer.Option("-C", metavar="DIR", help="Work in DIR, as with git.", show_default=False)
+    ] = Path(),
+    version: Annotated[  # noqa: ARG001  # handled by its callback
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the program's version.")
+    ] = False,
+) -> None:
+    """Bring the last good system back: code, data, model and environment, from git and DVC.
+
+    A version is an annotated tag that pins them together; a rollback goes to the last version marked stable.
+    """
+    context.obj = Session(directory.absolute())
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
+
+
+for _name, (_command, _short) in COMMANDS.items():
+    app.command(_name, short_help=_short)(_command)
+
+
+def group() -> TyperGroup:
+    """The application as Typer's own command object."""
+    command = typer.main.get_command(app)
+    if not isinstance(command, TyperGroup):
+        raise TypeError(f"{command} is no group of commands")
+    return command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns its exit code, for `sys.exit`."""
+    given = [*(sys.argv[1:] if arguments is None else arguments)]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    return guarded(lambda: _run(given), given)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Without Typer's own `main`, which would turn a lost pipe or an interrupt into silence."""
+    command = group()
+    with command.make_context(NAME, [*arguments]) as context:
+        command.invoke(context)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

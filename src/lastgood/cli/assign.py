@@ -1,0 +1,47 @@
+"""`lastgood assign`: where a version should run."""
+
+import typer
+
+from lastgood.cli import options
+from lastgood.cli.output import json, text
+from lastgood.cli.session import Session, warnings_of
+
+
+def assign(
+    context: typer.Context,
+    reference: options.Reference,
+    stage: options.Stage,
+    reason: options.Reason = "",
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Assign a stage to a version that can be restored. It records; machines that follow the stage switch by sync."""
+    from lastgood.operations.assign import assign as record_assignment
+
+    session = Session.of(context, as_json=as_json)
+    project = session.open()
+    done = record_assignment(project, reference, stage, reason, dry_run=dry_run)
+    warned = warnings_of(None, [done.history])
+    session.warn(warned)
+    document = {
+        "artifact": done.history.artifact,
+        "version": done.version.text,
+        "stage": stage,
+        "former": done.former,
+        "fulfilled": done.fulfilled,
+        **json.record(done.record),
+        "dry_run": dry_run,
+        "warnings": json.findings(warned),
+    }
+    name, leaving = f"{done.history.artifact}@{done.version.text}", f", leaving {done.former}" if done.former else ""
+    if done.fulfilled:
+        words = f"nothing to do: {stage} is assigned to {name} already"
+    elif dry_run:
+        words = f"dry run: {name} can be restored; would assign {stage} to it{leaving}; nothing was changed"
+    else:
+        words = text.paragraphs(
+            f"{stage} is assigned to {name}{leaving}",
+            text.fields([("recorded", ", ".join(done.record.tags))], indent=2),
+            f"recorded; machines following {stage} switch at their next sync",
+        )
+    session.answer(document, words)

@@ -1,0 +1,131 @@
+"""The outermost boundary: every exception becomes an exit code, a message and, for a bug, a report."""
+
+import os
+import platform
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import typer
+
+from lastgood.cli.output import json, text
+from lastgood.cli.session import write
+from lastgood.errors import FindingsError, LastgoodError, UsageError
+
+Unparsable: type[Exception] = typer.BadParameter.__mro__[1]
+"""Typer's class for everything that it cannot parse. It does not export it by a name, in 0.26 as in 0.29."""
+BUG = 70
+INTERRUPTED = 130
+ISSUES = "please report it with that file"
+
+
+def guarded(run: Callable[[], int], arguments: Sequence[str]) -> int:
+    """The exit code of `run`, whatever happens in it; failures are told on the way."""
+    as_json = "--json" in arguments
+    try:
+        return run()
+    except typer.Exit as done:
+        return done.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return _interrupted(as_json=as_json)
+    except LastgoodError as error:
+        return tell(error, as_json=as_json)
+    except Unparsable as error:
+        return tell(_usage(error), as_json=as_json)
+    except Exception as error:  # noqa: BLE001  # the outermost boundary: a bug gets its report here and nowhere else
+        return _bug(error, arguments, as_json=as_json)
+
+
+def tell(error: LastgoodError, *, as_json: bool, one_line: bool = False) -> int:
+    """Say what failed: JSON on standard output, else lines on standard error. Returns the exit code."""
+    if as_json:
+        write(sys.stdout, json.dump(json.error(error), one_line=one_line))
+        return error.exit_code
+    write(sys.stderr, format_error(error))
+    return error.exit_code
+
+
+def format_error(error: LastgoodError) -> str:
+    """The message, the findings as a list, the next command to type."""
+    first, *more = text.without_secrets(error.message).splitlines() or [error.name]
+    lines = [f"error: {text.clean(first)}", *(f"  {text.clean(line)}" for line in more)]
+    if isinstance(error, FindingsError):
+        lines.append(text.bullets(error.findings))
+    if error.hint:
+        lines.append(f"hint: {text.one_line(text.without_secrets(error.hint))}")
+    return text.paragraphs(*lines)
+
+
+def _usage(error: Exception) -> UsageError:
+    """Typer's own errors as ours."""
+    formatted = getattr(error, "format_message", lambda: str(error))()
+    message = str(formatted).strip().rstrip(".") or "wrong usage"
+    path = getattr(getattr(error, "ctx", None), "command_path", "lastgood")
+    return UsageError(f"{message[0].lower()}{message[1:]}; nothing was changed", hint=f"{path} --help")
+
+
+def _interrupted(*, as_json: bool) -> int:
+    message = "interrupted; what was recorded stands, nothing else changed"
+    if as_json:
+        document = {"error": "interrupted", "code": INTERRUPTED, "message": message, "hint": "lastgood status"}
+        write(sys.stdout, json.dump(document))
+    else:
+        write(sys.stderr, f"\n{message}; see: lastgood status")
+    return INTERRUPTED
+
+
+def _bug(error: Exception, arguments: Sequence[str], *, as_json: bool) -> int:
+    trace = "".join(traceback.format_exception(error))
+    report = _write_report(trace, arguments)
+    message = f"this is a bug in lastgood: {type(error).__name__}: {text.without_secrets(str(error))}"
+    if as_json:
+        document = {"error": "bug", "code": BUG, "message": message, "hint": ISSUES, "report": report}
+        write(sys.stdout, json.dump(document))
+    elif report is None:
+        write(sys.stderr, f"{text.without_secrets(trace)}error: {text.one_line(message)}")
+    else:
+        write(sys.stderr, f"error: {text.one_line(message)}\nreport: {report}\nhint: {ISSUES}")
+    return BUG
+
+
+def _write_report(trace: str, arguments: Sequence[str]) -> str | None:
+    """The path of a new report, for its owner only: traceback, versions, command line; nothing of the environment."""
+    now = datetime.now(UTC)
+    lines = [
+        f"lastgood {_version('lastgood')}, {now:%Y-%m-%d %H:%M:%S}Z",
+        f"python {platform.python_version()}, {platform.platform()}",
+        ", ".join(f"{name} {_version(name)}" for name in ("dvc", "dvc-data", "GitPython", "typer")),
+        f"command line: lastgood {' '.join(map(repr, arguments))}",
+        "",
+        trace,
+    ]
+    content = text.without_secrets("\n".join(lines))
+    for directory in (_place(arguments), Path(tempfile.gettempdir())):
+        path = directory / f"bug-{now:%Y%m%dT%H%M%S}-{os.getpid()}.txt"
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(content)
+            return str(path)
+    return None
+
+
+def _place(arguments: Sequence[str]) -> Path:
+    """The `.lastgood/` above the directory that the command works in, where there is one."""
+    start = Path(arguments[arguments.index("-C") + 1] if "-C" in arguments[:-1] else ".").absolute()
+    for directory in (start, *start.parents):
+        if (directory / ".lastgood").is_dir():
+            return directory / ".lastgood"
+    return Path(tempfile.gettempdir())
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,51 @@
+"""`lastgood checkout`: a version in the working tree."""
+
+import typer
+
+from lastgood.cli import options
+from lastgood.cli.output import json, text
+from lastgood.cli.session import Session, warnings_of
+from lastgood.cli.show import manifest_document
+
+
+def checkout(
+    context: typer.Context,
+    reference: options.Reference,
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Bring code, data and model of a version into the working tree, and prove that they are its.
+
+    It is safe but not atomic: refused before anything changes when work could be lost; interrupted, it says what state
+    the tree is in, and the same command finishes it.
+    """
+    from lastgood.operations.checkout import checkout as check_out
+
+    session = Session.of(context, as_json=as_json)
+    project = session.open()
+    done = check_out(project, reference, dry_run=dry_run)
+    warned = warnings_of(None, [done.history])
+    session.warn(warned)
+    document = {
+        "artifact": done.history.artifact,
+        "version": done.version.text,
+        "commit": done.version.commit,
+        "changed": done.changed,
+        "resumed": done.resumed,
+        "manifest": manifest_document(done.manifest),
+        "dry_run": dry_run,
+        "warnings": json.findings(warned),
+    }
+    name = f"{done.history.artifact}@{done.version.text}"
+    outputs = text.count(len(done.manifest.outputs), "output")
+    if not done.changed:
+        words = f"nothing to do: code, data and model are {name} already"
+    elif dry_run:
+        words = f"dry run: would bring the working tree to {name} ({outputs}); nothing was changed"
+    else:
+        resumed = " (finishing an interrupted checkout)" if done.resumed else ""
+        words = text.paragraphs(
+            f"code, data and model are {name}{resumed}",
+            text.fields([("commit", done.version.commit), ("proved", outputs)], indent=2),
+        )
+    session.answer(document, words)

@@ -1,0 +1,66 @@
+"""`lastgood history`: the events of an artifact."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from lastgood.cli import options
+from lastgood.cli.output import json, text
+from lastgood.cli.session import Session, warnings_of
+
+if TYPE_CHECKING:
+    from lastgood.core.events import Event
+    from lastgood.operations.show import Told
+
+
+def history(
+    context: typer.Context,
+    name: options.Name = None,
+    fetch: options.Fetch = False,
+    root: options.Root = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show every event of an artifact, or of all, newest first: what, when, who and why."""
+    from lastgood.operations.show import history as read_events
+
+    session = Session.of(context, as_json=as_json)
+    project = session.open(root)
+    told = read_events(project, name, fetch=fetch)
+    session.warn(warnings_of(told.view, told.histories))
+    session.say_age(project, told.view)
+    session.answer(_document(told), _text(told))
+    if not told.events:
+        session.note("no event here yet; the first one: lastgood register")
+
+
+def describe(event: "Event") -> tuple[str, str, str, str]:
+    """When, what, who and why, as cells of a table."""
+    former = event.message.trailers.get("From")
+    words = {
+        "registered": "registered",
+        "marked": f"marked {event.stage}",
+        "assigned": f"assigned to {event.stage}" + (f", leaving {former}" if former else ""),
+        "unassigned": f"unassigned from {event.stage}",
+        "deregistered": "deregistered",
+        "deprecated": "deprecated",
+    }
+    what = f"{event.version} {words[event.kind]}".strip()
+    return text.when(event.at), what, text.person(event.actor), event.reason
+
+
+def _document(told: "Told") -> json.Document:
+    adopted = {tag for one in told.histories for tag in one.adopted}
+    return {
+        "events": [json.event(event, adopted=event.tag in adopted) for event in told.events],
+        "as_of": json.moment(told.view.as_of),
+        "warnings": json.findings(warnings_of(told.view, told.histories)),
+    }
+
+
+def _text(told: "Told") -> str:
+    several = len(told.histories) > 1
+    rows = []
+    for event in told.events:
+        at, what, actor, reason = describe(event)
+        rows.append((at, f"{event.artifact}@{what}" if several else what, actor, reason))
+    return text.table(rows, ("WHEN", "EVENT", "BY", "WHY")) if rows else ""

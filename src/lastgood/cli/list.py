@@ -1,0 +1,66 @@
+"""`lastgood list`: the versions of an artifact."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from lastgood.cli import options
+from lastgood.cli.output import json, text
+from lastgood.cli.session import Session, warnings_of
+
+if TYPE_CHECKING:
+    from lastgood.core.registry import History
+    from lastgood.operations.show import Listed
+
+
+def list_versions(
+    context: typer.Context,
+    name: options.Name = None,
+    fetch: options.Fetch = False,
+    root: options.Root = None,
+    as_json: options.Json = False,
+) -> None:
+    """List the versions of an artifact, or of all, lowest first: mark, stages, who registered them and when."""
+    from lastgood.operations.show import list_versions as read_versions
+
+    session = Session.of(context, as_json=as_json)
+    project = session.open(root)
+    listed = read_versions(project, name, fetch=fetch)
+    session.warn(warnings_of(listed.view, listed.histories))
+    session.say_age(project, listed.view)
+    session.answer(_document(listed), "\n\n".join(_text(history) for history in listed.histories))
+    if not listed.histories:
+        session.note("no version here yet; the first one: lastgood register")
+
+
+def _document(listed: "Listed") -> json.Document:
+    from lastgood.operations.show import metrics_of
+
+    return {
+        "artifacts": [
+            {
+                "name": history.artifact,
+                "deprecated": history.deprecated,
+                "versions": [json.version(version, metrics_of(version)) for version in history.versions],
+            }
+            for history in listed.histories
+        ],
+        "as_of": json.moment(listed.view.as_of),
+        "warnings": json.findings(warnings_of(listed.view, listed.histories)),
+    }
+
+
+def _text(history: "History") -> str:
+    rows = [
+        (
+            version.text,
+            "deregistered" if version.deregistered else version.judgement,
+            ", ".join(version.stages) or "-",
+            version.commit[:12],
+            text.when(version.event.at),
+            text.person(version.event.actor) + (" (adopted)" if version.adopted else ""),
+        )
+        for version in history.versions
+    ]
+    title = f"{text.one_line(history.artifact)}{' (deprecated)' if history.deprecated else ''}"
+    return f"{title}\n{text.table(rows, ('VERSION', 'MARK', 'STAGES', 'COMMIT', 'REGISTERED', 'BY'), indent=2)}"

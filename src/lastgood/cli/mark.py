@@ -1,0 +1,51 @@
+"""`lastgood mark`: a judgement on a version."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from lastgood.cli import options
+from lastgood.cli.output import json, text
+from lastgood.cli.session import Session, warnings_of
+
+Judgement = Annotated[
+    Literal["stable", "failed"], typer.Argument(metavar="stable|failed", help="The mark; the last one counts.")
+]
+
+
+def mark(
+    context: typer.Context,
+    reference: options.Reference,
+    judgement: Judgement,
+    reason: options.Reason = "",
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Mark a version stable or failed. A rollback goes to versions marked stable, never by itself to a failed one."""
+    from lastgood.core.events import Mark
+    from lastgood.operations.mark import mark as record_mark
+
+    session = Session.of(context, as_json=as_json)
+    project = session.open()
+    done = record_mark(project, reference, Mark(judgement), reason, dry_run=dry_run)
+    warned = (*warnings_of(None, [done.history]), *([done.warning] if done.warning else []))
+    session.warn(warned)
+    document = {
+        "artifact": done.history.artifact,
+        "version": done.version.text,
+        "mark": judgement,
+        "former": done.version.judgement,
+        "fulfilled": done.fulfilled,
+        **json.record(done.record),
+        "dry_run": dry_run,
+        "warnings": json.findings(warned),
+    }
+    name = f"{done.history.artifact}@{done.version.text}"
+    if done.fulfilled:
+        words = f"nothing to do: {name} is marked {judgement} already"
+    elif dry_run:
+        words = f"dry run: would mark {name} {judgement} (it is {done.version.judgement}); nothing was changed"
+    else:
+        tags = text.fields([("recorded", ", ".join(done.record.tags))], indent=2)
+        words = text.paragraphs(f"{name} is marked {judgement}", tags)
+    session.answer(document, words)

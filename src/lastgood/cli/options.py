@@ -1,0 +1,35 @@
+"""Arguments and options that several commands share, each with the one text that explains it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Name = Annotated[
+    str | None,
+    typer.Argument(metavar="[NAME]", help="The artifact; not needed where there is only one.", show_default=False),
+]
+Reference = Annotated[
+    str,
+    typer.Argument(
+        metavar="REF",
+        help="A version: NAME@v1.2.0, NAME@latest, NAME#STAGE; with one artifact v1.2.0 will do.",
+        show_default=False,
+    ),
+]
+Stage = Annotated[str, typer.Option("--stage", metavar="S", help="The stage, as in prod.", show_default=False)]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded with the event.", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and change nothing.")]
+Fetch = Annotated[bool, typer.Option("--fetch", help="Ask the git remote for news first.")]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        help="The directory of a serving host, which has no working tree.",
+        show_default=False,
+    ),
+]

@@ -1,0 +1,97 @@
+"""JSON for programs: `"schema": 1` first, times as ISO 8601, and the values that several commands show alike."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+from lastgood.errors import Finding, FindingsError, LastgoodError, NoGoodVersionError
+
+if TYPE_CHECKING:
+    from lastgood.core.events import Event
+    from lastgood.core.manifest import Output
+    from lastgood.core.registry import Version
+    from lastgood.operations.recording import Record
+
+SCHEMA = 1
+Document: TypeAlias = Mapping[str, object]
+
+
+def dump(document: Document, *, one_line: bool = False) -> str:
+    """The document as text. ASCII only, so that no terminal and no locale can change what it says."""
+    return json.dumps({"schema": SCHEMA, **document}, indent=None if one_line else 2, default=str)
+
+
+def moment(when: datetime | None) -> str | None:
+    """A time as ISO 8601 with its offset."""
+    return when.isoformat() if when else None
+
+
+def findings(found: Iterable[Finding]) -> list[Document]:
+    """Findings as objects."""
+    return [{"kind": one.kind, "subject": one.subject, "message": one.message} for one in found]
+
+
+def error(raised: LastgoodError) -> dict[str, object]:
+    """What every failure answers (DESIGN §7)."""
+    document: dict[str, object] = {
+        "error": raised.name,
+        "code": raised.exit_code,
+        "message": raised.message,
+        "hint": raised.hint or None,
+    }
+    if isinstance(raised, FindingsError):
+        document["findings"] = findings(raised.findings)
+    if isinstance(raised, NoGoodVersionError):
+        document["candidates"] = [{"version": one.version, "why": one.why} for one in raised.candidates]
+    return document
+
+
+def event(one: "Event", *, adopted: bool) -> Document:
+    """One event."""
+    return {
+        "kind": str(one.kind),
+        "artifact": one.artifact,
+        "version": one.version,
+        "stage": one.stage,
+        "from": one.message.trailers.get("From"),
+        "actor": one.actor,
+        "at": moment(one.at),
+        "reason": one.reason,
+        "trigger": one.trigger,
+        "tag": one.tag,
+        "adopted": adopted,
+        "commit": one.commit,
+    }
+
+
+def version(one: "Version", metrics: Mapping[str, object] | None) -> Document:
+    """One version in a list."""
+    return {
+        "version": one.text,
+        "commit": one.commit,
+        "mark": one.judgement,
+        "stages": list(one.stages),
+        "registered_at": moment(one.event.at),
+        "registered_by": one.event.actor,
+        "metrics": None if metrics is None else dict(metrics),
+        "adopted": one.adopted,
+        "deregistered": one.deregistered,
+    }
+
+
+def output(one: "Output") -> Document:
+    """One output of a manifest."""
+    return {
+        "path": str(one.path),
+        "md5": one.md5,
+        "sha256": one.sha256,
+        "size": one.size,
+        "files": one.files,
+        "storage": one.storage,
+    }
+
+
+def record(written: "Record") -> dict[str, object]:
+    """What was recorded."""
+    return {"tags": list(written.tags), "published": written.published}

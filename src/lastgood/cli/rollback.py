@@ -1,0 +1,129 @@
+"""`lastgood rollback`: back to the last version recorded as good."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lastgood.cli import options
+from lastgood.cli.output import json, text
+from lastgood.cli.session import Session, warnings_of
+from lastgood.errors import UsageError
+
+if TYPE_CHECKING:
+    from lastgood.operations.rollback import Plan, Result
+    from lastgood.project import Project
+
+Stage = Annotated[
+    str | None,
+    typer.Option("--stage", metavar="S", help="The stage; prod unless lastgood.toml says.", show_default=False),
+]
+Leaving = Annotated[
+    str | None,
+    typer.Option("--from", metavar="vX", help="The version to leave; safe to repeat with it.", show_default=False),
+]
+To = Annotated[
+    str | None,
+    typer.Option("--to", metavar="vY", help="The version to go back to; else the last good one.", show_default=False),
+]
+NoMark = Annotated[bool, typer.Option("--no-mark", help="Do not mark the version that is left failed.")]
+Here = Annotated[bool, typer.Option("--here", help="Switch this machine too, though it does not follow the stage.")]
+RecordOnly = Annotated[bool, typer.Option("--record-only", help="Record only, though this machine follows the stage.")]
+Again = Annotated[bool, typer.Option("--again", help="Go back once more, though the stage was rolled back just now.")]
+PreReleases = Annotated[bool, typer.Option("--pre", help="Accept pre-releases that never ran in the stage.")]
+
+
+def rollback(
+    context: typer.Context,
+    name: options.Name = None,
+    stage: Stage = None,
+    leaving: Leaving = None,
+    to: To = None,
+    reason: options.Reason = "",
+    no_mark: NoMark = False,
+    here: Here = False,
+    record_only: RecordOnly = False,
+    again: Again = False,
+    pre: PreReleases = False,
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Roll a stage back to the last good version, after proving that it can be restored.
+
+    The version that is left is marked failed, the stage assigned to the target, both in one push with the reason. A
+    machine that follows the stage switches at once if it is this one, else at its next sync.
+    """
+    if not reason.strip() and not dry_run:
+        raise UsageError("a rollback needs a reason; nothing was changed", hint="--reason TEXT")
+    if here and record_only:
+        raise UsageError("--here and --record-only exclude each other; nothing was changed", hint="take one of them")
+    from lastgood.operations.rollback import Request
+    from lastgood.operations.rollback import rollback as roll_back
+
+    session = Session.of(context, as_json=as_json)
+    project = session.open()
+    switch = True if here else False if record_only else None
+    request = Request(name, reason, stage, leaving, to, not no_mark, switch, again, pre)
+    result = roll_back(project, request, dry_run=dry_run)
+    session.warn((*warnings_of(result.plan.view, [result.plan.history]), *result.plan.warnings))
+    session.answer(_document(project, result), _text(project, result))
+
+
+def _document(project: "Project", result: "Result") -> json.Document:
+    plan = result.plan
+    return {
+        "artifact": plan.history.artifact,
+        "stage": plan.stage,
+        "from": plan.leaving.text,
+        "to": plan.target.text,
+        "skipped": [{"version": one.version, "why": one.why} for one in plan.skipped],
+        "reason": plan.request.reason,
+        "fulfilled": plan.fulfilled,
+        "tags": list(result.record.tags),
+        "published": result.record.published or (plan.fulfilled and project.remote is not None),
+        "applies": "here" if plan.here else "at next sync",
+        "live": result.live,
+        "seconds": round(result.seconds, 3),
+        "dry_run": result.dry_run,
+        "marks": {plan.leaving.text: "failed"} if _marks(plan) else {},
+        "warnings": json.findings((*warnings_of(plan.view, [plan.history]), *plan.warnings)),
+    }
+
+
+def _marks(plan: "Plan") -> bool:
+    return plan.request.mark and plan.leaving.judgement != "failed" and not plan.fulfilled
+
+
+def _text(project: "Project", result: "Result") -> str:
+    plan = result.plan
+    if plan.fulfilled:
+        return text.paragraphs(
+            f"nothing to do: {plan.stage} of {plan.history.artifact} is assigned to {plan.target.text} already",
+            f"{plan.target.text} is live here: {result.live}" if result.live else "",
+        )
+    will = "will be " if result.dry_run else ""
+    note = f"{plan.leaving.judgement}, {will}marked failed" if _marks(plan) else plan.leaving.judgement
+    target = f"{plan.target.judgement}, registered {text.when(plan.target.event.at)} by {plan.target.event.actor}"
+    rows = [
+        ("leaving", plan.leaving.text, note),
+        *(("skipped", one.version, one.why) for one in plan.skipped),
+        ("target", plan.target.text, target),
+    ]
+    return text.paragraphs(
+        f"{plan.history.artifact}, stage {plan.stage}: from {plan.leaving.text} to {plan.target.text}",
+        text.table(rows, indent=2),
+        _outcome(project, result),
+    )
+
+
+def _outcome(project: "Project", result: "Result") -> str:
+    plan = result.plan
+    if result.dry_run:
+        then = "switch this machine" if plan.here else "leave machines to their next sync"
+        return f"dry run: it can be restored; would record this and {then}; nothing was changed"
+    written = text.fields([("recorded", ", ".join(result.record.tags))], indent=2)
+    published = "" if project.remote else "  there is no git remote: recorded in this clone only"
+    if result.live:
+        next_step = f"recorded and switched: {plan.target.text} is live here in {result.seconds:.1f} s: {result.live}"
+    else:
+        next_step = f"recorded; machines following {plan.stage} switch at their next sync"
+    return text.paragraphs(written, published, next_step)

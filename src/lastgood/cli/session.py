@@ -1,0 +1,91 @@
+"""One run of the program: where it works, how it answers, what it warns of."""
+
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import typer
+
+from lastgood.cli.output import json, text
+from lastgood.cli.output.progress import Progress
+from lastgood.errors import Finding
+
+if TYPE_CHECKING:
+    from lastgood.core.registry import History
+    from lastgood.operations.reading import View
+    from lastgood.project import Project
+
+
+@dataclass
+class Session:
+    """`directory` is `-C`; `as_json` says that standard output takes one JSON document and nothing else."""
+
+    directory: Path
+    as_json: bool = False
+    progress: Progress = field(default_factory=Progress)
+
+    @classmethod
+    def of(cls, context: typer.Context, *, as_json: bool) -> "Session":
+        """The session of a command."""
+        session: Session = context.obj
+        session.as_json = as_json
+        return session
+
+    def open(self, root: Path | None = None, repository: str | None = None) -> "Project":
+        """The project around the directory, or the serving host's directory `root`."""
+        from lastgood.project import Project
+
+        if root is None:
+            project = Project.open(self.directory)
+        else:
+            beside = self.directory / repository if repository else None
+            url = str(beside) if beside is not None and beside.is_dir() else repository
+            project = Project.serve(self.directory / root, url)
+        project.report, project.on_step = self.progress.report, self.progress.step
+        return project
+
+    def answer(self, document: json.Document, words: str) -> None:
+        """The answer, on standard output."""
+        self.progress.clear()
+        write(sys.stdout, json.dump(document) if self.as_json else words)
+
+    def note(self, words: str) -> None:
+        """Something beside the answer, on standard error."""
+        self.progress.clear()
+        write(sys.stderr, words)
+
+    def warn(self, found: Iterable[Finding]) -> None:
+        """Findings that do not stop the command; each is said once."""
+        for message in dict.fromkeys(finding.message for finding in found):
+            self.note(f"warning: {text.one_line(message)}")
+
+    def say_age(self, project: "Project", view: "View") -> None:
+        """When origin was last asked, for people; JSON documents carry it as `as_of`."""
+        if project.remote is None or self.as_json:
+            return
+        age = f"as of {text.when(view.as_of)}" if view.as_of else f"{project.remote} was never asked by lastgood"
+        self.note(age if view.origin is not None else f"{age} (--fetch asks {project.remote} now)")
+
+
+def warnings_of(view: "View | None", histories: "Iterable[History]") -> tuple[Finding, ...]:
+    """What concerns these artifacts: their own findings, and those of the registry about their tags."""
+    histories = tuple(histories)
+    tags = {event.tag for history in histories for event in history.events}
+    of_registry = () if view is None else (one for one in view.warnings if one.subject in tags)
+    return (*of_registry, *(one for history in histories for one in history.findings))
+
+
+def write(stream: TextIO, words: str) -> None:
+    """Write lines to a stream whose reader may be gone: then the rest is for nobody, and that is no failure."""
+    if not words:
+        return
+    try:
+        stream.write(text.clean(words, keep="\n") + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

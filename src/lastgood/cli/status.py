@@ -1,0 +1,145 @@
+"""`lastgood status`: where everything stands."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lastgood.cli import options
+from lastgood.cli.output import json, text
+from lastgood.cli.session import Session
+from lastgood.errors import Finding, FindingsError, UnfinishedError
+
+if TYPE_CHECKING:
+    from lastgood.errors import LastgoodError
+    from lastgood.operations.status import StageStatus, Status, Worktree
+
+ExitCode = Annotated[
+    bool, typer.Option("--exit-code", help="Exit with 3 unless the working tree is one version, whole.")
+]
+
+
+def status(
+    context: typer.Context,
+    fetch: options.Fetch = False,
+    exit_code: ExitCode = False,
+    root: options.Root = None,
+    as_json: options.Json = False,
+) -> None:
+    """Tell what the working tree holds, what each stage is assigned, what is live here and what waits.
+
+    Exits with 7 when something recorded is not carried out on this machine, and names the command that finishes it.
+    """
+    from lastgood.operations.status import status as look
+
+    session = Session.of(context, as_json=as_json)
+    project = session.open(root)
+    seen = look(project, fetch=fetch)
+    session.warn((*seen.findings, *(problem for stage in seen.stages for problem in stage.problems)))
+    session.say_age(project, seen.view)
+    failure = _failure(seen, strict=exit_code)
+    session.answer(_document(seen, failure), _text(seen))
+    if failure is not None:
+        raise typer.Exit(failure.exit_code)
+
+
+def _failure(seen: "Status", *, strict: bool) -> "LastgoodError | None":
+    """What the exit code says: the working tree, where that was asked for, before this machine's stages."""
+    tree = seen.worktree
+    if strict and tree is not None and not tree.whole:
+        found = [Finding("dirty", path, f"{path} is not as committed") for path in tree.dirty]
+        found += [Finding(one.state, one.path, f"{one.path} is {one.state}") for one in tree.outputs if one.state != OK]
+        return FindingsError("the working tree is not one version, whole", found, hint="lastgood checkout REF")
+    waiting = [stage for stage in seen.stages if stage.waiting]
+    if waiting:
+        names = ", ".join(f"{stage.stage} of {stage.artifact}" for stage in waiting)
+        return UnfinishedError(f"recorded, but not carried out here: {names}", hint=waiting[0].finish or "")
+    return None
+
+
+OK = "as recorded"
+
+
+def _document(seen: "Status", failure: "LastgoodError | None") -> json.Document:
+    tree = seen.worktree
+    return {
+        **(json.error(failure) if failure else {}),
+        "worktree": None if tree is None else _tree_document(tree),
+        "stages": [_stage_document(stage) for stage in seen.stages],
+        "waiting": any(stage.waiting for stage in seen.stages),
+        "as_of": json.moment(seen.view.as_of),
+        "warnings": json.findings(seen.findings),
+    }
+
+
+def _tree_document(tree: "Worktree") -> json.Document:
+    return {
+        "commit": tree.commit,
+        "branch": tree.branch,
+        "version": tree.version,
+        "whole": tree.whole,
+        "code": list(tree.code),
+        "outputs": [{"path": one.path, "state": one.state, "versions": list(one.versions)} for one in tree.outputs],
+        "dirty": list(tree.dirty),
+        "interrupted": tree.interrupted,
+    }
+
+
+def _stage_document(stage: "StageStatus") -> json.Document:
+    return {
+        "artifact": stage.artifact,
+        "stage": stage.stage,
+        "assigned": stage.assigned,
+        "mark": stage.judgement,
+        "live": stage.live,
+        "path": stage.path,
+        "followed": stage.followed,
+        "waiting": stage.waiting,
+        "finish": stage.finish,
+        "problems": json.findings(stage.problems),
+    }
+
+
+def _text(seen: "Status") -> str:
+    finish = [f"  {stage.finish}" for stage in seen.stages if stage.waiting]
+    return text.paragraphs(
+        _tree_text(seen.worktree) if seen.worktree else "",
+        _stages_text(seen.stages),
+        "waiting; to carry it out here:" if finish else "",
+        *finish,
+    )
+
+
+def _tree_text(tree: "Worktree") -> str:
+    where = f"{(tree.commit or 'no commit')[:12]} ({tree.branch or 'detached'})"
+    if tree.version and tree.whole:
+        return f"working tree: code, data and model are {text.one_line(tree.version)}; {text.one_line(where)}"
+    code = f"code of {', '.join(tree.code)}" if tree.code else "no version's commit"
+    rows = [(one.path, one.state, ", ".join(one.versions) or "-") for one in tree.outputs]
+    return text.paragraphs(
+        f"working tree: not one version, whole; {text.one_line(code)}; {text.one_line(where)}",
+        f"  interrupted: lastgood checkout {text.one_line(tree.interrupted)}" if tree.interrupted else "",
+        text.table(rows, ("OUTPUT", "STATE", "CONTENT OF"), indent=2) if rows else "",
+        _few("not committed", tree.dirty),
+    )
+
+
+def _few(title: str, paths: Sequence[str], most: int = 10) -> str:
+    more = f"and {len(paths) - most} more" if len(paths) > most else ""
+    return text.fields([(title, "; ".join((*paths[:most], *([more] if more else []))))], indent=2)
+
+
+def _stages_text(stages: "Sequence[StageStatus]") -> str:
+    rows = [
+        (
+            stage.artifact,
+            stage.stage,
+            f"{stage.assigned} {stage.judgement}" if stage.assigned else "-",
+            stage.live or "-",
+            "waiting" if stage.waiting else "followed" if stage.followed else "not followed",
+        )
+        for stage in stages
+    ]
+    if not rows:
+        return "no stage is assigned"
+    return text.table(rows, ("ARTIFACT", "STAGE", "ASSIGNED", "LIVE HERE", "THIS MACHINE"))

@@ -1,0 +1,128 @@
+"""`lastgood sync`: this machine brought to what the registry says, once or again and again."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lastgood.cli import options
+from lastgood.cli.boundary import tell
+from lastgood.cli.output import json, text
+from lastgood.cli.session import Session, warnings_of, write
+from lastgood.errors import LastgoodError, NotAProjectError, UsageError
+
+if TYPE_CHECKING:
+    from lastgood.operations.sync import Synced
+
+Watch = Annotated[
+    float | None,
+    typer.Option(
+        "--watch", metavar="SECONDS", min=0.05, help="Do it again and again, that far apart.", show_default=False
+    ),
+]
+Repository = Annotated[
+    str | None,
+    typer.Option("--repo", metavar="URL", help="The git repository; with --root, the first time.", show_default=False),
+]
+
+
+def sync(
+    context: typer.Context,
+    stage: options.Stage,
+    name: options.Name = None,
+    watch: Watch = None,
+    root: options.Root = None,
+    repository: Repository = None,
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Make the version that a stage is assigned live on this machine, and follow the stage from now on.
+
+    What is missing is fetched, its release built and proved, the link switched by one rename. With --root and --repo it
+    needs no working tree. With --watch only changes are told; SIGTERM ends it.
+    """
+    if repository and root is None:
+        raise UsageError("--repo needs --root; nothing was changed", hint="--root DIR")
+    if watch is not None and dry_run:
+        raise UsageError("--watch and --dry-run exclude each other; nothing was changed", hint="take one of them")
+    session = Session.of(context, as_json=as_json)
+
+    def once() -> "Synced":
+        from lastgood.operations.sync import sync as bring
+
+        return bring(session.open(root, repository), name, stage, dry_run=dry_run)
+
+    if watch is None:
+        _tell(session, once())
+    else:
+        session.progress.silent = True
+        _repeat(session, once, watch)
+
+
+def _repeat(session: Session, once: "Callable[[], Synced]", seconds: float) -> None:
+    """Sync until SIGTERM. A failure is told once, until it changes; the next turn tries again."""
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: ended.set())
+    told: object = None
+    first = True
+    while not ended.is_set():
+        try:
+            done = once()
+            state: object = (done.version.text, done.version.commit, str(done.release.path), done.warning)
+            if state != told:
+                _tell(session, done, one_line=True)
+        except LastgoodError as error:
+            if first and isinstance(error, UsageError | NotAProjectError):
+                raise
+            state = (error.name, error.message)
+            if state != told:
+                tell(error, as_json=session.as_json, one_line=True)
+        told, first = state, False
+        ended.wait(seconds)
+
+
+def _tell(session: Session, done: "Synced", *, one_line: bool = False) -> None:
+    session.warn(warnings_of(done.view, [done.history]))
+    if done.warning:
+        session.note(f"warning: {text.one_line(done.warning)}")
+    if session.as_json and one_line:
+        write(sys.stdout, json.dump(_document(done), one_line=True))
+    else:
+        session.answer(_document(done), _text(done))
+
+
+def _path(done: "Synced") -> Path | None:
+    return done.release.path if not done.dry_run or not done.changed else None
+
+
+def _document(done: "Synced") -> json.Document:
+    path = _path(done)
+    return {
+        "artifact": done.history.artifact,
+        "stage": done.stage,
+        "version": done.version.text,
+        "commit": done.version.commit,
+        "former": done.former,
+        "changed": done.changed,
+        "path": str(path) if path else None,
+        "link": str(done.link),
+        "partial": done.release.partial,
+        "warning": done.warning,
+        "dry_run": done.dry_run,
+        "as_of": json.moment(done.view.as_of),
+        "warnings": json.findings(warnings_of(done.view, [done.history])),
+    }
+
+
+def _text(done: "Synced") -> str:
+    name = f"{done.history.artifact}@{done.version.text}"
+    leaving = f", leaving {done.former}" if done.former and done.former != done.version.text else ""
+    if done.dry_run and done.changed:
+        return f"dry run: {name} can be restored; would make it live in {done.stage}{leaving}; nothing was changed"
+    if not done.changed:
+        return f"nothing to do: {name} is live in {done.stage}: {done.release.path}"
+    return f"{name} is live in {done.stage}{leaving}: {done.release.path}"

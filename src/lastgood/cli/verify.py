@@ -1,0 +1,67 @@
+"""`lastgood verify`: whether every version can still be restored."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lastgood.cli import options
+from lastgood.cli.output import json, text
+from lastgood.cli.session import Session
+from lastgood.errors import FindingsError
+
+if TYPE_CHECKING:
+    from lastgood.operations.verify import Verified
+
+Deep = Annotated[bool, typer.Option("--deep", help="Hash every object that can be reached, and every release here.")]
+
+
+def verify(
+    context: typer.Context, name: options.Name = None, deep: Deep = False, as_json: options.Json = False
+) -> None:
+    """Check every version: its tag equals its journal entry, its commit and every object on the remote are there.
+
+    Exits with 3 when something was found. What cannot be told, as in a shallow clone, is said and is no finding.
+    """
+    from lastgood.operations.verify import verify as check
+
+    session = Session.of(context, as_json=as_json)
+    project = session.open()
+    done = check(project, name, deep=deep)
+    failure = None
+    if done.all_findings:
+        failure = FindingsError(
+            f"verify found {text.count(len(done.all_findings), 'thing')}; nothing was changed", done.all_findings
+        )
+    session.answer(_document(done, failure), _text(done))
+    if failure is not None:
+        if not as_json:
+            session.note(f"error: {failure.message}")
+        raise typer.Exit(failure.exit_code)
+
+
+def _document(done: "Verified", failure: FindingsError | None) -> json.Document:
+    return {
+        **(json.error(failure) if failure else {}),
+        "versions": [
+            {
+                "artifact": one.artifact,
+                "version": one.version,
+                "findings": json.findings(one.findings),
+                "unknown": list(one.unknown),
+            }
+            for one in done.versions
+        ],
+        "findings": json.findings(done.all_findings),
+        "as_of": json.moment(done.view.as_of),
+    }
+
+
+def _text(done: "Verified") -> str:
+    rows = []
+    for one in done.versions:
+        words = [*map(str, one.findings), *one.unknown]
+        state = text.count(len(one.findings), "finding") if one.findings else "cannot tell" if words else "ok"
+        rows.append((f"{one.artifact}@{one.version}", state, words[0] if words else ""))
+        rows += [("", "", more) for more in words[1:]]
+    general = text.bullets(done.findings)
+    return text.paragraphs(text.table(rows), "registry and this machine" if general else "", general)

@@ -1,0 +1,132 @@
+"""Reading: versions, one version, the events, the live release. Nothing here writes, builds or asks a DVC remote."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from heapq import merge
+from itertools import accumulate
+
+from lastgood.core.events import Event
+from lastgood.core.manifest import Json, Manifest
+from lastgood.core.references import find_history, find_version
+from lastgood.core.registry import History, Version
+from lastgood.errors import Finding, FindingsError, UnknownError
+from lastgood.operations.manifests import read_manifest
+from lastgood.operations.reading import View, read
+from lastgood.project import Project
+from lastgood.releases import activation
+from lastgood.releases.release import Release
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The artifacts asked for, with their versions."""
+
+    view: View
+    histories: tuple[History, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One version: what it pins (`None` with findings where that cannot be read) and what was said of it, in order."""
+
+    view: View
+    history: History
+    version: Version
+    manifest: Manifest | None
+    events: tuple[Event, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Told:
+    """The events asked for, newest first."""
+
+    view: View
+    histories: tuple[History, ...]
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True)
+class Located:
+    """The release that is live in a stage on this machine; `switched_at` is ISO 8601, where history knows it."""
+
+    stage: str
+    release: Release
+    followed: bool
+    switched_at: str | None
+
+
+def list_versions(project: Project, artifact: str | None = None, *, fetch: bool = False) -> Listed:
+    """Every version of an artifact, or of all; no manifest is worked out. Raises `UnknownError` for a name."""
+    view = read(project, fetch=fetch)
+    return Listed(view, _histories(view, artifact))
+
+
+def metrics_of(version: Version) -> Mapping[str, Json] | None:
+    """The metrics that the version's tag carries; `None` where it carries none, as with adopted versions."""
+    try:
+        document = json.loads(version.event.message.manifest or "null")
+        metrics = document["metrics"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return metrics if isinstance(metrics, dict) else None
+
+
+def show(project: Project, reference: str, *, fetch: bool = False) -> Shown:
+    """Everything about one version. Raises `UnknownError`, `UsageError`."""
+    view = read(project, fetch=fetch)
+    history, version = find_version(view.registry, reference)
+    events = tuple(event for event in history.events if event.version == version.text)
+    try:
+        return Shown(view, history, version, read_manifest(project, history, version), events)
+    except FindingsError as error:
+        return Shown(view, history, version, None, events, error.findings)
+
+
+def history(project: Project, artifact: str | None = None, *, fetch: bool = False) -> Told:
+    """Every event of an artifact, or of all. Raises `UnknownError` for a name."""
+    view = read(project, fetch=fetch)
+    histories = _histories(view, artifact)
+    events = [event for _, event in merge(*map(_timed, histories), key=lambda pair: pair[0])]
+    return Told(view, histories, tuple(reversed(events)))
+
+
+def where(project: Project, artifact: str | None, stage: str) -> Located:
+    """The live release of a stage, by this machine's link alone. Raises `UnknownError` when nothing is live here."""
+    name = artifact or _only_live(project, stage)
+    release, problems = activation.inspect_live(project.place, name, stage)
+    followed = (name, stage) in activation.followed(project.place)
+    finish = f"lastgood sync {name} --stage {stage}".replace("  ", " ")
+    if problems:
+        raise FindingsError(f"what is live in {stage} is no release: {problems[0]}", problems, hint=finish)
+    if release is None:
+        follows = "this machine follows it, but was never synced" if followed else "this machine does not follow it"
+        of = f" of {name}" if name else ""
+        raise UnknownError(f"nothing is live here in stage {stage}{of}: {follows}; nothing was changed", hint=finish)
+    last = activation.last_switch(project.place, name, stage)
+    return Located(stage, release, followed, str(last["at"]) if last else None)
+
+
+def _histories(view: View, artifact: str | None) -> tuple[History, ...]:
+    return (find_history(view.registry, artifact),) if artifact else tuple(view.registry.artifacts.values())
+
+
+def _timed(history: History) -> Iterator[tuple[int, Event]]:
+    """The events with times that never fall, so that several histories can be merged without reordering one."""
+    return zip(accumulate((event.when for event in history.events), max), history.events, strict=True)
+
+
+def _only_live(project: Project, stage: str) -> str:
+    """The one artifact with something live in the stage here. Raises `UnknownError` when a name is needed."""
+    places = (
+        activation.followed(project.place),
+        ((name, there) for name, there, _ in activation.live_links(project.place)),
+    )
+    names = sorted({name for pairs in places for name, there in pairs if there == stage})
+    if len(names) > 1:
+        raise UnknownError(
+            f"several artifacts have stage {stage} here ({', '.join(names)}); nothing was changed",
+            hint=f"lastgood where {names[0]} --stage {stage}",
+        )
+    return names[0] if names else ""
