@@ -102,7 +102,12 @@ class Draft:
         trailers = {**self._trailers(version.text), "Stage": str(stage), **(more or {})}
         message = format_message(Message(subject, self.author.reason, None, trailers))
         name = tags.stage_tag(self.history.artifact, stage, counter)
-        self.tags.append(NewTag(name, version.commit, self._later_than(stage), message))
+        when = max(self._later_than(stage), self._registered(version))
+        self.tags.append(NewTag(name, version.commit, when, message))
+
+    def _registered(self, version: Version) -> int:
+        """When a version was registered, which nothing said of it precedes, unless that lies far in the future."""
+        return version.event.when if version.event.when <= self.author.when + DAY else 0
 
     def _later_than(self, stage: str) -> int:
         """Now, or a second after the newest event of the stage, which gto and dvc order by whole seconds.

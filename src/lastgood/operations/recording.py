@@ -26,9 +26,13 @@ class Record:
 
 
 def author(project: Project, reason: str) -> Author:
-    """Who acts now. Raises `LastgoodError` when git has no identity, before anything is written."""
+    """Who acts now. Raises `LastgoodError` when git has no identity, before anything is written.
+
+    Dated a second back: a neighbour's event right after ours is then later by whole seconds, by which gto and dvc
+    order, and nobody has to wait for the second to end.
+    """
     start = find_start()
-    return Author(str(find_identity(project.git)), project.now(), reason, start.trigger, start.run)
+    return Author(str(find_identity(project.git)), project.now() - 1, reason, start.trigger, start.run)
 
 
 def record(project: Project, view: View, transaction: Transaction, *, more: Sequence[str] = ()) -> Record:
@@ -55,7 +59,7 @@ def carry(project: Project, prepared: Prepared, *, more: Sequence[str] = ()) -> 
         project.on_step("push")
         transactions.publish(project.git, prepared, project.remote, project.deadline, more=more)
     project.on_step("refs")
-    transactions.land(project.git, prepared)
+    transactions.land(project.git, prepared, accepted=project.remote is not None)
 
 
 def journal_of(view: View, artifact: str) -> Journal:
@@ -80,10 +84,10 @@ def publish_earlier(project: Project, view: View, journal: Journal, ref: str) ->
 
 
 def _outwait(project: Project, latest: int) -> None:
-    """Wait until an event dated ahead by a second or two lies in the past: gto and dvc order by whole seconds.
+    """Wait until the second of an event that had to be dated later is over: gto and dvc order by whole seconds.
 
     A clock that was set back further is not waited for; the next event of ours is dated after this one again.
     """
-    ahead = latest - project.now()
+    ahead = latest + 1 - project.now()
     if 0 < ahead <= PATIENCE:
         time.sleep(ahead)
