@@ -59,6 +59,12 @@ def parse(name: str) -> TagName | None:
     return TagName(action, match["artifact"].replace("=", ":"), match["version"], match["stage"], counter)
 
 
+def artifact_of(name: str) -> str | None:
+    """The artifact that a tag called `name` is about, or `None`."""
+    parsed = parse(name)
+    return parsed.artifact if parsed else None
+
+
 def version_tag(artifact: str, version: str) -> str:
     """The name of the tag that is this version."""
     return f"{artifact.replace(':', '=')}@{version}"

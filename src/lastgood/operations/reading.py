@@ -8,6 +8,7 @@ from typing import TypeVar
 from lastgood.adapters.git import refs
 from lastgood.adapters.git.transactions import put_tags
 from lastgood.core import tags as grammar
+from lastgood.core.events import TagObject
 from lastgood.core.journal import Journal, Recorded, find_lost
 from lastgood.core.registry import Registry, build_registry
 from lastgood.core.tags import TAGS
@@ -122,12 +123,36 @@ def _build(project: Project, tags: refs.Tags, journals: Mapping[str, Journal], o
         told += _diverged(project, journal, origin)
         findings[artifact] = list({(one.kind, one.subject): one for one in told}.values())
         objects.update(refs.read_recorded(project.git, lost))
+    strays: list[Finding] = []
+    for name, there in _differing(objects, journals, origin):
+        artifact = str(grammar.artifact_of(name))
+        if there is None:
+            text = f"tag {name} is only in this clone and counts for nothing (git push origin refs/tags/{name})"
+            strays.append(Finding("unpublished", name, text))
+            objects.pop(name)
+        else:
+            text = f"tag {name} was moved: {objects[name].oid[:12]} here, {there[:12]} on origin"
+            findings.setdefault(artifact, []).append(Finding("moved", name, text))
     registry = build_registry(objects.values(), journals, project.now())
     artifacts = {
         name: replace(history, findings=(*findings.get(name, ()), *history.findings))
         for name, history in registry.artifacts.items()
     }
-    return replace(registry, artifacts=artifacts)
+    return replace(registry, artifacts=artifacts, findings=(*registry.findings, *strays))
+
+
+def _differing(
+    objects: Mapping[str, TagObject], journals: Mapping[str, Journal], origin: refs.Origin | None
+) -> list[tuple[str, str | None]]:
+    """Tags that no journal holds and that origin lacks or has otherwise, with what origin has.
+
+    One that origin lacks was left by a rejected push, or never pushed: no other machine sees it (FIELD.md 10).
+    """
+    if origin is None:
+        return []
+    recorded = {tag.name for journal in journals.values() for _, tag in journal.recorded}
+    ours = [name for name in objects if name not in recorded and grammar.parse(name) is not None]
+    return [(name, origin.tag(name)) for name in ours if origin.tag(name) != objects[name].oid]
 
 
 def _describe(recorded: Recorded, found: str | None) -> Finding:

@@ -95,15 +95,20 @@ def history(project: Project, artifact: str | None = None, *, fetch: bool = Fals
 def where(project: Project, artifact: str | None, stage: str) -> Located:
     """The live release of a stage, by this machine's link alone. Raises `UnknownError` when nothing is live here."""
     name = artifact or _only_live(project, stage)
+    if name is None:
+        raise UnknownError(
+            f"nothing is live here in stage {stage}: this machine does not follow it; nothing was changed",
+            hint=f"lastgood sync --stage {stage}",
+        )
     release, problems = activation.inspect_live(project.place, name, stage)
     followed = (name, stage) in activation.followed(project.place)
-    finish = f"lastgood sync {name} --stage {stage}".replace("  ", " ")
+    finish = f"lastgood sync {name} --stage {stage}"
     if problems:
         raise FindingsError(f"what is live in {stage} is no release: {problems[0]}", problems, hint=finish)
     if release is None:
         follows = "this machine follows it, but was never synced" if followed else "this machine does not follow it"
-        of = f" of {name}" if name else ""
-        raise UnknownError(f"nothing is live here in stage {stage}{of}: {follows}; nothing was changed", hint=finish)
+        message = f"nothing is live here in stage {stage} of {name}: {follows}; nothing was changed"
+        raise UnknownError(message, hint=finish)
     last = activation.last_switch(project.place, name, stage)
     return Located(stage, release, followed, str(last["at"]) if last else None)
 
@@ -117,7 +122,7 @@ def _timed(history: History) -> Iterator[tuple[int, Event]]:
     return zip(accumulate((event.when for event in history.events), max), history.events, strict=True)
 
 
-def _only_live(project: Project, stage: str) -> str:
+def _only_live(project: Project, stage: str) -> str | None:
     """The one artifact with something live in the stage here. Raises `UnknownError` when a name is needed."""
     places = (
         activation.followed(project.place),
@@ -129,4 +134,4 @@ def _only_live(project: Project, stage: str) -> str:
             f"several artifacts have stage {stage} here ({', '.join(names)}); nothing was changed",
             hint=f"lastgood where {names[0]} --stage {stage}",
         )
-    return names[0] if names else ""
+    return names[0] if names else None

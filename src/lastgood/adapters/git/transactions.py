@@ -14,7 +14,7 @@ from lastgood.adapters.git.refs import unreachable
 from lastgood.core.journal import GENESIS, Journal, Recorded, format_entry
 from lastgood.core.tags import TAGS
 from lastgood.core.transaction import NewTag, Transaction
-from lastgood.errors import PushRefusedError, StaleError
+from lastgood.errors import PushRefusedError, StaleError, UnreachableError
 
 _NOBODY = Identity("lastgood", "lastgood@localhost")
 _LOST = ("non-fast-forward", "fetch first", "already exists", "stale info", "needs force")
@@ -74,10 +74,16 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
     Raises `StaleError` when somebody was faster, `PushRefusedError` with the server's words when origin does not want
     it, `UnreachableError` when it does not answer.
     """
-    code, out, words = git.attempt(
-        "push", "--atomic", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed",
-        "--recurse-submodules=no", remote, *prepared.refspecs, *more, deadline=deadline,
-    )  # fmt: skip
+    try:
+        code, out, words = git.attempt(
+            "push", "--atomic", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed",
+            "--recurse-submodules=no", remote, *prepared.refspecs, *more, deadline=deadline,
+        )  # fmt: skip
+    except UnreachableError as error:
+        raise UnreachableError(
+            f"{error.message}; nothing was changed here, but whether {remote} took the push is not known",
+            hint="the same command again finds out",
+        ) from error
     if code == 0:
         return
     lines = [line.split("\t")[1:] for line in out.decode(errors="replace").splitlines() if line.startswith("!")]
@@ -97,16 +103,17 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
     )
 
 
-def land(git: Git, prepared: Prepared) -> None:
-    """Write the local refs of what origin has accepted; what is there already stays.
+def land(git: Git, prepared: Prepared, *, accepted: bool) -> None:
+    """Write the local refs; a tag that is there already stays.
 
-    Raises `StaleError` when, without a remote, another process moved the journal first.
+    With `accepted`, origin has everything: a journal that another process moved here meanwhile is left to the next
+    fetch. Without a remote this is the moment of the record, and then it raises `StaleError`.
     """
     try:
         git.run("update-ref", prepared.journal_ref, prepared.journal, prepared.previous or "0" * 40)
     except GitError as error:
         now = git.attempt("rev-parse", "--verify", "--quiet", prepared.journal_ref)[1].decode().strip()
-        if now != prepared.journal:
+        if not accepted and now != prepared.journal:
             raise StaleError(f"the journal {prepared.journal_ref} moved on") from error
     put_tags(git, prepared.tags)
 
