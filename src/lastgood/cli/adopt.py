@@ -32,8 +32,8 @@ def adopt(
         "warnings": json.findings(warned),
     }
     if not done.tags:
-        words = f"nothing to do: the journal of {done.history.artifact} holds every tag"
+        words = text.prose(f"nothing to do: the journal of {done.history.artifact} holds every tag")
     else:
         said = "dry run: would adopt" if dry_run else "adopted"
-        words = text.paragraphs(f"{said} {text.count(len(done.tags), 'tag')}", text.bullets(done.tags))
+        words = text.paragraphs(f"{said} {text.count(len(done.tags), 'tag')}", text.few(done.tags))
     session.answer(document, words)

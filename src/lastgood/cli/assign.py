@@ -35,9 +35,9 @@ def assign(
     }
     name, leaving = f"{done.history.artifact}@{done.version.text}", f", leaving {done.former}" if done.former else ""
     if done.fulfilled:
-        words = f"nothing to do: {stage} is assigned to {name} already"
+        words = text.prose(f"nothing to do: {stage} is assigned to {name} already")
     elif dry_run:
-        words = f"dry run: {name} can be restored; would assign {stage} to it{leaving}; nothing was changed"
+        words = text.prose(f"dry run: {name} can be restored; would assign {stage} to it{leaving}; nothing was changed")
     else:
         words = text.paragraphs(
             f"{stage} is assigned to {name}{leaving}",

@@ -64,7 +64,7 @@ def format_error(error: LastgoodError) -> str:
 def _usage(error: Exception) -> UsageError:
     """Typer's own errors as ours."""
     formatted = getattr(error, "format_message", lambda: str(error))()
-    message = str(formatted).strip().rstrip(".") or "wrong usage"
+    message = str(formatted).replace("Value error, ", "").strip().rstrip(".") or "wrong usage"
     path = getattr(getattr(error, "ctx", None), "command_path", "lastgood")
     return UsageError(f"{message[0].lower()}{message[1:]}; nothing was changed", hint=f"{path} --help")
 

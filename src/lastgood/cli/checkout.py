@@ -39,9 +39,9 @@ def checkout(
     name = f"{done.history.artifact}@{done.version.text}"
     outputs = text.count(len(done.manifest.outputs), "output")
     if not done.changed:
-        words = f"nothing to do: code, data and model are {name} already"
+        words = text.prose(f"nothing to do: code, data and model are {name} already")
     elif dry_run:
-        words = f"dry run: would bring the working tree to {name} ({outputs}); nothing was changed"
+        words = text.prose(f"dry run: would bring the working tree to {name} ({outputs}); nothing was changed")
     else:
         resumed = " (finishing an interrupted checkout)" if done.resumed else ""
         words = text.paragraphs(

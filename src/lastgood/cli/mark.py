@@ -42,9 +42,11 @@ def mark(
     }
     name = f"{done.history.artifact}@{done.version.text}"
     if done.fulfilled:
-        words = f"nothing to do: {name} is marked {judgement} already"
+        words = text.prose(f"nothing to do: {name} is marked {judgement} already")
     elif dry_run:
-        words = f"dry run: would mark {name} {judgement} (it is {done.version.judgement}); nothing was changed"
+        words = text.prose(
+            f"dry run: would mark {name} {judgement} (it is {done.version.judgement}); nothing was changed"
+        )
     else:
         tags = text.fields([("recorded", ", ".join(done.record.tags))], indent=2)
         words = text.paragraphs(f"{name} is marked {judgement}", tags)

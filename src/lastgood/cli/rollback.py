@@ -54,6 +54,9 @@ def rollback(
     """
     if not reason.strip() and not dry_run:
         raise UsageError("a rollback needs a reason; nothing was changed", hint="--reason TEXT")
+    for option, given in (("--from", leaving), ("--to", to)):
+        if given is not None and not given.strip():
+            raise UsageError(f"{option} names no version; nothing was changed", hint=f"{option} vX.Y.Z")
     if here and record_only:
         raise UsageError("--here and --record-only exclude each other; nothing was changed", hint="take one of them")
     from lastgood.operations.rollback import Request
@@ -97,12 +100,15 @@ def _text(project: "Project", result: "Result") -> str:
     plan = result.plan
     if plan.fulfilled:
         return text.paragraphs(
-            f"nothing to do: {plan.stage} of {plan.history.artifact} is assigned to {plan.target.text} already",
-            f"{plan.target.text} is live here: {result.live}" if result.live else "",
+            text.prose(
+                f"nothing to do: {plan.stage} of {plan.history.artifact} is assigned to {plan.target.text} already"
+            ),
+            text.prose(f"{plan.target.text} is live here: {result.live}") if result.live else "",
         )
     will = "will be " if result.dry_run else ""
     note = f"{plan.leaving.judgement}, {will}marked failed" if _marks(plan) else plan.leaving.judgement
-    target = f"{plan.target.judgement}, registered {text.when(plan.target.event.at)} by {plan.target.event.actor}"
+    by = text.person(plan.target.event.actor)
+    target = f"{plan.target.judgement}, registered {text.when(plan.target.event.at)} by {by}"
     rows = [
         ("leaving", plan.leaving.text, note),
         *(("skipped", one.version, one.why) for one in plan.skipped),
@@ -119,11 +125,11 @@ def _outcome(project: "Project", result: "Result") -> str:
     plan = result.plan
     if result.dry_run:
         then = "switch this machine" if plan.here else "leave machines to their next sync"
-        return f"dry run: it can be restored; would record this and {then}; nothing was changed"
+        return text.prose(f"dry run: it can be restored; would record this and {then}; nothing was changed")
     written = text.fields([("recorded", ", ".join(result.record.tags))], indent=2)
     published = "" if project.remote else "  there is no git remote: recorded in this clone only"
     if result.live:
         next_step = f"recorded and switched: {plan.target.text} is live here in {result.seconds:.1f} s: {result.live}"
     else:
         next_step = f"recorded; machines following {plan.stage} switch at their next sync"
-    return text.paragraphs(written, published, next_step)
+    return text.paragraphs(written, published, text.prose(next_step))

@@ -67,7 +67,7 @@ class Session:
         """When origin was last asked, for people; JSON documents carry it as `as_of`."""
         if project.remote is None or self.as_json:
             return
-        age = f"as of {text.when(view.as_of)}" if view.as_of else f"{project.remote} was never asked by lastgood"
+        age = f"as of {text.when(view.as_of)}" if view.as_of else "as of this clone's last fetch"
         self.note(age if view.origin is not None else f"{age} (--fetch asks {project.remote} now)")
 
 

@@ -56,8 +56,8 @@ def manifest_document(manifest: "Manifest") -> json.Document:
     return {**manifest.to_json(), "outputs": [json.output(one) for one in manifest.outputs], "digest": manifest.digest}
 
 
-def manifest_text(manifest: "Manifest") -> str:
-    """What a version pins, for people."""
+def manifest_text(manifest: "Manifest", *, registered: str = "") -> str:
+    """What a version pins, for people; and who registered it when."""
     environment = manifest.environment
     lock = f"{environment.lock} {(environment.digest or '')[:19]}" if environment.lock else None
     outputs = [
@@ -67,6 +67,7 @@ def manifest_text(manifest: "Manifest") -> str:
     return text.paragraphs(
         text.fields(
             [
+                ("registered", registered),
                 ("commit", manifest.commit),
                 ("path", manifest.path),
                 ("trained on", ", ".join(manifest.data)),
@@ -100,9 +101,10 @@ def _text(shown: "Shown") -> str:
     events = [describe(event) for event in shown.events]
     return text.paragraphs(
         f"{text.one_line(shown.history.artifact)}@{version.text}: {state}{text.one_line(stages)}",
-        text.fields([("registered", registered)], indent=2),
-        text.block(version.event.reason, indent=4) if version.event.reason else "",
-        manifest_text(shown.manifest) if shown.manifest else "",
+        text.block(version.event.reason) if version.event.reason else "",
+        manifest_text(shown.manifest, registered=registered)
+        if shown.manifest
+        else text.fields([("registered", registered), ("commit", version.commit)], indent=2),
         "events",
         text.table(events, indent=2),
     )

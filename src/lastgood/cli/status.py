@@ -113,11 +113,11 @@ def _text(seen: "Status") -> str:
 def _tree_text(tree: "Worktree") -> str:
     where = f"{(tree.commit or 'no commit')[:12]} ({tree.branch or 'detached'})"
     if tree.version and tree.whole:
-        return f"working tree: code, data and model are {text.one_line(tree.version)}; {text.one_line(where)}"
-    code = f"code of {', '.join(tree.code)}" if tree.code else "no version's commit"
+        return text.prose(f"working tree: code, data and model are {tree.version}; {where}")
+    code = f"code of {', '.join(tree.code)}" if tree.code else "the commit is no version"
     rows = [(one.path, one.state, ", ".join(one.versions) or "-") for one in tree.outputs]
     return text.paragraphs(
-        f"working tree: not one version, whole; {text.one_line(code)}; {text.one_line(where)}",
+        text.prose(f"working tree: not one version, whole: {code}; {where}"),
         f"  interrupted: lastgood checkout {text.one_line(tree.interrupted)}" if tree.interrupted else "",
         text.table(rows, ("OUTPUT", "STATE", "CONTENT OF"), indent=2) if rows else "",
         _few("not committed", tree.dirty),

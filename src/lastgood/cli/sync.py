@@ -119,6 +119,10 @@ def _document(done: "Synced") -> json.Document:
 
 
 def _text(done: "Synced") -> str:
+    return text.prose(_words(done))
+
+
+def _words(done: "Synced") -> str:
     name = f"{done.history.artifact}@{done.version.text}"
     leaving = f", leaving {done.former}" if done.former and done.former != done.version.text else ""
     if done.dry_run and done.changed:

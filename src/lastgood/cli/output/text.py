@@ -88,9 +88,22 @@ def block(text: str, *, indent: int = 2) -> str:
     return "\n".join(" " * indent + clean(line) for line in text.strip().splitlines())
 
 
+def prose(words: object, *, indent: int = 0) -> str:
+    """A sentence, wrapped at the terminal's width; paths and commands in it are never broken."""
+    blank = " " * indent
+    options = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": f"{blank}  "}
+    return textwrap.fill(one_line(words), columns(), initial_indent=blank, **options)  # type: ignore[arg-type]  # a plain dict
+
+
 def bullets(lines: Iterable[object]) -> str:
     """A list, one item a line."""
     return "\n".join(f"  - {one_line(line)}" for line in lines)
+
+
+def few(items: Sequence[object], most: int = 20) -> str:
+    """A list of at most so many items, and how many more there are."""
+    more = [f"and {len(items) - most} more"] if len(items) > most else []
+    return bullets([*items[:most], *more])
 
 
 def paragraphs(*parts: str) -> str:
