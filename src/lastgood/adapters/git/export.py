@@ -1,5 +1,6 @@
 """The code of one commit: exported through a private index, or read file by file; never through the working tree."""
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -66,37 +67,35 @@ def read_file(git: Git, commit: str, path: str) -> bytes | None:
 
 
 def export_code(git: Git, commit: str, target: Path) -> None:
-    """Write the commit's files below `target`, which exists and is empty.
+    """Write the commit's files below `target`, which exists and is empty, byte by byte as the objects hold them.
 
-    Neither index nor working tree of the clone is touched. Git filters do not run and line endings stay as they are in
-    the objects; `export-ignore` is not obeyed, as `git archive` would (FIELD.md, git).
+    Neither index nor working tree of the clone is touched. No filter, line ending, encoding or `ident` of the version's
+    attributes applies, and `export-ignore` is not obeyed, as `git archive` would (FIELD.md, git).
     """
-    code, out, _ = git.attempt("config", "--name-only", "--get-regexp", r"^filter\.")
-    names = {line.rpartition(".")[0] for line in out.decode(errors="replace").splitlines()} if code == 0 else set()
-    off = [
-        option
-        for name in sorted(names)
-        for option in ("-c", f"{name}.smudge=", "-c", f"{name}.process=", "-c", f"{name}.required=false")
-    ]
-    settings = [
-        *off,
-        "-c",
-        "core.autocrlf=false",
-        "-c",
-        "core.eol=lf",
-        "-c",
-        "core.sparseCheckout=false",
-        "-c",
-        "core.bare=false",
-    ]
-    index = target.with_name(target.name + ".index")
-    environment = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(target), "GIT_DIR": git_directory(git)}
-    there = Git(target)
+    private = target.with_name(target.name + ".git")
+    objects, form = git.line(
+        "rev-parse", "--path-format=absolute", "--git-path", "objects", "--show-object-format"
+    ).split("\n")
+    _make_private(private, form)
+    environment = {"GIT_DIR": str(private), "GIT_WORK_TREE": str(target), "GIT_OBJECT_DIRECTORY": objects}
+    there = Git(target, environment=environment)
     try:
-        there.run(*settings, "read-tree", commit, environment=environment)
-        there.run(*settings, "checkout-index", "--all", "--quiet", environment=environment)
+        there.run("read-tree", commit)
+        there.run("checkout-index", "--all", "--quiet")
     finally:
-        index.unlink(missing_ok=True)
+        shutil.rmtree(private, ignore_errors=True)
+
+
+def _make_private(path: Path, form: str) -> None:
+    """A git directory without objects, whose attributes and configuration outrank the version's and the user's."""
+    for name in ("refs", "info", "objects"):
+        (path / name).mkdir(parents=True)
+    (path / "HEAD").write_text("ref: refs/heads/none\n")
+    (path / "config").write_text(
+        f"[core]\nrepositoryformatversion = 1\nbare = false\nsymlinks = true\nsparseCheckout = false\n"
+        f"autocrlf = false\n[extensions]\nobjectFormat = {form}\n"
+    )
+    (path / "info" / "attributes").write_text("* -text -filter -ident -working-tree-encoding\n")
 
 
 def git_directory(git: Git) -> str:
