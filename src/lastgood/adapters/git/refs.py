@@ -1,19 +1,23 @@
 """Reading the registry's refs: annotated tags, journals, and what origin has of both."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from lastgood.adapters.git.command import Git, GitError
+from lastgood.adapters.git.export import read_blobs
 from lastgood.core.events import TagObject
 from lastgood.core.journal import Entry, Journal, Lost
 from lastgood.core.tags import TAGS
 from lastgood.errors import Finding, UnreachableError
 
 _FIELDS = (
-    "refname", "objecttype", "objectname", "*objecttype", "*objectname", "*tree", "taggerdate:unix",
+    "refname", "objecttype", "objectname", "type", "object", "*tree", "taggerdate:unix",
     "taggername", "taggeremail", "contents:subject", "contents:body",
-)  # fmt: skip
+)  # fmt: skip  # not `*objecttype`: from git 2.45 on it peels nested tags to the end
 _STRIDE = len(_FIELDS)
+_SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +86,13 @@ def list_origin(git: Git, remote: str, patterns: Iterable[str], deadline: float)
 def fetch(git: Git, remote: str, refspecs: Iterable[str], deadline: float, *, options: Iterable[str] = ()) -> None:
     """Fetch refs. A tag that would be clobbered is left alone (the caller compares with `list_origin`).
 
+    Nothing is pruned, whatever the configuration says: what is only here may be a transaction not yet published.
     Raises `UnreachableError` when the remote does not answer.
     """
     code, _, words = git.attempt(
-        "fetch", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--quiet", *options,
-        remote, *refspecs, deadline=deadline,
+        "fetch", "--no-tags", "--no-prune", "--no-prune-tags", "--no-write-fetch-head", "--no-recurse-submodules",
+        "--quiet", *options, "--stdin", remote, stdin="".join(f"{spec}\n" for spec in refspecs).encode(),
+        deadline=deadline,
     )  # fmt: skip
     if code not in {0, 1}:
         raise unreachable(remote, words)
@@ -94,30 +100,36 @@ def fetch(git: Git, remote: str, refspecs: Iterable[str], deadline: float, *, op
 
 def read_recorded(git: Git, lost: Iterable[Lost]) -> dict[str, TagObject]:
     """The tag objects of lost tags, from the bytes that their journal entries keep, by name."""
-    found = {}
+    wanted: dict[str, dict[str, str]] = defaultdict(dict)
     for one in lost:
-        for raw in _recorded_bytes(git, one.entry.commit):
-            tag = parse_tag(git, raw)
-            if tag is not None and tag.name == one.recorded.name:
-                found[tag.name] = TagObject(
-                    tag.name, one.recorded.oid, tag.commit, tag.tree, tag.when, tag.tagger, tag.message
-                )
+        wanted[one.entry.commit][one.recorded.name] = one.recorded.oid
+    found = {}
+    for commit, oids in wanted.items():
+        for raw in _recorded_bytes(git, commit):
+            name = _header(raw).get("tag", "")
+            if name in oids and (tag := parse_tag(git, raw)) is not None:
+                found[name] = replace(tag, oid=oids[name])
     return found
 
 
-def _recorded_bytes(git: Git, commit: str) -> Iterator[bytes]:
-    for entry in git.run("ls-tree", "-z", commit).split(b"\0"):
-        meta, _, name = entry.partition(b"\t")
-        if name.startswith(b"tag-"):
-            yield git.run("cat-file", "blob", meta.split()[2].decode())
+def _recorded_bytes(git: Git, commit: str) -> list[bytes]:
+    lines = [line.partition(b"\t") for line in git.run("ls-tree", "-z", commit).split(b"\0")]
+    return read_blobs(git, [meta.split()[2].decode() for meta, _, name in lines if name.startswith(b"tag-")])
+
+
+def _header(raw: bytes) -> dict[str, str]:
+    header = raw.partition(b"\n\n")[0].decode(errors="replace")
+    return dict(line.partition(" ")[::2] for line in header.split("\n"))
 
 
 def parse_tag(git: Git, raw: bytes) -> TagObject | None:
     """A tag object from its bytes, or `None` for bytes that are none; its `oid` is left empty."""
-    header, _, message = raw.decode(errors="replace").partition("\n\n")
-    lines = dict(line.partition(" ")[::2] for line in header.split("\n"))
-    if lines.get("type") != "commit" or "tag" not in lines:
+    lines = _header(raw)
+    if lines.get("type") != "commit" or not lines.keys() >= {"tag", "object"}:
         return None
+    message = raw.partition(b"\n\n")[2].decode(errors="replace")
+    if signatures := list(_SIGNATURE.finditer(message)):  # the last one is git's (gpg-interface.c)
+        message = message[: signatures[-1].start()]
     tagger, _, date = lines.get("tagger", "").rpartition("> ")
     seconds = date.partition(" ")[0]
     commit = lines["object"]
