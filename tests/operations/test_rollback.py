@@ -1,0 +1,480 @@
+"""Going back to the last good version: which one, recorded how, and refused when."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lastgood.errors import (
+    FindingsError,
+    LastgoodError,
+    NoGoodVersionError,
+    NotCarriedOutError,
+    PushRefusedError,
+    RaceError,
+    RefusedError,
+    UnhealthyError,
+    UnknownError,
+    UnreachableError,
+    UsageError,
+)
+from tests.builders import git
+from tests.operations.world import REASON, World, forget, refuse_pushes
+
+
+def test_it_goes_to_the_last_version_marked_stable_below_the_one_it_leaves(story: World) -> None:
+    before = set(story.tags())
+    result = story.rollback()
+    assert (result.plan.leaving.text, result.plan.target.text) == ("v3.0.0", "v1.0.0")
+    assert [(one.version, one.why) for one in result.plan.skipped] == [("v2.0.0", "marked failed")]
+    # v4.0.0 keeps #stable: it is still the greatest stable one
+    assert sorted(set(story.tags()) - before) == ["flights#failed#6", "flights#prod#7"]
+    assert story.stage_on_origin("prod") == "v1.0.0"
+    assert story.stage_on_origin("failed") == "v3.0.0"
+    assert story.stage_on_origin("stable") == "v4.0.0"
+
+
+def test_v1_10_0_is_after_v1_9_0(world: World) -> None:
+    for version in ("v1.8.0", "v1.9.0", "v1.10.0", "v1.11.0"):
+        world.project.version(version, model=version, mark="stable")
+    world.project.assign("v1.11.0", "prod")
+    assert world.rollback().plan.target.text == "v1.10.0"
+    assert world.rollback(leaving="v1.10.0").plan.target.text == "v1.9.0"
+
+
+def test_stable_moves_back_when_the_version_left_was_it_and_all_goes_out_in_one_push_of_three_tags(
+    story: World,
+) -> None:
+    story.assign("v4.0.0")
+    before = set(story.tags())
+    refuse_pushes(story, 'wc -l >> "$GIT_DIR/pushes"')
+    story.rollback()
+    assert sorted(set(story.tags()) - before) == ["flights#failed#7", "flights#prod#9", "flights#stable#8"]
+    assert (story.project.origin / "pushes").read_text().split() == ["4"]  # three tags and the journal
+    assert story.stage_on_origin("stable") == story.stage_on_origin("prod") == "v1.0.0"
+    assert story.stage_on_origin("failed") == "v4.0.0"
+
+
+def test_the_tags_say_who_when_why_from_and_to(story: World) -> None:
+    story.rollback(at=1_800_000_000)
+    body = git(
+        story.project.origin, "for-each-ref", "--format=%(contents)%(taggerdate:unix)", "refs/tags/flights#prod#7"
+    )
+    for line in (REASON, "From: v3.0.0", "To: v1.0.0", "Actor: Ada <ada@example.org>", "Trigger: manual", "1799999999"):
+        assert line in body.splitlines()
+
+
+def test_no_mark_leaves_the_judgement_alone(story: World) -> None:
+    before = set(story.tags())
+    story.rollback(mark=False)
+    assert sorted(set(story.tags()) - before) == ["flights#prod#6"]
+
+
+def test_said_twice_with_from_the_second_time_writes_nothing(story: World) -> None:
+    story.rollback(leaving="v3.0.0")
+    before = story.snapshot()
+    again = story.rollback(leaving="v3.0.0")
+    assert again.plan.fulfilled
+    assert again.record.tags == ()
+    assert again.plan.target.text == "v1.0.0"
+    assert story.snapshot() == before
+
+
+def test_said_twice_in_two_clones_it_leaves_the_state_of_one_run(story: World) -> None:
+    other = story.clone()
+    story.rollback(leaving="v3.0.0")
+    tags = story.tags()
+    assert other.rollback(leaving="v3.0.0").plan.fulfilled
+    assert story.tags() == tags
+
+
+def test_to_and_from_that_hold_no_longer_lose_the_race(story: World) -> None:
+    story.assign("v4.0.0")
+    before = story.snapshot()
+    with pytest.raises(RaceError, match=r"on v4\.0\.0, neither on v3\.0\.0 nor on v1\.0\.0; nothing was changed"):
+        story.rollback(leaving="v3.0.0", to="v1.0.0")
+    assert story.snapshot() == before
+
+
+def test_to_the_version_that_is_assigned_is_fulfilled(story: World) -> None:
+    story.rollback(to="v1.0.0")
+    before = story.snapshot()
+    assert story.rollback(to="v1.0.0").plan.fulfilled
+    assert story.snapshot() == before
+
+
+def test_a_second_rollback_soon_after_the_first_needs_again_or_from(world: World) -> None:
+    for version in ("v1.0.0", "v2.0.0", "v3.0.0"):
+        world.project.version(version, model=version, mark="stable")
+    world.project.assign("v3.0.0", "prod")
+    world.rollback()
+    before = world.snapshot()
+    with pytest.raises(RefusedError, match=r"rolled back to v2\.0\.0 61 s ago") as caught:
+        world.rollback()
+    assert "--from v2.0.0" in caught.value.hint
+    assert "--again" in caught.value.hint
+    assert world.snapshot() == before
+    assert world.rollback(again=True).plan.target.text == "v1.0.0"
+
+
+def test_after_the_settling_time_a_second_rollback_goes_further(world: World) -> None:
+    for version in ("v1.0.0", "v2.0.0", "v3.0.0"):
+        world.project.version(version, model=version, mark="stable")
+    world.project.assign("v3.0.0", "prod")
+    world.rollback(at=1_800_000_000)
+    assert world.rollback(at=1_800_000_600).plan.target.text == "v1.0.0"
+
+
+def test_an_assignment_forward_needs_no_settling(story: World) -> None:
+    assert story.rollback().plan.leaving.text == "v3.0.0"
+
+
+@pytest.mark.parametrize(
+    ("request_", "error", "words"),
+    [
+        ({"to": "v2.0.0"}, RefusedError, r"v2\.0\.0 is marked failed; nothing was changed"),
+        ({"to": "v4.0.0"}, UsageError, r"v4\.0\.0 is not below v3\.0\.0"),
+        ({"to": "v9.0.0"}, UnknownError, r"no version v9\.0\.0"),
+        ({"leaving": "v9.0.0"}, UnknownError, r"no version v9\.0\.0"),
+        ({"stage": "canary"}, UnknownError, r"nothing is assigned to stage canary of flights \(stages: prod\)"),
+        ({"artifact": "trains"}, UnknownError, r"no artifact trains has a version here \(artifacts: flights\)"),
+        ({"reason": " "}, UsageError, "needs a reason"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(
+    story: World, request_: dict[str, Any], error: type[LastgoodError], words: str
+) -> None:
+    before = story.snapshot()
+    with pytest.raises(error, match=words):
+        story.rollback(**request_)
+    assert story.snapshot() == before
+
+
+def test_without_a_good_version_the_candidates_are_listed_and_the_command_that_takes_one(world: World) -> None:
+    world.project.version("v1.0.0", model="1")
+    world.project.version("v2.0.0", model="2", mark="failed")
+    world.project.version("v3.0.0", model="3", stages=["prod"])
+    before = world.snapshot()
+    with pytest.raises(NoGoodVersionError) as caught:
+        world.rollback()
+    assert [(one.version, one.why) for one in caught.value.candidates] == [
+        ("v2.0.0", "marked failed"),
+        ("v1.0.0", "not marked stable"),
+    ]
+    assert caught.value.hint == "lastgood rollback flights --stage prod --to v1.0.0 --reason TEXT"
+    assert world.snapshot() == before
+    assert world.rollback(to="v1.0.0").plan.target.text == "v1.0.0"
+
+
+def test_a_pre_release_is_taken_only_if_it_ran_in_the_stage_or_on_demand(world: World) -> None:
+    world.project.version("v1.0.0", model="1", mark="stable")
+    world.project.version("v2.0.0-rc.1", model="2", mark="stable")
+    world.project.version("v2.0.0", model="3", stages=["prod"])
+    plain = world.rollback(dry_run=True)
+    assert plain.plan.target.text == "v1.0.0"
+    assert plain.plan.skipped[0].why == "a pre-release that never ran in prod"
+    assert world.rollback(dry_run=True, pre_releases=True).plan.target.text == "v2.0.0-rc.1"
+    world.project.assign("v2.0.0-rc.1", "prod")
+    world.project.assign("v2.0.0", "prod")
+    assert world.rollback(dry_run=True).plan.target.text == "v2.0.0-rc.1"
+
+
+@pytest.mark.parametrize(("accept", "target"), [("stable", "v1.0.0"), ("served", "v2.0.0"), ("unmarked", "v3.0.0")])
+def test_policy_decides_which_versions_are_good(world: World, accept: str, target: str) -> None:
+    world.project.version("v1.0.0", model="1", mark="stable")
+    world.project.version("v2.0.0", model="2", stages=["prod"])
+    world.project.version("v3.0.0", model="3")
+    world.project.version("v4.0.0", model="4", stages=["prod"])
+    world.settings(f'[rollback]\naccept = "{accept}"\n')
+    assert world.rollback().plan.target.text == target
+
+
+def test_a_candidate_with_the_same_content_would_not_help_and_is_skipped(world: World) -> None:
+    world.project.version("v1.0.0", model="1", mark="stable")
+    world.project.version("v2.0.0", model="2", mark="stable")
+    world.project.commit("Nothing new")
+    world.project.register("v2.0.1")
+    world.project.assign("v2.0.1", "prod")
+    result = world.rollback()
+    assert result.plan.target.text == "v1.0.0"
+    assert [(one.version, one.why) for one in result.plan.skipped] == [("v2.0.0", "same content")]
+
+
+def test_where_the_stage_is_not_followed_it_records_only(story: World) -> None:
+    result = story.rollback()
+    assert not result.plan.here
+    assert result.live is None
+    assert story.snapshot()["live"] == {}
+
+
+def test_where_the_stage_is_followed_it_builds_and_switches(story: World) -> None:
+    story.sync()
+    assert story.live_model() == "third"
+    result = story.rollback()
+    assert result.live == str(story.live)
+    assert story.live_model() == "first"
+    assert (story.live / "data/raw/b/c.csv").read_text() == "2\n"
+    assert story.snapshot()["follow"] == ["flights@prod.json"]
+
+
+def test_here_switches_without_following_and_record_only_does_not_switch(story: World) -> None:
+    story.rollback(here=True)
+    assert story.live_model() == "first"
+    assert story.snapshot()["follow"] == []
+
+
+def test_record_only_leaves_a_following_machine_waiting(story: World) -> None:
+    story.sync()
+    story.rollback(here=False)
+    assert story.live_model() == "third"
+    assert story.status().waits
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_an_object_that_is_nowhere_is_refused_with_all_findings_before_anything_changes(
+    story: World, *, here: bool
+) -> None:
+    story.sync()
+    story.lose("first")
+    story.lose("2\n")
+    before = story.snapshot()
+    with pytest.raises(FindingsError, match=r"cannot be restored \(2 findings\); nothing was changed") as caught:
+        story.rollback(here=here)
+    assert {one.subject for one in caught.value.findings} == {"models/model.txt", "data/raw/b/c.csv"}
+    assert story.snapshot() == before
+    assert story.live_model() == "third"
+
+
+def test_what_only_this_cache_has_is_no_proof_for_the_machines_that_will_switch(story: World) -> None:
+    story.object_of("first").unlink()
+    with pytest.raises(FindingsError, match="nothing was changed") as caught:
+        story.rollback()
+    assert "not on the remote" in str(caught.value.findings[0])
+
+
+def test_a_corrupted_object_in_the_cache_is_fetched_again_and_never_served(story: World) -> None:
+    story.corrupt("first")
+    story.rollback(here=True)
+    assert story.live_model() == "first"
+    assert story.object_of("first", ".dvc/cache").is_file()
+
+
+def test_a_corrupted_object_that_the_remote_lost_is_refused_and_the_former_release_stays(story: World) -> None:
+    story.sync()
+    story.corrupt("first")
+    story.object_of("first").unlink()
+    before = story.snapshot()
+    with pytest.raises(FindingsError) as caught:
+        story.rollback()
+    assert "models/model.txt" in {one.subject for one in caught.value.findings}
+    assert story.snapshot() == before
+    assert story.live_model() == "third"
+
+
+def test_everything_that_the_cache_lacks_is_fetched(story: World) -> None:
+    forget(story)
+    story.rollback(here=True)
+    assert story.live_model() == "first"
+
+
+def move(where: Path) -> None:
+    git(where, "tag", "--force", "--annotate", "--message=moved", "flights@v1.0.0", "flights@v2.0.0^{commit}")
+
+
+def test_a_tag_moved_on_origin_is_refused(story: World) -> None:
+    move(story.project.origin)
+    before = story.snapshot()
+    with pytest.raises(FindingsError, match=r"flights v1\.0\.0 is not what was registered.*moved on origin"):
+        story.rollback()
+    assert story.snapshot() == before
+
+
+def test_a_tag_moved_here_is_refused(story: World) -> None:
+    move(story.root)
+    before = story.snapshot()
+    with pytest.raises(FindingsError, match=r"was moved.*nothing was changed") as caught:
+        story.rollback()
+    assert caught.value.hint == "lastgood verify"
+    assert story.snapshot() == before
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_a_deleted_tag_is_noticed(story: World, *, here: bool) -> None:
+    git(story.project.origin, "tag", "--delete", "flights@v1.0.0")
+    if here:
+        story.project.git("tag", "--delete", "flights@v1.0.0")
+    before = story.snapshot()
+    with pytest.raises(FindingsError, match="deleted"):
+        story.rollback()
+    assert story.snapshot() == before
+
+
+def test_a_tag_deleted_only_here_is_brought_back_from_origin(story: World) -> None:
+    story.project.git("tag", "--delete", "flights@v1.0.0")
+    assert story.rollback().plan.target.text == "v1.0.0"
+    assert story.project.git("tag", "--list", "flights@v1.0.0") == "flights@v1.0.0"
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_an_unreachable_origin_changes_nothing(story: World, *, here: bool) -> None:
+    story.sync()
+    before = story.snapshot()
+    story.project.origin.rename(story.project.base / "gone.git")
+    with pytest.raises(UnreachableError, match="git remote origin cannot be reached"):
+        story.rollback(here=here)
+    (story.project.base / "gone.git").rename(story.project.origin)
+    assert story.snapshot() == before
+
+
+def test_an_unreachable_dvc_remote_changes_nothing(story: World) -> None:
+    with story.project.dvc() as repo:
+        assert repo.root_dir
+    story.project.put(".dvc/config.local", "['remote \"storage\"']\n    url = ssh://nowhere.invalid/x\n")
+    before = story.snapshot()
+    with pytest.raises(LastgoodError, match="storage"):
+        story.rollback()
+    assert story.snapshot() == before
+
+
+def test_a_push_that_origin_refuses_leaves_nothing_behind_and_its_words_are_told(story: World) -> None:
+    story.sync()
+    refuse_pushes(story)
+    before = story.snapshot()
+    with pytest.raises(PushRefusedError, match=r"no pushes on Fridays.*nothing was changed, here or there"):
+        story.rollback()
+    assert story.snapshot() == before
+    assert story.live_model() == "third"
+
+
+def test_a_health_command_that_fails_before_the_switch_leaves_the_former_release_live_and_nothing_recorded(
+    story: World,
+) -> None:
+    story.settings('[rollback]\nhealth = "grep -q third models/model.txt"\n')
+    story.sync()
+    before = story.snapshot()
+    with pytest.raises(NotCarriedOutError, match=r"health command fails on v1\.0\.0 before it is live"):
+        story.rollback()
+    assert story.snapshot() == before
+    assert story.live_model() == "third"
+
+
+def test_a_health_command_that_fails_after_the_switch_is_told(story: World) -> None:
+    once = story.project.base / "seen"
+    story.settings(f'[rollback]\nhealth = "test ! -e {once} && touch {once}"\n')
+    with pytest.raises(UnhealthyError, match=r"switched to flights@v1\.0\.0, but the health command fails"):
+        story.rollback(here=True)
+    assert story.live_model() == "first"
+    assert story.stage_on_origin("prod") == "v1.0.0"
+
+
+def test_the_health_command_sees_the_release_and_what_it_is(story: World) -> None:
+    seen = story.project.base / "seen"
+    story.settings(f'[rollback]\nhealth = "env | grep ^LASTGOOD | sort > {seen}; pwd >> {seen}"\n')
+    story.rollback(here=True)
+    lines = seen.read_text().splitlines()
+    assert [line.partition("=")[0] for line in lines[:4]] == [
+        f"LASTGOOD_{name}" for name in ("ARTIFACT", "RELEASE", "STAGE", "VERSION")
+    ]
+    assert lines[-1] == str(story.live.resolve()) == lines[1].partition("=")[2]
+
+
+def test_a_tag_dated_in_the_future_would_hide_the_rollback_and_is_refused_with_the_command_that_removes_it(
+    story: World,
+) -> None:
+    story.project.tag("flights#prod#99", commit="flights@v3.0.0^{commit}", when=4_000_000_000)
+    before = story.snapshot()
+    with pytest.raises(RefusedError, match="flights#prod#99 is dated 2096-10-02") as caught:
+        story.rollback()
+    assert "git push --delete origin refs/tags/flights#prod#99" in caught.value.hint
+    assert story.snapshot() == before
+
+
+def test_without_an_identity_nothing_begins(story: World, home: Path) -> None:
+    story.sync()
+    (home / ".gitconfig").write_text('[protocol "file"]\n    allow = always\n')
+    before, steps = story.snapshot(), len(story.steps)
+    with pytest.raises(LastgoodError, match="git does not know who you are") as caught:
+        story.rollback()
+    assert "git config user.name" in caught.value.hint
+    assert story.snapshot() == before
+    assert not {"fetch objects", "build", "objects", "push"}.intersection(story.steps[steps:])
+
+
+def test_without_a_git_remote_it_records_here(story: World) -> None:
+    story.project.git("remote", "remove", "origin")
+    result = story.rollback()
+    assert not result.record.published
+    assert result.record.tags == ("flights#failed#6", "flights#prod#7")
+    assert "flights#prod#7" in story.project.git("tag").split()
+    assert story.rollback(leaving="v3.0.0").plan.fulfilled
+
+
+def test_what_was_recorded_without_a_remote_is_published_in_order_once_there_is_one(story: World) -> None:
+    url = story.project.git("remote", "get-url", "origin")
+    story.project.git("remote", "remove", "origin")
+    story.rollback()
+    story.assign("v4.0.0")
+    before = story.tags()
+    story.project.git("remote", "add", "origin", url)
+    story.rollback(leaving="v4.0.0")
+    written = sorted(set(story.tags()) - set(before))
+    assert written == sorted(set(story.project.git("tag").split()) - set(before))
+    assert story.stage_on_origin("prod") == "v1.0.0"
+    assert git(story.project.origin, "rev-parse", "refs/lastgood/flights") == story.project.git(
+        "rev-parse", "refs/lastgood/flights"
+    )
+    assert story.clone().verify().all_findings == ()
+
+
+def test_everything_recorded_before_there_was_a_remote_can_be_rolled_back_to(world: World) -> None:
+    url = world.project.git("remote", "get-url", "origin")
+    world.project.git("remote", "remove", "origin")
+    for version, model in (("v1.0.0", "1"), ("v2.0.0", "2")):
+        world.project.commit_version(model=model, push=False)
+        world.register(version)
+        world.assign(version)
+        world.mark(version, "stable")
+    world.project.git("remote", "add", "origin", url)
+    world.rollback()
+    assert world.stage_on_origin("prod") == "v1.0.0"
+    assert world.clone().verify().all_findings == ()
+
+
+def test_a_dry_run_shows_the_target_and_writes_nothing(story: World) -> None:
+    story.sync()
+    before = story.snapshot()
+    result = story.rollback(dry_run=True)
+    assert result.dry_run
+    assert result.plan.target.text == "v1.0.0"
+    assert story.snapshot() == before
+
+
+def test_a_shallow_clone_rolls_back_syncs_and_tells_without_being_changed(story: World) -> None:
+    there = story.clone("shallow", depth=1)
+    before = there.snapshot()
+    assert there.status().stages[0].assigned == "v3.0.0"
+    there.sync()
+    assert there.live_model() == "third"
+    assert there.rollback().plan.target.text == "v1.0.0"
+    assert there.live_model() == "first"
+    after = there.snapshot()
+    for part in ("refs", "HEAD", "status", "config", "shallow", "tree"):
+        assert after[part] == before[part], part
+    assert story.stage_on_origin("prod") == "v1.0.0"
+
+
+def test_the_branch_layout_of_the_journal_serves_hosts_that_refuse_other_namespaces(world: World) -> None:
+    refuse_pushes(
+        world,
+        "while read old new ref; do case $ref in refs/lastgood/*) echo 'heads and tags only' >&2; exit 1;; esac; done",
+    )
+    world.project.commit_version(model="1")
+    with pytest.raises(PushRefusedError, match="heads and tags only") as caught:
+        world.register("v1.0.0")
+    assert "refs/heads/lastgood/{artifact}" in caught.value.hint
+    world.settings('[registry]\njournal = "refs/heads/lastgood/{artifact}"\n')
+    world.register("v1.0.0")
+    world.mark("v1.0.0", "stable")
+    world.release("v2.0.0", model="2", stages=["prod"])
+    assert world.rollback().plan.target.text == "v1.0.0"
+    assert world.clone().verify().all_findings == ()
