@@ -12,11 +12,14 @@ from lastgood.core.events import TagObject
 from lastgood.core.journal import Journal, Recorded, find_lost
 from lastgood.core.registry import Registry, build_registry
 from lastgood.core.tags import TAGS
-from lastgood.errors import Finding, LastgoodError, RaceError, StaleError
+from lastgood.errors import Finding, LastgoodError, RaceError, StaleError, UnreachableError
 from lastgood.project import Project
+from lastgood.releases.lock import is_held
 
 ATTEMPTS = 20
 FETCHED = "fetched"
+PUSHING = "pushing"
+"""There while a push is under way; left behind, origin may know what the refs here do not."""
 T = TypeVar("T")
 
 
@@ -35,14 +38,25 @@ class View:
 
 
 def read(project: Project, *, fetch: bool) -> View:
-    """The registry; with `fetch`, after bringing tags and journals from origin. Raises `UnreachableError`."""
-    fetch = fetch or (project.root is not None and project.git.git_dir is not None and _as_of(project) is None)
-    origin = _fetch(project) if fetch and project.remote else None
+    """The registry; with `fetch`, after bringing tags and journals from origin. Raises `UnreachableError`.
+
+    It is fetched unasked where our mirror is empty still, and after a command that died while it pushed.
+    """
+    untold: tuple[Finding, ...] = ()
+    origin = None
+    if project.remote and (fetch or _is_uncertain(project)):
+        try:
+            origin = _fetch(project)
+        except UnreachableError as error:
+            if fetch:
+                raise
+            untold = (Finding("unreachable", project.remote, f"what was recorded last is not known: {error.message}"),)
     tags = refs.read_tags(project.git)
     journals = _read_journals(project)
     if project.remote is None or origin is not None:
         tags = _put_unfinished(project, tags, journals, origin)
-    return View(_build(project, tags, journals, origin), origin, _as_of(project))
+    registry = _build(project, tags, journals, origin)
+    return View(replace(registry, findings=(*untold, *registry.findings)), origin, _as_of(project))
 
 
 def retrying(project: Project, attempt: Callable[[View], T]) -> T:
@@ -76,7 +90,14 @@ def _fetch(project: Project) -> refs.Origin:
         refs.fetch(project.git, remote, wanted, project.deadline * 10)
     project.place.create()
     (project.place.root / FETCHED).write_text("")
+    if not is_held(project.place.lock):
+        (project.place.root / PUSHING).unlink(missing_ok=True)
     return origin
+
+
+def _is_uncertain(project: Project) -> bool:
+    unread_mirror = project.root is not None and project.git.git_dir is not None and _as_of(project) is None
+    return unread_mirror or (project.place.root / PUSHING).exists()
 
 
 def _as_of(project: Project) -> datetime | None:
@@ -119,7 +140,7 @@ def _build(project: Project, tags: refs.Tags, journals: Mapping[str, Journal], o
     for artifact, journal in journals.items():
         lost = find_lost(journal, objects, dict(tags.others))
         told = [_describe(one.recorded, one.found) for one in lost]
-        told += refs.compare_with_origin(journal, origin) if origin is not None else ()
+        told += _compare(project, journal, origin)
         told += _diverged(project, journal, origin)
         findings[artifact] = list({(one.kind, one.subject): one for one in told}.values())
         objects.update(refs.read_recorded(project.git, lost))
@@ -134,8 +155,13 @@ def _build(project: Project, tags: refs.Tags, journals: Mapping[str, Journal], o
             text = f"tag {name} was moved: {objects[name].oid[:12]} here, {there[:12]} on origin"
             findings.setdefault(artifact, []).append(Finding("moved", name, text))
     registry = build_registry(objects.values(), journals, project.now())
+
+    def known(finding: Finding) -> bool:
+        # `git pull` brings new tags and not their journal: without asking origin, its absence says nothing.
+        return finding.kind != "unjournaled" or origin is not None or project.remote is None
+
     artifacts = {
-        name: replace(history, findings=(*findings.get(name, ()), *history.findings))
+        name: replace(history, findings=(*findings.get(name, ()), *(one for one in history.findings if known(one))))
         for name, history in registry.artifacts.items()
     }
     return replace(registry, artifacts=artifacts, findings=(*registry.findings, *strays))
@@ -153,6 +179,20 @@ def _differing(
     recorded = {tag.name for journal in journals.values() for _, tag in journal.recorded}
     ours = [name for name in objects if name not in recorded and grammar.parse(name) is not None]
     return [(name, origin.tag(name)) for name in ours if origin.tag(name) != objects[name].oid]
+
+
+def _compare(project: Project, journal: Journal, origin: refs.Origin | None) -> list[Finding]:
+    """Recorded tags that origin has otherwise, or lost; it cannot have lost what was never published."""
+    if origin is None:
+        return []
+    there = origin.refs.get(project.journal_ref(grammar.file_name(journal.artifact)))
+    commits = [entry.commit for entry in journal.entries]
+    published = len(commits) if there is not None else 0
+    if there in commits:
+        published = commits.index(there) + 1
+    later = {tag.name for entry in journal.entries[published:] for tag in entry.tags}
+    found = refs.compare_with_origin(journal, origin)
+    return [one for one in found if not (one.kind == "deleted" and one.subject in later)]
 
 
 def _describe(recorded: Recorded, found: str | None) -> Finding:

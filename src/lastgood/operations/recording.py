@@ -10,7 +10,8 @@ from lastgood.adapters.git.transactions import Prepared
 from lastgood.core import tags as grammar
 from lastgood.core.journal import Journal
 from lastgood.core.transaction import Author, Transaction
-from lastgood.operations.reading import View, require_agreement
+from lastgood.errors import PushRefusedError
+from lastgood.operations.reading import PUSHING, View, require_agreement
 from lastgood.project import Project
 
 PATIENCE = 3
@@ -54,12 +55,19 @@ def record(project: Project, view: View, transaction: Transaction, *, more: Sequ
 
 
 def carry(project: Project, prepared: Prepared, *, more: Sequence[str] = ()) -> None:
-    """Origin first, local refs last."""
+    """Origin first, local refs last; who dies between the two leaves the note by which the next reader asks origin."""
+    note = project.place.create().root / PUSHING
     if project.remote is not None:
         project.on_step("push")
-        transactions.publish(project.git, prepared, project.remote, project.deadline, more=more)
+        note.write_text(prepared.journal)
+        try:
+            transactions.publish(project.git, prepared, project.remote, project.deadline, more=more)
+        except PushRefusedError:
+            note.unlink(missing_ok=True)
+            raise
     project.on_step("refs")
     transactions.land(project.git, prepared, accepted=project.remote is not None)
+    note.unlink(missing_ok=True)
 
 
 def journal_of(view: View, artifact: str) -> Journal:

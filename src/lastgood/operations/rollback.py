@@ -105,6 +105,8 @@ def prepare(project: Project, request: Request) -> Plan:
     followed = (history.artifact, stage) in activation.followed(project.place)
     here = followed if request.here is None else request.here
     fulfilled = _find_fulfilled(history, stage, assigned, request)
+    if fulfilled is None and here and _is_unfinished(project, history, stage, request):
+        fulfilled = assigned
     if fulfilled is not None:
         leaving = history.by_name.get(request.leaving or "", assigned)
         return Plan(request, view, history, stage, leaving, assigned, here, fulfilled=True)
@@ -122,6 +124,7 @@ def execute(project: Project, plan: Plan) -> Result:
     """
     if plan.fulfilled:
         return _finish_here(project, plan)
+    recording.author(project, plan.request.reason)
     release = _build(project, plan) if plan.here else None
     written = recording.record(project, plan.view, _draft(project, plan))
     if release is None:
@@ -144,6 +147,15 @@ def _find_fulfilled(history: History, stage: str, assigned: Version, request: Re
             hint=f"lastgood history {history.artifact}",
         )
     return assigned
+
+
+def _is_unfinished(project: Project, history: History, stage: str, request: Request) -> bool:
+    """Whether the stage was rolled back already and only this machine is behind: then that is what is asked for."""
+    if request.leaving is not None or request.to is not None or request.again:
+        return False
+    newest = history.assigned[stage]
+    rolled_back = _went_down(history, newest.message.trailers.get("From"), newest.version)
+    return rolled_back and is_behind(project, history, stage)
 
 
 def _require_quiet(project: Project, history: History, stage: str, request: Request) -> None:

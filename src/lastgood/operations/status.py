@@ -44,7 +44,7 @@ class Worktree:
 
 @dataclass(frozen=True, slots=True)
 class StageStatus:
-    """One stage of one artifact. `waiting`: this machine follows it and does not run what it should."""
+    """One stage of one artifact. `waiting`: followed or live here, but not what it should be."""
 
     artifact: str
     stage: str
@@ -98,7 +98,7 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
             and release is not None
             and (event.version, event.commit) == (release.version, release.commit)
         )
-        waiting = follows and event is not None and not same
+        waiting = (follows or (artifact, stage) in linked) and event is not None and not same
         yield StageStatus(
             artifact=artifact,
             stage=stage,
