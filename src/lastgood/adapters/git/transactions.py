@@ -5,12 +5,13 @@ fetch brings. No moment leaves a local tag that origin has not accepted. Without
 ref is the moment, and `land` puts missing tags in place afterwards.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.identity import Identity
-from lastgood.adapters.git.refs import unreachable
+from lastgood.adapters.git.refs import list_origin, unreachable
 from lastgood.core.journal import GENESIS, Journal, Recorded, format_entry
 from lastgood.core.tags import TAGS
 from lastgood.core.transaction import NewTag, Transaction
@@ -25,6 +26,14 @@ _LOST_THERE = (
     "incorrect old value",
     "failed to lock",
 )
+
+
+_LOST_IN_TRANSACTION = re.compile(
+    r"cannot lock ref .*?(but expected|already exists|unable to resolve|File exists)", re.DOTALL
+)
+"""What receive-pack says on standard error when its one transaction for `--atomic` meets another writer's; a name that
+collides with a directory of refs reads `…: 'a/b' exists; cannot create 'a'` and is no race."""
+_BROKEN_OFF = ("hung up unexpectedly", "unexpected disconnect", "RPC failed", "Connection reset", "Broken pipe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +99,35 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
     refused = [
         (names, why) for names, why in (line for line in lines if len(line) == 2) if "atomic push failed" not in why
     ]
+    if not lines and any(sign in words for sign in _BROKEN_OFF):
+        raise UnreachableError(
+            f"{remote} broke off: {' '.join(words.split())}; nothing was changed here, "
+            f"but whether {remote} took the push is not known",
+            hint="the same command again finds out",
+        )
     if not lines:
         raise unreachable(remote, words)
     told = "; ".join(f"{names.partition(':')[2]}: {why}" for names, why in refused)
     said = " ".join(line.removeprefix("remote:").strip() for line in words.splitlines() if line.startswith("remote:"))
-    if any(reason in why for _, why in refused for reason in (*_LOST, *_LOST_THERE)):
+    failed_there = any("atomic transaction failed" in why for _, why in refused)
+    if any(reason in why for _, why in refused for reason in (*_LOST, *_LOST_THERE)) or (
+        failed_there and (_LOST_IN_TRANSACTION.search(words) or _moved_on(git, prepared, remote, deadline))
+    ):
         raise StaleError(f"origin moved on: {told}")
     raise PushRefusedError(
         f"{remote} refused the push: {said or told or words.strip()}; nothing was changed, here or there",
         hint="a host that refuses other namespaces takes the journal as a branch: "
         '[registry] journal = "refs/heads/lastgood/{artifact}"',
     )
+
+
+def _moved_on(git: Git, prepared: Prepared, remote: str, deadline: float) -> bool:
+    """Whether the journal on the remote is not one that ours continues: a race, in whatever words or language."""
+    try:
+        there = list_origin(git, remote, [prepared.journal_ref], deadline).refs.get(prepared.journal_ref)
+    except UnreachableError:
+        return False
+    return there is not None and git.attempt("merge-base", "--is-ancestor", there, prepared.journal)[0] != 0
 
 
 def land(git: Git, prepared: Prepared, *, accepted: bool) -> None:
@@ -154,6 +181,14 @@ def _commit(git: Git, tree: str, parents: list[str], message: str, who: tuple[Id
     }
     options = [option for parent in parents for option in ("-p", parent)]
     out = git.run(
-        "commit-tree", *options, "-F", "-", tree, stdin=message.encode(errors="replace"), environment=environment
+        "-c",
+        "i18n.commitEncoding=UTF-8",
+        "commit-tree",
+        *options,
+        "-F",
+        "-",
+        tree,
+        stdin=message.encode(errors="replace"),
+        environment=environment,
     )
     return out.decode().strip()

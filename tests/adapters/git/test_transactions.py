@@ -1,0 +1,296 @@
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lastgood.adapters.git.command import Git
+from lastgood.adapters.git.identity import Identity
+from lastgood.adapters.git.refs import list_refs, read_journal, read_recorded, read_tags
+from lastgood.adapters.git.transactions import Prepared, land, publish, put_tags, write_adoption, write_objects
+from lastgood.core.events import TagObject
+from lastgood.core.journal import Journal, Lost, Recorded
+from lastgood.core.manifest import Manifest
+from lastgood.core.messages import Message, format_message
+from lastgood.core.transaction import NewTag, Transaction
+from lastgood.errors import PushRefusedError, StaleError, UnreachableError
+from tests.builders import BEGIN, Project, git
+
+REF = "refs/lastgood/flights"
+ADA = Identity("Ada", "ada@example.org")
+OWN = {"Artifact": "flights", "Version": "v1.0.0", "Actor": "Ada"}
+
+
+def prepare(project: Project, *names: str, reason: str = "#1 why", ref: str = REF) -> Prepared:
+    """A transaction's objects, on top of the journal that this clone has."""
+    repository = Git(project.root)
+    commit = project.git("rev-parse", "HEAD")
+    message = format_message(Message("Subject", reason, None, OWN))
+    tags = tuple(NewTag(name, commit, BEGIN + place, message) for place, name in enumerate(names))
+    registers = any("@" in name for name in names)
+    tree = project.git("rev-parse", "HEAD^{tree}")
+    manifest = Manifest("flights", "v1.0.0", commit, tree, ".", "models/model.txt") if registers else None
+    transaction = Transaction("flights", f"Write {names[0]}", tags, manifest, commit if registers else None)
+    return write_objects(repository, transaction, read_journal(repository, "flights", ref), ref, ADA)
+
+
+def record(project: Project, *names: str) -> Prepared:
+    prepared = prepare(project, *names)
+    publish(Git(project.root), prepared, "origin", 20)
+    land(Git(project.root), prepared, accepted=True)
+    return prepared
+
+
+def refs_of(directory: Path) -> dict[str, str]:
+    every = list_refs(Git(directory), "refs/")
+    return {
+        name: oid for name, oid in every.items() if name.startswith(("refs/tags/", "refs/lastgood/", "refs/heads/last"))
+    }
+
+
+def plain(objects: Mapping[str, TagObject]) -> dict[str, TagObject]:
+    """Tags with messages less the newlines at their end, which git's fields add to."""
+    return {name: replace(one, message=one.message.rstrip("\n")) for name, one in objects.items()}
+
+
+def hook(project: Project, name: str, script: str) -> None:
+    path = project.origin / "hooks" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_objects_are_made_without_any_ref_and_refs_follow_origin(project: Project) -> None:
+    prepared = prepare(project, "flights@v1.0.0")
+    assert refs_of(project.root) == {} == refs_of(project.origin)
+    publish(Git(project.root), prepared, "origin", 20)
+    assert refs_of(project.root) == {}
+    assert set(refs_of(project.origin)) == {"refs/tags/flights@v1.0.0", REF}
+    land(Git(project.root), prepared, accepted=True)
+    assert refs_of(project.root) == refs_of(project.origin)
+
+
+def test_everything_recorded_is_read_back(project: Project) -> None:
+    record(project, "flights@v1.0.0")
+    record(project, "flights#failed#1", "flights#stable#2", "flights#prod#3")
+    repository = Git(project.root)
+    journal = read_journal(repository, "flights", REF)
+    names = ["flights@v1.0.0", "flights#failed#1", "flights#stable#2", "flights#prod#3"]
+    assert [recorded.name for _, recorded in journal.recorded] == names
+    assert len(journal.entries) == 2
+    objects = read_tags(repository).objects
+    assert {recorded.name: recorded.oid for _, recorded in journal.recorded} == {
+        name: one.oid for name, one in objects.items()
+    }
+    assert "#1 why" in objects["flights#prod#3"].message
+    assert project.git("cat-file", "-t", "flights@v1.0.0") == "tag"
+    assert '"artifact":"flights"' in project.git("show", f"{REF}~:manifest.json")
+    assert project.git("fsck", "--strict") == ""
+
+
+def test_the_version_commit_stays_reachable_from_the_journal_alone(project: Project) -> None:
+    commit = project.commit("to be released")
+    record(project, "flights@v1.0.0")
+    assert project.git("rev-parse", f"{REF}^2") == commit
+    assert project.git("log", "-1", "--format=%s %at", f"{REF}^1") == "journal of lastgood 0"
+
+
+def test_two_first_writers_begin_with_the_same_commit(project: Project, home: Path) -> None:
+    one = prepare(project, "flights@v1.0.0")
+    with (home / ".gitconfig").open("a") as config:
+        config.write("[i18n]\n commitEncoding = latin1\n[commit]\n gpgSign = true\n[user]\n name = Other\n")
+    two = prepare(project.clone(), "flights@v1.1.0")
+    assert project.git("rev-parse", f"{one.journal}^1") == git(project.base / "clone", "rev-parse", f"{two.journal}^1")
+
+
+@pytest.mark.parametrize(
+    "reason", ["plain", "#1 ünï ✓\r\n\n\x01", "x" * 300_000, "\ud800 lone", "a\0b", "-----BEGIN SSH SIGNATURE-----"]
+)
+def test_a_tag_is_rebuilt_from_the_journal_bit_for_bit(project: Project, reason: str) -> None:
+    prepared = prepare(project, "flights@v1.0.0", "flights#prod#1", reason=reason)
+    repository = Git(project.root)
+    land(repository, prepared, accepted=False)
+    for place, tag in enumerate(prepared.tags, 1):
+        raw = repository.run("cat-file", "blob", f"{REF}:tag-{place}")
+        assert repository.run("hash-object", "-t", "tag", "--stdin", "-w", stdin=raw).decode().strip() == tag.oid
+    journal = read_journal(repository, "flights", REF)
+    lost = [Lost(entry, recorded, None) for entry, recorded in journal.recorded]
+    assert plain(read_recorded(repository, lost)) == plain(read_tags(repository).objects)
+
+
+def test_adopted_tags_go_into_the_journal_as_they_are(project: Project) -> None:
+    oids = {name: project.tag(name) for name in ("flights@v1.0.0", "flights#prod#1", "flights#stable#2")}
+    repository = Git(project.root)
+    recorded = [Recorded(oid, name) for name, oid in oids.items()]
+    prepared = write_adoption(repository, Journal("flights"), recorded, REF, ADA, BEGIN)
+    publish(repository, prepared, "origin", 20)
+    land(repository, prepared, accepted=True)
+    journal = read_journal(repository, "flights", REF)
+    assert {tag.name: tag.oid for _, tag in journal.recorded} == oids
+    assert all(entry.adoption for entry in journal.entries)
+    before = plain(read_tags(repository).objects)
+    for name in oids:
+        project.git("tag", "--delete", name)
+    assert plain(read_recorded(repository, [Lost(entry, tag, None) for entry, tag in journal.recorded])) == before
+    put_tags(repository, recorded)
+    assert plain(read_tags(repository).objects) == before
+
+
+def test_the_slower_of_two_is_told_and_leaves_nothing(project: Project) -> None:
+    record(project, "flights@v1.0.0")
+    there = project.clone()
+    there.git("fetch", "--quiet", "origin", f"{REF}:{REF}")
+    mine, theirs = prepare(project, "flights#prod#1"), prepare(there, "flights#staging#1")
+    publish(Git(there.root), theirs, "origin", 20)
+    before = refs_of(project.root), refs_of(project.origin)
+    with pytest.raises(StaleError, match="origin moved on"):
+        publish(Git(project.root), mine, "origin", 20)
+    assert (refs_of(project.root), refs_of(project.origin)) == before
+
+
+def test_a_tag_that_origin_has_already_is_a_lost_race_and_moves_nothing(project: Project) -> None:
+    there = project.clone()
+    oid = there.tag("flights@v1.0.0")
+    with pytest.raises(StaleError):
+        publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20)
+    assert refs_of(project.origin) == {"refs/tags/flights@v1.0.0": oid}
+
+
+def test_of_two_at_once_exactly_one_wins(project: Project) -> None:
+    record(project, "flights@v1.0.0")
+    there = project.clone()
+    there.git("fetch", "--quiet", "origin", f"{REF}:{REF}")
+    for number in range(1, 13):
+        prepared = [prepare(one, f"flights#prod#{number}", f"flights#{one.name}#{number}") for one in (project, there)]
+        results = _race([(project, prepared[0]), (there, prepared[1])])
+        assert sorted(type(error).__name__ for error in results) == ["NoneType", "StaleError"], results
+        won = results.index(None)
+        origin = refs_of(project.origin)
+        assert origin[REF] == prepared[won].journal
+        assert all(origin[f"refs/tags/{tag.name}"] == tag.oid for tag in prepared[won].tags)
+        assert f"refs/tags/flights#{(project, there)[1 - won].name}#{number}" not in origin
+        for one in (project, there):
+            assert f"refs/tags/flights#prod#{number}" not in refs_of(one.root)
+            one.git("fetch", "--quiet", "origin", f"{REF}:{REF}", "refs/tags/*:refs/tags/*")
+
+
+def _race(writers: list[tuple[Project, Prepared]]) -> list[Exception | None]:
+    results: list[Exception | None] = [None] * len(writers)
+    start = threading.Barrier(len(writers))
+
+    def write(place: int, project: Project, prepared: Prepared) -> None:
+        start.wait()
+        try:
+            publish(Git(project.root), prepared, "origin", 20)
+        except (PushRefusedError, UnreachableError) as error:
+            results[place] = error
+
+    threads = [threading.Thread(target=write, args=(place, *writer)) for place, writer in enumerate(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+ONLY_PUBLIC = 'case "$1" in refs/heads/*|refs/tags/*) exit 0;; esac; echo "namespace $1 is ours" >&2; exit 1'
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "words"),
+    [
+        ("update", ONLY_PUBLIC, "namespace refs/lastgood/flights is ours"),
+        ("update", 'case "$1" in refs/tags/*) echo "tags are protected" >&2; exit 1;; esac', "tags are protected"),
+        ("pre-receive", 'read line; echo "quota already exists: fetch first" >&2; exit 1', "quota already exists"),
+        ("update", "exit 1", "hook declined"),
+    ],
+)
+def test_a_host_that_refuses_is_quoted_and_has_nothing(project: Project, name: str, script: str, words: str) -> None:
+    hook(project, name, script)
+    with pytest.raises(PushRefusedError, match=words) as caught:
+        publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20)
+    assert not isinstance(caught.value, StaleError)
+    assert refs_of(project.origin) == {} == refs_of(project.root)
+
+
+def test_a_host_that_takes_only_branches_and_tags_takes_the_journal_as_a_branch(project: Project) -> None:
+    hook(project, "update", ONLY_PUBLIC)
+    prepared = prepare(project, "flights@v1.0.0", ref="refs/heads/lastgood/flights")
+    publish(Git(project.root), prepared, "origin", 20)
+    assert set(refs_of(project.origin)) == {"refs/tags/flights@v1.0.0", "refs/heads/lastgood/flights"}
+
+
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [
+        ("pre-receive", "kill -9 $PPID"),
+        ("update", "kill -9 $PPID"),
+        ("reference-transaction", '[ "$1" = prepared ] && exit 1; exit 0'),
+    ],
+)
+def test_a_host_that_dies_half_way_has_nothing_and_nothing_is_claimed(project: Project, name: str, script: str) -> None:
+    hook(project, name, script)
+    with pytest.raises(UnreachableError, match="whether origin took the push is not known"):
+        publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20)
+    assert refs_of(project.origin) == {} == refs_of(project.root)
+
+
+def test_a_lock_that_is_held_on_origin_is_a_lost_race(project: Project) -> None:
+    record(project, "flights@v1.0.0")
+    (project.origin / f"{REF}.lock").write_text("")
+    with pytest.raises(StaleError):
+        publish(Git(project.root), prepare(project, "flights#prod#1"), "origin", 20)
+
+
+def test_a_name_that_collides_with_a_directory_of_refs_will_never_win(project: Project) -> None:
+    project.tag("flights@v1.0.0/x")
+    with pytest.raises(PushRefusedError, match=r"flights@v1\.0\.0") as caught:
+        publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20)
+    assert not isinstance(caught.value, StaleError)
+
+
+def test_an_origin_that_is_not_there_is_told(project: Project) -> None:
+    prepared = prepare(project, "flights@v1.0.0")
+    project.git("remote", "set-url", "origin", "file:///nowhere.git")
+    with pytest.raises(UnreachableError, match="nowhere"):
+        publish(Git(project.root), prepared, "origin", 20)
+
+
+def test_without_a_remote_the_journals_move_decides(project: Project) -> None:
+    repository = Git(project.root)
+    one, two = prepare(project, "flights@v1.0.0"), prepare(project, "flights@v1.1.0")
+    land(repository, one, accepted=False)
+    with pytest.raises(StaleError):
+        land(repository, two, accepted=False)
+    assert set(refs_of(project.root)) == {"refs/tags/flights@v1.0.0", REF}
+    land(repository, one, accepted=False)  # said twice
+
+
+def test_landing_after_somebody_fetched_more_keeps_what_he_fetched(project: Project) -> None:
+    first = prepare(project, "flights@v1.0.0")
+    publish(Git(project.root), first, "origin", 20)
+    there = project.clone()
+    there.git("fetch", "--quiet", "origin", f"{REF}:{REF}")
+    later = record(there, "flights#prod#1")
+    project.git("fetch", "--quiet", "--no-tags", "origin", f"{REF}:{REF}")
+    land(Git(project.root), first, accepted=True)
+    assert refs_of(project.root) == {REF: later.journal, "refs/tags/flights@v1.0.0": first.tags[0].oid}
+
+
+def test_no_existing_tag_is_moved(project: Project) -> None:
+    oid = project.tag("flights@v1.0.0", push=False)
+    put_tags(Git(project.root), [Recorded(prepare(project, "flights@v1.0.0").tags[0].oid, "flights@v1.0.0")])
+    assert refs_of(project.root) == {"refs/tags/flights@v1.0.0": oid}
+
+
+def test_configuration_that_would_push_more_or_sign_is_overruled(project: Project) -> None:
+    project.tag("private", push=False)
+    for key, value in {"push.followTags": "true", "push.gpgSign": "true", "push.default": "matching"}.items():
+        project.git("config", key, value)
+    (project.root / ".git/hooks").mkdir(exist_ok=True)
+    never = project.root / ".git/hooks/pre-push"
+    never.write_text("#!/bin/sh\nexit 1\n")
+    never.chmod(0o755)
+    record(project, "flights@v1.0.0")
+    assert "refs/tags/private" not in refs_of(project.origin)
