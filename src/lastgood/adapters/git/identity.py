@@ -39,12 +39,13 @@ def find_identity(git: Git) -> Identity:
         name, email = actor, f"{number}+{actor}@users.noreply.github.com"
     if not (name and email) and environ.get("GITLAB_USER_EMAIL"):
         name, email = environ.get("GITLAB_USER_NAME") or environ["GITLAB_USER_EMAIL"], environ["GITLAB_USER_EMAIL"]
+    name, email = _clean(name), _clean(email)
     if not (name and email):
         raise LastgoodError(
             "git does not know who you are, and an event needs an actor; nothing was changed",
             hint='git config user.name "Your Name" && git config user.email you@example.com',
         )
-    return Identity(_clean(name), _clean(email))
+    return Identity(name, email)
 
 
 def find_start() -> Start:
