@@ -88,6 +88,9 @@ class Git:
         deadline: float | None = None,
     ) -> tuple[int, bytes, str]:
         """Exit code, standard output and standard error. Raises `UnreachableError` past `deadline` seconds."""
+        if not (self.directory.is_dir() and os.access(self.directory, os.X_OK)):
+            # GitPython would silently run git in our own current directory, another repository perhaps
+            raise GitError(arguments, 128, f"cannot enter {self.directory}")
         where = [f"--git-dir={self.git_dir}"] if self.git_dir else []
         with tempfile.TemporaryFile() as given:
             given.write(stdin or b"")
