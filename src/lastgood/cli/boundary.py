@@ -1,14 +1,11 @@
 """The outermost boundary: every exception becomes an exit code, a message and, for a bug, a report."""
 
 import os
-import platform
 import sys
-import tempfile
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from pathlib import Path
 
 import typer
@@ -80,6 +77,8 @@ def _interrupted(*, as_json: bool) -> int:
 
 
 def _bug(error: Exception, arguments: Sequence[str], *, as_json: bool) -> int:
+    import traceback
+
     trace = "".join(traceback.format_exception(error))
     report = _write_report(trace, arguments)
     message = f"this is a bug in lastgood: {type(error).__name__}: {text.without_secrets(str(error))}"
@@ -95,6 +94,9 @@ def _bug(error: Exception, arguments: Sequence[str], *, as_json: bool) -> int:
 
 def _write_report(trace: str, arguments: Sequence[str]) -> str | None:
     """The path of a new report, for its owner only: traceback, versions, command line; nothing of the environment."""
+    import platform
+    import tempfile
+
     now = datetime.now(UTC)
     lines = [
         f"lastgood {_version('lastgood')}, {now:%Y-%m-%d %H:%M:%S}Z",
@@ -105,7 +107,7 @@ def _write_report(trace: str, arguments: Sequence[str]) -> str | None:
         trace,
     ]
     content = text.without_secrets("\n".join(lines))
-    for directory in (_place(arguments), Path(tempfile.gettempdir())):
+    for directory in (*_places(arguments), Path(tempfile.gettempdir())):
         path = directory / f"bug-{now:%Y%m%dT%H%M%S}-{os.getpid()}.txt"
         with suppress(OSError):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -115,16 +117,19 @@ def _write_report(trace: str, arguments: Sequence[str]) -> str | None:
     return None
 
 
-def _place(arguments: Sequence[str]) -> Path:
-    """The `.lastgood/` above the directory that the command works in, where there is one."""
-    start = Path(arguments[arguments.index("-C") + 1] if "-C" in arguments[:-1] else ".").absolute()
-    for directory in (start, *start.parents):
-        if (directory / ".lastgood").is_dir():
-            return directory / ".lastgood"
-    return Path(tempfile.gettempdir())
+def _places(arguments: Sequence[str]) -> list[Path]:
+    """The `.lastgood/` above the directory that the command works in, where there is one; or `--root`."""
+    given = dict(pairwise(arguments))
+    start = Path(given.get("-C", ".")).absolute()
+    places = [directory / ".lastgood" for directory in (start, *start.parents)]
+    if "--root" in given:
+        places.insert(0, start / given["--root"])
+    return [place for place in places if place.is_dir()]
 
 
 def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:

@@ -72,11 +72,16 @@ class Session:
 
 
 def warnings_of(view: "View | None", histories: "Iterable[History]") -> tuple[Finding, ...]:
-    """What concerns these artifacts: their own findings, and those of the registry about their tags."""
-    histories = tuple(histories)
-    tags = {event.tag for history in histories for event in history.events}
-    of_registry = () if view is None else (one for one in view.warnings if one.subject in tags)
-    return (*of_registry, *(one for history in histories for one in history.findings))
+    """What concerns these artifacts: their own findings, and the registry's but for those about others' tags."""
+    shown = tuple(histories)
+    own = tuple(finding for history in shown for finding in history.findings)
+    if view is None:
+        return own
+    others = (
+        one for name, one in view.registry.artifacts.items() if name not in {history.artifact for history in shown}
+    )
+    tags = {event.tag for history in others for event in history.events}
+    return (*(finding for finding in view.warnings if finding.subject not in tags), *own)
 
 
 def write(stream: TextIO, words: str) -> None:

@@ -30,7 +30,7 @@ def verify(
     failure = None
     if done.all_findings:
         failure = FindingsError(
-            f"verify found {text.count(len(done.all_findings), 'thing')}; nothing was changed", done.all_findings
+            f"verify found {text.count(len(done.all_findings), 'finding')}; nothing was changed", done.all_findings
         )
     session.answer(_document(done, failure), _text(done))
     if failure is not None:

@@ -5,17 +5,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import merge
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from lastgood.core.events import Event
 from lastgood.core.manifest import Json, Manifest
 from lastgood.core.references import find_history, find_version
 from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, UnknownError
-from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
 from lastgood.project import Project
-from lastgood.releases import activation
-from lastgood.releases.release import Release
+
+if TYPE_CHECKING:
+    from lastgood.releases.release import Release
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Located:
     """The release that is live in a stage on this machine; `switched_at` is ISO 8601, where history knows it."""
 
     stage: str
-    release: Release
+    release: "Release"
     followed: bool
     switched_at: str | None
 
@@ -75,6 +76,8 @@ def metrics_of(version: Version) -> Mapping[str, Json] | None:
 
 def show(project: Project, reference: str, *, fetch: bool = False) -> Shown:
     """Everything about one version. Raises `UnknownError`, `UsageError`."""
+    from lastgood.operations.manifests import read_manifest  # 20 ms that `list` and `history` need not pay
+
     view = read(project, fetch=fetch)
     history, version = find_version(view.registry, reference)
     events = tuple(event for event in history.events if event.version == version.text)
@@ -94,6 +97,8 @@ def history(project: Project, artifact: str | None = None, *, fetch: bool = Fals
 
 def where(project: Project, artifact: str | None, stage: str) -> Located:
     """The live release of a stage, by this machine's link alone. Raises `UnknownError` when nothing is live here."""
+    from lastgood.releases import activation
+
     name = artifact or _only_live(project, stage)
     if name is None:
         raise UnknownError(
@@ -124,6 +129,8 @@ def _timed(history: History) -> Iterator[tuple[int, Event]]:
 
 def _only_live(project: Project, stage: str) -> str | None:
     """The one artifact with something live in the stage here. Raises `UnknownError` when a name is needed."""
+    from lastgood.releases import activation
+
     places = (
         activation.followed(project.place),
         ((name, there) for name, there, _ in activation.live_links(project.place)),

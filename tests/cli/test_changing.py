@@ -1,0 +1,155 @@
+"""The commands that change something: what they answer, and that a dry run answers the same and changes nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.builders import Project
+from tests.cli.conftest import Program
+
+
+def refs(project: Project) -> str:
+    """All refs, here and on origin."""
+    return project.git("for-each-ref") + project.git("ls-remote", "origin")
+
+
+@pytest.mark.usefixtures("story")
+def test_rollback_answers_with_the_keys_of_the_contract(run: Program) -> None:
+    done = run("rollback", "flights", "--from", "v2.0.0", "--reason", "calls late flights early", "--json")
+    document = done.json
+    keys = ["schema", "artifact", "stage", "from", "to", "skipped", "reason", "fulfilled", "tags", "published"]
+    assert list(document)[:14] == [*keys, "applies", "live", "seconds", "dry_run"]
+    assert (document["artifact"], document["stage"]) == ("flights", "prod")
+    assert (document["from"], document["to"]) == ("v2.0.0", "v1.0.0")
+    assert document["skipped"] == [{"version": "v1.1.0", "why": "marked failed"}]
+    assert document["tags"] == ["flights#failed#5", "flights#prod#6"]
+    assert (document["fulfilled"], document["published"], document["dry_run"]) == (False, True, False)
+    assert (document["applies"], document["live"]) == ("at next sync", None)
+    assert document["seconds"] > 0
+    again = run("rollback", "flights", "--from", "v2.0.0", "--reason", "calls late flights early", "--json").json
+    assert (again["fulfilled"], again["tags"], again["published"]) == (True, [], True)
+    assert (again["from"], again["to"]) == ("v2.0.0", "v1.0.0")
+
+
+@pytest.mark.usefixtures("story")
+def test_rollback_shows_the_plan_and_what_happens_next(run: Program) -> None:
+    done = run("rollback", "--from", "v2.0.0", "--reason", "late")
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert lines[0] == "flights, stage prod: from v2.0.0 to v1.0.0"
+    assert lines[1].split() == ["leaving", "v2.0.0", "candidate,", "marked", "failed"]
+    assert lines[2].split() == ["skipped", "v1.1.0", "marked", "failed"]
+    assert lines[3].startswith("  target   v1.0.0  stable, registered ")
+    assert lines[-1] == "recorded; machines following prod switch at their next sync"
+    assert done.err.splitlines() == ["asking the git remote", "publishing"]
+    again = run("rollback", "--from", "v2.0.0", "--reason", "late")
+    assert again.out == "nothing to do: prod of flights is assigned to v1.0.0 already\n"
+
+
+@pytest.mark.usefixtures("story")
+def test_rollback_here_switches_and_says_where(run: Program) -> None:
+    document = run("rollback", "--here", "--reason", "late", "--json").json
+    assert document["applies"] == "here"
+    assert (Path(document["live"]) / "models/model.txt").read_text() == "first"
+    assert run("status", "--json").code == 0
+
+
+def test_a_dry_run_of_rollback_needs_no_reason_and_changes_nothing(run: Program, story: Project) -> None:
+    before = refs(story)
+    document = run("rollback", "--dry-run", "--json").json
+    assert (document["dry_run"], document["to"], document["tags"]) == (True, "v1.0.0", [])
+    done = run("rollback", "--dry-run")
+    assert "candidate, will be marked failed" in done.out
+    assert "nothing was changed" in done.out
+    assert refs(story) == before
+
+
+def test_register_tells_what_the_version_pins(run: Program, project: Project) -> None:
+    project.commit_version(model="new")
+    before = refs(project)
+    tried = run("register", "--version", "v1.0.0", "--dry-run", "--json").json
+    assert (tried["dry_run"], tried["tags"], refs(project)) == (True, [], before)
+    done = run("register", "--version", "v1.0.0", "-m", "with weather", "--json")
+    document = done.json
+    assert (document["artifact"], document["version"], document["published"]) == ("flights", "v1.0.0", True)
+    assert document["tags"] == ["flights@v1.0.0"]
+    assert document["manifest"] == tried["manifest"]
+    assert document["manifest"]["metrics"]["models/metrics.json:score"] == 0.9
+    assert "checking that the commit can be restored" in done.err
+
+
+def test_register_uploads_warns_of_the_branch_and_says_what_is_next(run: Program, project: Project) -> None:
+    project.commit_version(model="unpushed", push=False)
+    done = run("register", "--bump", "major")
+    assert done.code == 0, done.err
+    assert done.out.startswith("registered flights@v1.0.0\n")
+    assert "uploaded 1 object to the DVC remote" in done.out
+    assert done.out.splitlines()[-1] == "next: lastgood assign flights@v1.0.0 --stage STAGE"
+    assert "warning: commit" in done.err
+    assert "is on no branch of origin" in done.err
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("mark", "v2.0.0", "stable", "--reason", "a good week"), "flights@v2.0.0 is marked stable"),
+        (("assign", "v1.0.0", "--stage", "staging"), "staging is assigned to flights@v1.0.0"),
+    ],
+)
+def test_marks_and_assignments_are_written_once(
+    run: Program, story: Project, arguments: tuple[str, ...], words: str
+) -> None:
+    before = refs(story)
+    tried = run(*arguments, "--dry-run", "--json").json
+    assert (tried["dry_run"], tried["tags"], refs(story)) == (True, [], before)
+    done = run(*arguments)
+    assert (done.code, done.out.splitlines()[0]) == (0, words)
+    again = run(*arguments, "--json").json
+    assert (again["fulfilled"], again["tags"]) == (True, [])
+    assert run(*arguments).out.startswith("nothing to do: ")
+
+
+def test_adopt_names_the_tags_that_others_made(run: Program, project: Project) -> None:
+    project.version("v1.0.0", mark="stable")
+    names = ["flights@v1.0.0", "flights#stable#1"]
+    assert run("adopt", "--dry-run", "--json").json["tags"] == names
+    assert run("adopt", "--json").json["tags"] == names
+    assert run("adopt").out == "nothing to do: the journal of flights holds every tag\n"
+
+
+@pytest.mark.usefixtures("project")
+def test_init_writes_what_is_missing_and_nothing_twice(run: Program) -> None:
+    first = run("init", "--json").json
+    assert "lastgood.toml" in first["created"]
+    assert first["artifacts"] == ["flights"]
+    assert run("init", "--json").json["created"] == []
+    assert "is there" in run("init").out
+
+
+def test_checkout_ends_with_code_data_and_model_of_the_version(run: Program, story: Project) -> None:
+    before = story.git("rev-parse", "HEAD")
+    assert run("checkout", "v1.0.0", "--dry-run").code == 0
+    assert story.git("rev-parse", "HEAD") == before
+    done = run("checkout", "v1.0.0")
+    assert (done.code, done.out.splitlines()[0]) == (0, "code, data and model are flights@v1.0.0")
+    assert (story.root / "models/model.txt").read_text() == "first"
+    assert run("checkout", "v1.0.0", "--json").json["changed"] is False
+
+
+@pytest.mark.usefixtures("story")
+def test_sync_makes_it_live_and_then_has_nothing_to_do(run: Program) -> None:
+    tried = run("sync", "--stage", "prod", "--dry-run", "--json").json
+    assert (tried["changed"], tried["path"], tried["dry_run"]) == (True, None, True)
+    document = run("sync", "flights", "--stage", "prod", "--json").json
+    assert (document["version"], document["changed"], document["former"]) == ("v2.0.0", True, None)
+    assert (Path(document["path"]) / "models/model.txt").read_text() == "third"
+    done = run("sync", "--stage", "prod")
+    assert done.out.startswith("nothing to do: flights@v2.0.0 is live in prod:")
+
+
+@pytest.mark.usefixtures("story")
+def test_sync_warns_of_a_failed_version(run: Program) -> None:
+    assert run("mark", "v2.0.0", "failed").code == 0
+    done = run("sync", "--stage", "prod")
+    assert (done.code, "warning: v2.0.0 is marked failed" in done.err) == (0, True)

@@ -1,0 +1,178 @@
+"""The program as its own process: start-up, pipes, signals, and the script that CI runs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.builders import Project
+from tests.cli.conftest import Program
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = [sys.executable, "-m", "lastgood.cli.app"]
+HEAVY = "import sys; from lastgood.cli.app import main; code = main({arguments!r}); \
+print(code, [name for name in ('dvc', 'gto', 'rich', 'git') if name in sys.modules], file=sys.stderr)"
+
+
+def call(*arguments: str, at: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PROGRAM, *arguments], cwd=at, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["list"], ["status"], ["history"], ["where", "--stage", "prod"], ["show", "v2.0.0"]],
+)
+def test_reading_imports_no_dvc(run: Program, story: Project, arguments: list[str]) -> None:
+    assert run("sync", "--stage", "prod").code == 0
+    command = [sys.executable, "-c", HEAVY.format(arguments=arguments)]
+    done = subprocess.run(command, cwd=story.root, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == "0 ['git']"
+
+
+def test_a_rollback_to_a_built_release_imports_no_dvc(run: Program, story: Project) -> None:
+    assert run("assign", "v1.0.0", "--stage", "prod").code == 0
+    assert run("sync", "--stage", "prod").code == 0
+    assert run("assign", "v2.0.0", "--stage", "prod").code == 0
+    assert run("sync", "--stage", "prod").code == 0
+    command = [sys.executable, "-c", HEAVY.format(arguments=["rollback", "--from", "v2.0.0", "--reason", "late"])]
+    done = subprocess.run(command, cwd=story.root, capture_output=True, text=True, check=False)
+    assert "v1.0.0 is live here" in done.stdout
+    assert done.stderr.splitlines()[-1] == "0 ['git']"
+
+
+def test_help_imports_neither_git_nor_dvc(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HEAVY.format(arguments=["--help"])]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == "0 []"
+
+
+def test_the_installed_program_answers_below_the_root(story: Project) -> None:
+    program = str(Path(sys.executable).with_name("lastgood"))
+    command = [program, "list", "--json"]
+    done = subprocess.run(command, cwd=story.root / "models", capture_output=True, text=True, check=False)
+    assert (done.returncode, json.loads(done.stdout)["schema"]) == (0, 1)
+
+
+def test_a_reader_that_leaves_is_no_failure(story: Project) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*PROGRAM, "history"], cwd=story.root, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr
+    assert b"BrokenPipe" not in done.stderr
+
+
+def test_progress_that_nobody_reads_stops_nothing(story: Project) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [*PROGRAM, "rollback", "--from", "v2.0.0", "--reason", "late", "--json"]
+    done = subprocess.run(command, cwd=story.root, stdout=subprocess.PIPE, stderr=writing, check=False)
+    os.close(writing)
+    assert (done.returncode, json.loads(done.stdout)["to"]) == (0, "v1.0.0")
+
+
+def test_a_terminal_without_utf8_gets_escapes(story: Project) -> None:
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    story.tag("flights#prod#9", message="why\n\nŁódź was late")
+    done = subprocess.run([*PROGRAM, "history"], cwd=story.root, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert rb"\u0141" in done.stdout
+
+
+def rollback(*arguments: str, at: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts/rollback.py"), *arguments]
+    return subprocess.run(command, cwd=at, capture_output=True, text=True, check=False)
+
+
+def test_the_script_for_ci_leaves_the_state_of_one_run(story: Project) -> None:
+    given = [
+        "--artifact",
+        "flights",
+        "--stage",
+        "prod",
+        "--from",
+        "v2.0.0",
+        "--to",
+        "",
+        "--reason",
+        "-5 % AUC",
+        "--json",
+    ]
+    tried = rollback(*given, "--dry-run", at=story.root)
+    assert (tried.returncode, json.loads(tried.stdout)["to"]) == (0, "v1.0.0")
+    first = rollback(*given, "--record-only", at=story.root)
+    assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout)["reason"] == "-5 % AUC"
+    refs = story.git("ls-remote", "origin")
+    second = rollback(*given, at=story.root)
+    assert (second.returncode, json.loads(second.stdout)["fulfilled"]) == (0, True)
+    assert story.git("ls-remote", "origin") == refs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--reason", "x"], 2),
+        (["--from", "", "--reason", "x"], 2),
+        (["--from", "v2.0.0"], 2),
+        (["--from", "v9.0.0", "--reason", "x"], 12),
+        (["--from", "v2.0.0", "--to", "v1.1.0", "--reason", "x"], 14),
+        (["--from", "v1.0.0", "--to", "v1.1.0", "--reason", "x"], 4),
+        (["--artifact", "delays", "--from", "v2.0.0", "--reason", "x"], 12),
+    ],
+)
+def test_the_exit_codes_of_the_script_are_those_of_the_command(story: Project, arguments: list[str], code: int) -> None:
+    done = rollback(*arguments, at=story.root)
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+
+
+def lines(stream: IO[str], number: int) -> list[str]:
+    return [stream.readline().rstrip("\n") for _ in range(number)]
+
+
+def watch(project: Project, *more: str) -> subprocess.Popen[str]:
+    command = [*PROGRAM, "sync", "--stage", "prod", "--watch", "0.1", *more]
+    return subprocess.Popen(command, cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_watching_tells_changes_and_errors_once_and_ends_in_peace(run: Program, story: Project) -> None:
+    with watch(story, "--json") as process:
+        assert process.stdout is not None
+        first = json.loads(process.stdout.readline())
+        assert run("rollback", "--record-only", "--reason", "late").code == 0
+        second = json.loads(process.stdout.readline())
+        story.origin.rename(story.base / "gone.git")
+        failed = json.loads(process.stdout.readline())
+        time.sleep(0.5)
+        (story.base / "gone.git").rename(story.origin)
+        back = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        rest, said = process.communicate(timeout=30)
+    assert [first["version"], second["version"], failed["error"], back["version"]] == [
+        "v2.0.0",
+        "v1.0.0",
+        "unreachable",
+        "v1.0.0",
+    ]
+    assert (process.returncode, rest, said) == (0, "", "")
+
+
+def test_watching_ends_with_130_on_an_interrupt(story: Project) -> None:
+    with watch(story) as process:
+        assert process.stdout is not None
+        assert lines(process.stdout, 1)[0].startswith("flights@v2.0.0 is live in prod")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "lastgood status" in said
+
+
+def test_watching_does_not_begin_outside_a_project(tmp_path: Path) -> None:
+    assert call("sync", "--stage", "prod", "--watch", "1", at=tmp_path).returncode == 10
