@@ -12,7 +12,7 @@ from tests.peers.judges import opened, run, same_files
 NOT_THE_VERSION = frozenset({".git", ".dvc/tmp", ".dvc/cache", ".lastgood", "release.json"})
 CODE = {
     "scripts/with space.py": "print('ä')\n",
-    "notes/naïve – ümlaut.md": "one\n",
+    "notes/naïve ümlaut.md": "one\n",
     "notes/line\nbreak.txt": "two\r\nthree\n",
     ".gitattributes": "notes/secret.txt export-ignore\n*.txt -text\n",
     "notes/secret.txt": "git archive would drop it\n",
