@@ -6,10 +6,13 @@ ref is the moment, and `land` puts missing tags in place afterwards.
 """
 
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lastgood.adapters.git.command import Git, GitError
+from lastgood.adapters.git.export import read_blobs
 from lastgood.adapters.git.identity import Identity
 from lastgood.adapters.git.refs import list_origin, unreachable
 from lastgood.core.journal import GENESIS, Journal, Recorded, format_entry
@@ -71,7 +74,8 @@ def write_adoption(
     git: Git, journal: Journal, recorded: Sequence[Recorded], ref: str, identity: Identity, when: int
 ) -> Prepared:
     """The journal entry that adopts tags as they are, by their own bytes."""
-    files = {f"tag-{place}": git.run("cat-file", "tag", tag.oid) for place, tag in enumerate(recorded, 1)}
+    raws = read_blobs(git, [tag.oid for tag in recorded])
+    files = {f"tag-{place}": raw for place, raw in enumerate(raws, 1)}
     message = format_entry(f"Adopt {len(recorded)} tags of {journal.artifact}", recorded, adoption=True)
     commit = _commit_entry(git, journal, message, files, [], identity, when)
     return Prepared(journal.artifact, tuple(recorded), ref, commit, journal.tip)
@@ -159,12 +163,20 @@ def _raw(tag: NewTag, identity: Identity) -> bytes:
 def _commit_entry(
     git: Git, journal: Journal, message: str, files: dict[str, bytes], parents: list[str], identity: Identity, when: int
 ) -> str:
-    lines = []
-    for name, content in sorted(files.items()):
-        oid = git.run("hash-object", "-w", "--stdin", stdin=content).decode().strip()
-        lines.append(f"100644 blob {oid}\t{name}")
+    oids = _write_blobs(git, list(files.values()))
+    lines = [f"100644 blob {oid}\t{name}" for name, oid in zip(files, oids, strict=True)]
     tree = git.run("mktree", stdin="".join(line + "\n" for line in lines).encode()).decode().strip()
     return _commit(git, tree, [journal.tip or _genesis(git), *parents], message, (identity, when))
+
+
+def _write_blobs(git: Git, contents: Sequence[bytes]) -> list[str]:
+    """Blobs of these contents, by one process: an adoption can be of 10,000 tags."""
+    with tempfile.TemporaryDirectory() as directory:
+        paths = [Path(directory) / str(number) for number in range(len(contents))]
+        for path, content in zip(paths, contents, strict=True):
+            path.write_bytes(content)
+        names = "".join(f"{path}\n" for path in paths).encode()
+        return git.run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=names).decode().split()
 
 
 def _genesis(git: Git) -> str:
