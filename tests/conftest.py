@@ -32,6 +32,7 @@ def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
         "HOME": home,
         "GIT_CONFIG_GLOBAL": home / ".gitconfig",
         "GIT_CONFIG_SYSTEM": os.devnull,
+        "GIT_CEILING_DIRECTORIES": home.parent,  # no repository around the temporary directory is found
         "XDG_CONFIG_HOME": home / "config",
         "XDG_CACHE_HOME": home / "cache",
         "XDG_DATA_HOME": home / "data",
