@@ -1,6 +1,5 @@
-from tests.core.story import tag
-
 from lastgood.core.journal import Entry, Journal, Recorded, find_lost, format_entry
+from tests.core.story import tag
 
 ONE, TWO = Recorded("1" * 40, "flights@v1.0.0"), Recorded("2" * 40, "flights#prod#1")
 

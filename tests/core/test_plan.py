@@ -1,8 +1,8 @@
 import pytest
-from tests.core.story import tell, tell_gto
 
 from lastgood.core.plan import Accept, Choice, Policy, choose, choose_named
 from lastgood.errors import NoGoodVersionError, RefusedError, Rejected, UnknownError, UsageError
+from tests.core.story import tell, tell_gto
 
 STABLE, SERVED, UNMARKED = (Policy(accept) for accept in Accept)
 

@@ -2,11 +2,11 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
-from tests.core.story import tell
 
 from lastgood.core.manifest import Environment, Manifest, Output
 from lastgood.core.preflight import Facts, Missing, check, check_tags
 from lastgood.errors import Finding
+from tests.core.story import tell
 
 HISTORY = tell("v1.0.0")
 VERSION = HISTORY.version("v1.0.0")

@@ -1,12 +1,12 @@
 import time
 
 import pytest
-from tests.core.story import NOW, commit_of, journal, own, read, script, tag, tell, tell_gto
 
 from lastgood.core.events import Kind, Mark
 from lastgood.core.journal import Entry, Journal, Recorded
 from lastgood.core.registry import DAY
 from lastgood.errors import UnknownError
+from tests.core.story import NOW, commit_of, journal, own, read, script, tag, tell, tell_gto
 
 
 def test_marks_and_stages_follow_the_last_event() -> None:
