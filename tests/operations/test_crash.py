@@ -124,7 +124,7 @@ def race(*works: Callable[[], object]) -> list[int]:
 def test_one_job_run_in_several_places_at_once_leaves_the_state_of_one_run(story: World) -> None:
     clones = [story, story.clone("b"), story.clone("c")]
     before = set(story.tags())
-    codes = race(*(lambda there=there: there.rollback(leaving="v3.0.0") for there in clones))  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
+    codes = race(*(lambda there=there: there.rollback(leaving="v3.0.0") for there in clones))
     assert codes == [0, 0, 0]
     assert sorted(set(story.tags()) - before) == ["flights#failed#6", "flights#prod#7"]
 
@@ -144,7 +144,7 @@ def test_two_without_from_at_once_are_one_rollback_not_two(story: World) -> None
     assert set(codes) <= {
         0,
         14,
-    }  # the later one finds it fulfilled, or is told that the stage has just been rolled back
+    }  # the later one finds it fulfilled, or is told it was just done
     assert sorted(set(story.tags()) - before) == ["flights#failed#6", "flights#prod#7"]
 
 

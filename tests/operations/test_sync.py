@@ -1,0 +1,196 @@
+"""Bringing a machine to what the registry says: with a clone, or with nothing but an address and a directory."""
+
+import json
+
+import pytest
+
+from lastgood.core.config import Config
+from lastgood.errors import FindingsError, LastgoodError, UnhealthyError, UnknownError, UnreachableError, UsageError
+from lastgood.operations import rollback, status, sync
+from tests.builders import git
+from tests.operations.world import World
+
+
+def serve(world: World, name: str = "host", *, url: bool = True) -> sync.Synced:
+    root = world.project.base / name
+    address = f"file://{world.project.origin}" if url else None
+    return sync.sync(world.serve(root, address), "flights", "prod")
+
+
+def test_it_brings_what_the_registry_says_and_follows_from_then_on(story: World) -> None:
+    done = story.sync()
+    assert (done.version.text, done.changed, done.former) == ("v3.0.0", True, None)
+    assert done.link == story.live
+    assert story.live_model() == "third"
+    assert (story.live / "scripts/train.py").is_file()
+    assert story.snapshot()["follow"] == ["flights@prod.json"]
+
+
+def test_a_second_time_it_changes_nothing(story: World) -> None:
+    story.sync()
+    before, steps = story.snapshot(), len(story.steps)
+    assert not story.sync().changed
+    assert story.steps[steps:] == ["fetch"]
+    assert story.snapshot() == before
+
+
+def test_it_follows_a_rollback_made_elsewhere(story: World) -> None:
+    other = story.clone()
+    story.sync()
+    other.rollback()
+    assert not story.status().waits
+    assert story.status(fetch=True).waits
+    done = story.sync()
+    assert (done.version.text, done.former) == ("v1.0.0", "v3.0.0")
+    assert story.live_model() == "first"
+
+
+def test_a_dry_run_changes_nothing(story: World) -> None:
+    before = story.snapshot()
+    done = sync.sync(story.open(), "flights", "prod", dry_run=True)
+    assert (done.changed, done.version.text) == (True, "v3.0.0")
+    assert story.snapshot() == before
+
+
+def test_from_nothing_but_an_address_and_a_directory(story: World) -> None:
+    done = serve(story)
+    root = story.project.base / "host"
+    assert done.link == root / "live/flights/prod"
+    assert (done.link / "models/model.txt").read_text() == "third"
+    assert (done.link / "data/raw/b/d.csv").read_text() == "3\n"
+    assert not (root / ".git").exists()
+    assert not serve(story, url=False).changed
+    story.rollback()
+    assert serve(story, url=False).changed
+    assert (done.link / "models/model.txt").read_text() == "first"
+
+
+def test_a_serving_host_can_roll_back_and_tell(story: World) -> None:
+    serve(story)
+    root = story.project.base / "host"
+    result = rollback.rollback(story.serve(root, None), rollback.Request("flights", "bad"))
+    assert result.live == str(root / "live/flights/prod")
+    assert (root / "live/flights/prod/models/model.txt").read_text() == "first"
+    found = status.status(story.serve(root, None))
+    assert found.worktree is None
+    assert (found.stages[0].assigned, found.stages[0].live, found.waits) == ("v1.0.0", "v1.0.0", False)
+
+
+def test_a_directory_that_was_never_synced_needs_an_address(story: World) -> None:
+    with pytest.raises(UsageError, match="was never synced"):
+        serve(story, url=False)
+
+
+def test_one_directory_serves_one_repository(story: World) -> None:
+    serve(story)
+    with pytest.raises(UsageError, match="mirrors"):
+        sync.sync(story.serve(story.project.base / "host", "file:///elsewhere.git"), "flights", "prod")
+
+
+def test_a_stage_needs_only_the_outputs_it_names(story: World) -> None:
+    story.settings('[release.prod]\noutputs = ["models/"]\n')
+    done = serve(story)
+    assert (done.link / "models/model.txt").read_text() == "third"
+    assert not (done.link / "data/raw").exists()
+    assert json.loads((done.link / "release.json").read_text())["partial"] is True
+    cached = [one.read_bytes() for one in (story.project.base / "host/cache").rglob("*") if one.is_file()]
+    assert b"third" in cached
+    assert b"3\n" not in cached
+
+
+def test_all_outputs_are_no_partial_release(story: World) -> None:
+    assert json.loads((serve(story).link / "release.json").read_text())["partial"] is False
+
+
+def test_a_missing_object_leaves_the_former_release_live(story: World) -> None:
+    story.sync()
+    story.assign("v4.0.0")
+    story.lose("fourth")
+    with pytest.raises(FindingsError, match=r"v4\.0\.0 cannot be restored"):
+        story.sync()
+    assert story.live_model() == "third"
+    assert story.status().waits
+
+
+def test_a_missing_object_leaves_a_serving_hosts_release_live(story: World) -> None:
+    link = serve(story).link
+    story.assign("v4.0.0")
+    story.lose("fourth")
+    with pytest.raises(FindingsError):
+        serve(story)
+    assert (link / "models/model.txt").read_text() == "third"
+
+
+def test_remote_and_policy_come_from_the_default_branch_not_from_the_version(world: World) -> None:
+    evil = "[core]\n    remote = storage\n['remote \"storage\"']\n    url = /proc/evil\n"
+    world.project.put("lastgood.toml", '[rollback]\nhealth = "touch /proc/evil"\n')
+    good = (world.root / ".dvc/config").read_text()
+    world.project.put(".dvc/config", evil)
+    world.project.commit("A version with a remote of its own")
+    world.project.register("v1.0.0")
+    world.project.assign("v1.0.0", "prod")
+    world.project.put(".dvc/config", good)
+    (world.root / "lastgood.toml").unlink()
+    world.project.commit("Settings of today")
+    done = serve(world)
+    assert (done.link / "models/model.txt").read_text() == "blank"
+    assert world.sync().version.text == "v1.0.0"
+    assert world.live_model() == "blank"
+
+
+def test_a_hosts_own_lastgood_toml_comes_before_the_branchs(story: World) -> None:
+    story.settings('[release.prod]\noutputs = ["models/"]\n')
+    root = story.project.base / "host"
+    root.mkdir()
+    (root / "lastgood.toml").write_text("[rollback]\nsettle = 1\n")
+    assert (serve(story).link / "data/raw").is_dir()
+
+
+def test_nothing_assigned_names_the_stages_there_are(story: World) -> None:
+    before = story.snapshot()
+    with pytest.raises(UnknownError, match=r"nothing is assigned to stage canary of flights \(stages: prod\)"):
+        story.sync("canary")
+    assert story.snapshot() == before
+
+
+def test_a_failed_version_is_synced_as_assigned_and_said(story: World) -> None:
+    story.mark("v3.0.0", "failed")
+    assert story.sync().warning == "v3.0.0 is marked failed"
+
+
+def test_an_unhealthy_version_is_live_and_told_with_the_way_back(story: World) -> None:
+    story.settings('[rollback]\nhealth = "echo cannot load the model; exit 2"\n')
+    with pytest.raises(UnhealthyError, match=r"(?s)switched to flights v3\.0\.0.*cannot load the model") as caught:
+        story.sync()
+    assert "lastgood rollback flights --stage prod --from v3.0.0" in caught.value.hint
+    assert story.live_model() == "third"
+
+
+def test_an_unreachable_origin_leaves_everything(story: World) -> None:
+    story.sync()
+    story.project.origin.rename(story.project.base / "gone.git")
+    with pytest.raises(UnreachableError):
+        story.sync()
+    with pytest.raises(LastgoodError):
+        serve(story)
+    assert story.live_model() == "third"
+
+
+def test_adopted_versions_are_served_without_journal_or_manifest(world: World) -> None:
+    world.project.version("v1.0.0", model="by gto", stages=["prod"])
+    assert git(world.project.origin, "for-each-ref", "refs/lastgood") == ""
+    assert world.sync().version.adopted
+    assert world.live_model() == "by gto"
+    assert (serve(world).link / "models/model.txt").read_text() == "by gto"
+
+
+def test_the_default_configuration_is_used_where_there_is_none(story: World) -> None:
+    assert story.open().config == Config()
+
+
+def test_dvc_gc_cannot_break_what_is_live(story: World) -> None:
+    story.sync()
+    for one in story.objects(".dvc/cache"):
+        one.unlink()
+    assert story.live_model() == "third"
+    assert not story.sync().changed
