@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import file_digest, md5
+from operator import itemgetter
 from pathlib import Path
 
 import yaml
@@ -48,8 +49,8 @@ def md5_of(path: Path) -> str:
     if not path.is_dir():
         with path.open("rb") as file:
             return file_digest(file, md5).hexdigest()
-    listing = [{"md5": md5_of(file), "relpath": str(file.relative_to(path))} for file in sorted(files(path))]
-    listing.sort(key=lambda member: member["relpath"].split("/"))
+    listing = [{"md5": md5_of(file), "relpath": file.relative_to(path).as_posix()} for file in files(path)]
+    listing.sort(key=itemgetter("relpath"))
     return md5(json.dumps(listing, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
