@@ -14,10 +14,10 @@ from pathlib import Path
 from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.export import read_blobs
 from lastgood.adapters.git.identity import Identity
-from lastgood.adapters.git.refs import list_origin, unreachable
+from lastgood.adapters.git.refs import list_origin, list_refs, unreachable
 from lastgood.core.journal import GENESIS, Journal, Recorded, format_entry
 from lastgood.core.tags import TAGS
-from lastgood.core.transaction import NewTag, Transaction
+from lastgood.core.transaction import MOST_TAGS, NewTag, Transaction
 from lastgood.errors import PushRefusedError, StaleError, UnreachableError
 
 _NOBODY = Identity("lastgood", "lastgood@localhost")
@@ -151,7 +151,10 @@ def land(git: Git, prepared: Prepared, *, accepted: bool) -> None:
 
 def put_tags(git: Git, recorded: Sequence[Recorded]) -> None:
     """Create the local refs of recorded tags that have none. Never moves one."""
+    here = list_refs(git, TAGS) if len(recorded) > MOST_TAGS else {}
     for tag in recorded:
+        if TAGS + tag.name in here:
+            continue  # an adoption's are all here: no process for each of 10,000
         git.attempt("update-ref", TAGS + tag.name, tag.oid, "0" * 40)
 
 
