@@ -3,8 +3,10 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from lastgood.adapters.git import export, repository
 from lastgood.adapters.git.repository import Change
@@ -74,6 +76,9 @@ def diff(project: Project, old: str, new: str, *, fetch: bool = False) -> Differ
         raise UsageError(f"{old} and {new} are versions of different artifacts")
     first, second = read_manifest(project, history, former), read_manifest(project, history, later)
     warnings: list[str] = []
+    environment = _packages(read_lock(project, first, warnings), read_lock(project, second, warnings))
+    if not environment and not warnings and first.environment.digest != second.environment.digest:
+        warnings.append(f"{second.environment.lock} differs, but not in a package or version")
     return Difference(
         view=view,
         history=history,
@@ -83,7 +88,7 @@ def diff(project: Project, old: str, new: str, *, fetch: bool = False) -> Differ
         outputs=tuple(_outputs(project, first, second, warnings)),
         parameters=_values(first.parameters, second.parameters),
         metrics=_values(first.metrics, second.metrics),
-        environment=_packages(read_lock(project, first, warnings), read_lock(project, second, warnings)),
+        environment=environment,
         python=(first.environment.python, second.environment.python),
         warnings=tuple(warnings),
     )
@@ -155,21 +160,30 @@ def read_lock(project: Project, manifest: Manifest, warnings: list[str]) -> dict
     if lock is None or content is None:
         warnings.append(f"{manifest.version} pins no environment lock")
         return {}
-    text = content.decode(errors="replace")
+    text = content.decode(errors="replace").replace("\r\n", "\n")
+    is_toml = lock.endswith((".lock", ".toml")) and "[[package" in text
     pins: dict[str, set[str]] = {}
-    for name, version in _toml_pins(text) if lock.endswith((".lock", ".toml")) and "[[package" in text else _pins(text):
-        pins.setdefault(name.lower().replace("_", "-"), set()).add(version)
+    try:
+        for name, version in _toml_pins(text) if is_toml else _pins(text):
+            pins.setdefault(canonicalize_name(name), set()).add(version)
+    except tomllib.TOMLDecodeError as error:
+        warnings.append(f"{lock} of {manifest.version} cannot be read: {error}")
     return {name: ", ".join(sorted(versions)) for name, versions in pins.items()}
 
 
 def _toml_pins(text: str) -> list[tuple[str, str]]:
-    """The packages of uv.lock (`[[package]]`) and pylock.toml (`[[packages]]`, PEP 751)."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return []
+    """The packages of uv.lock (`[[package]]`) and pylock.toml (`[[packages]]`, PEP 751); a package that is no release
+    is pinned by its source."""
+    document = tomllib.loads(text)
     packages = [*document.get("package", []), *document.get("packages", [])]
-    return [(str(one["name"]), str(one.get("version", "any"))) for one in packages if "name" in one]
+    return [(str(one["name"]), _toml_version(one)) for one in packages if "name" in one]
+
+
+def _toml_version(package: Mapping[str, Any]) -> str:
+    source = package.get("source", {})
+    vcs = package.get("vcs", {})
+    address = source.get("git") or source.get("url") or package.get("archive", {}).get("url") or vcs.get("commit-id")
+    return " ".join(str(part) for part in (package.get("version"), address) if part) or "any"
 
 
 def _pins(text: str) -> list[tuple[str, str]]:
@@ -181,5 +195,6 @@ def _pins(text: str) -> list[tuple[str, str]]:
             requirement = Requirement(wanted)
         except InvalidRequirement:
             continue
-        pins.append((requirement.name, str(requirement.specifier).removeprefix("==") or "any"))
+        version = str(requirement.specifier).removeprefix("==") or requirement.url or "any"
+        pins.append((requirement.name, version))
     return pins
