@@ -1,5 +1,6 @@
 """Registering a version: refuse unless it can be restored elsewhere, then tag, manifest and journal in one push."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -21,7 +22,6 @@ from lastgood.operations.reading import View, read, retrying
 from lastgood.operations.recording import Record
 from lastgood.project import Project
 from lastgood.releases import proving
-from lastgood.releases.hashing import digests
 from lastgood.releases.proofs import Proofs
 
 FIRST = "v0.0.1"
@@ -216,19 +216,21 @@ def _prove(project: Project, manifest: Manifest) -> Manifest:
     of_output: dict[PurePosixPath, list[proving.Part]] = {}
     for part in parts:
         of_output.setdefault(part.output.path, []).append(part)
-    proved = tuple(_proved(project, one, of_output.get(one.path, []), found) for one in outputs)
+    proved = tuple(_proved(project, manifest.commit, one, of_output.get(one.path, []), found) for one in outputs)
     return replace(manifest, outputs=proved)
 
 
-def _proved(project: Project, output: Output, parts: list[proving.Part], found: Mapping[Path, Digests]) -> Output:
+def _proved(
+    project: Project, commit: str, output: Output, parts: list[proving.Part], found: Mapping[Path, Digests]
+) -> Output:
     if output.storage == "dvc":
         size = sum(found[part.source].size for part in parts)
         digest = proving.sha256_of(output, parts, found) if parts or output.is_directory else None
         return replace(output, sha256=digest, size=size, files=len(parts))
-    file = project.worktree.directory / output.path
-    if output.storage == "git" and file.is_file():
-        content = digests(file)
-        return replace(output, sha256=content.sha256, size=content.size, files=1)
+    # As git holds it, which is what a release gets: the working tree may have other line ends.
+    content = None if output.is_directory else export.read_file(project.git, commit, str(output.path))
+    if output.storage == "git" and content is not None:
+        return replace(output, sha256=hashlib.sha256(content).hexdigest(), size=len(content), files=1)
     return output
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import md5, sha256
 from pathlib import Path, PurePosixPath
 
+from lastgood.adapters.git import export
 from lastgood.core.digests import tree_md5, tree_sha256
 from lastgood.core.manifest import Manifest, Output
 from lastgood.project import Project
@@ -35,8 +37,31 @@ def read_outputs(project: Project, outputs: tuple[Output, ...]) -> Mapping[PureP
     project.place.create()
     with Proofs(project.place.proofs) as proofs:
         for output in outputs:
-            contents[output.path] = _read(root, output, proofs)
+            content = _read(root, output, proofs)
+            if output.storage == "git" and content.md5 is not None and not content.is_that_of(output):
+                content = _unconverted(project, output) or content
+            contents[output.path] = content
     return contents
+
+
+def _unconverted(project: Project, output: Output) -> Content | None:
+    """What git holds of an output that git calls unchanged: the working tree may have other line ends, `None` if not.
+
+    Such a file is what its commit pins, whatever `core.autocrlf` or an attribute made of it on the way.
+    """
+    git, path = project.worktree, str(output.path)
+    if git.attempt("--literal-pathspecs", "diff", "--quiet", "--no-ext-diff", "HEAD", "--", path)[0] != 0:
+        return None
+    files = {
+        str(PurePosixPath(entry.path).relative_to(output.path)): content
+        for entry in export.list_tree(git, "HEAD", path)
+        if (content := export.read_file(git, "HEAD", entry.path)) is not None
+    }
+    md5s = {name: md5(content, usedforsecurity=False).hexdigest() for name, content in files.items()}
+    if output.is_directory:
+        digest = tree_sha256((name, len(content), sha256(content).hexdigest()) for name, content in files.items())
+        return Content(tree_md5(md5s.items()), digest, frozenset(md5s.values()))
+    return Content(md5s["."], sha256(files["."]).hexdigest(), frozenset(md5s.values())) if files else None
 
 
 def _read(root: Path, output: Output, proofs: Proofs) -> Content:
@@ -45,14 +70,14 @@ def _read(root: Path, output: Output, proofs: Proofs) -> Content:
         files = [file for file in sorted(path.rglob("*")) if file.is_file()]
         found = proofs.digests_of(files)
         listed = [(PurePosixPath(file.relative_to(path)), found[file]) for file in files]
-        sha256 = tree_sha256((name, digests.size, digests.sha256) for name, digests in listed)
+        digest = tree_sha256((name, digests.size, digests.sha256) for name, digests in listed)
         md5s = frozenset(digests.md5 for _, digests in listed)
-        return Content(tree_md5((name, digests.md5) for name, digests in listed), sha256, md5s)
+        return Content(tree_md5((name, digests.md5) for name, digests in listed), digest, md5s)
     if not output.is_directory and path.is_file():
         digests = proofs.digests(path)
         legacy = output.legacy and is_legacy_md5(path, output.md5)
-        md5 = output.md5 if legacy else digests.md5
-        return Content(md5, digests.sha256, frozenset((md5,)))
+        found_md5 = output.md5 if legacy else digests.md5
+        return Content(found_md5, digests.sha256, frozenset((found_md5,)))
     return Content()
 
 
