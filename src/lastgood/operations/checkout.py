@@ -5,7 +5,8 @@ anywhere leaves the note, by which `status` names the state and the same command
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from lastgood.adapters.dvc.worktree import checkout_outputs
 from lastgood.adapters.git import export, repository
@@ -15,7 +16,7 @@ from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, LastgoodError, RefusedError, UnfinishedError
 from lastgood.operations.facts import require_restorable
 from lastgood.operations.manifests import read_pinned
-from lastgood.operations.reading import read
+from lastgood.operations.reading import View, read
 from lastgood.operations.worktree import differing, read_outputs
 from lastgood.project import Project
 from lastgood.releases import durable
@@ -23,6 +24,9 @@ from lastgood.releases.proofs import Proofs
 from lastgood.releases.proving import CorruptedObjectsError, find_missing, gather, prove
 
 NOTE = "checkout.json"
+BEGUN = ".*.tmp"
+BEGUN_LENGTH = len("..tmp") + 22
+"""dvc_objects' `tmp_fname`: a dot, 22 characters of a short uuid, `.tmp`; renamed when complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class CheckedOut:
     resumed: bool = False
     changed: bool = True
     dry_run: bool = False
+    view: View | None = None
 
 
 def checkout(project: Project, reference: str, *, dry_run: bool = False) -> CheckedOut:
@@ -56,29 +61,60 @@ def checkout(project: Project, reference: str, *, dry_run: bool = False) -> Chec
     history, version = find_version(view.registry, reference)
     manifest = require_restorable(project, history, version, here=True, stage=None)
     _bring_commit(project, version)
-    note = read_note(project)
-    resumed = note is not None and note.commit == version.commit
-    former = note.former if note is not None else repository.head(project.worktree) or version.commit
-    _require_safe(project, manifest, note, former)
-    head = repository.head(project.worktree)
-    if not resumed and head == version.commit and not differing(project, manifest):
-        return CheckedOut(history, version, manifest, changed=False, dry_run=dry_run)
+    wanted = CheckedOut(history, version, manifest, dry_run=dry_run, view=view)
     if dry_run:
-        return CheckedOut(history, version, manifest, resumed, dry_run=True)
+        return _prepare(project, wanted, read_note(project))
+    # Alone from here on: a note that is there now was left by a dead process and not by one at work.
     with project.locked(f"checkout {history.artifact} {version.text}"):
-        _prove_objects(project, manifest)
-        _write_note(project, Note(version.event.tag, former, version.commit))
-        try:
-            _move(project, version, manifest, forced=note is not None)
-        except RefusedError:
-            raise
-        except LastgoodError as error:
-            raise UnfinishedError(
-                f"the working tree is between {former[:12]} and {history.artifact} {version.text}: {error.message}",
-                hint=f"lastgood checkout {history.artifact}@{version.text}",
-            ) from error
-        (project.place.root / NOTE).unlink()
-    return CheckedOut(history, version, manifest, resumed)
+        note = read_note(project)
+        if note is not None:
+            _sweep(project, manifest)
+        prepared = _prepare(project, wanted, note)
+        if prepared.changed:
+            _carry_out(project, prepared, note)
+    return prepared
+
+
+def _prepare(project: Project, wanted: CheckedOut, note: Note | None) -> CheckedOut:
+    """What is to be done. Raises `RefusedError` when somebody's work would be lost by it."""
+    commit = wanted.version.commit
+    resumed = note is not None and note.commit == commit
+    _require_safe(project, wanted.manifest, note, _former(project, note, commit))
+    there = repository.head(project.worktree) == commit and not differing(project, wanted.manifest)
+    return replace(wanted, resumed=resumed, changed=note is not None or not there)
+
+
+def _carry_out(project: Project, wanted: CheckedOut, note: Note | None) -> None:
+    version = wanted.version
+    former = _former(project, note, version.commit)
+    _prove_objects(project, wanted.manifest)
+    _write_note(project, Note(version.event.tag, former, version.commit))
+    try:
+        _move(project, version, wanted.manifest, forced=note is not None)
+    except RefusedError:
+        raise
+    except LastgoodError as error:
+        name = wanted.history.artifact
+        raise UnfinishedError(
+            f"the working tree is between {former[:12]} and {name} {version.text}: {error.message}",
+            hint=f"lastgood checkout {name}@{version.text}",
+        ) from error
+    (project.place.root / NOTE).unlink()
+
+
+def _former(project: Project, note: Note | None, commit: str) -> str:
+    return note.former if note is not None else repository.head(project.worktree) or commit
+
+
+def _sweep(project: Project, manifest: Manifest) -> None:
+    """Remove the files that DVC had begun under names of its own when it was killed."""
+    root = project.worktree.directory
+    for output in manifest.stored:
+        place = root / output.path
+        begun = place.rglob(BEGUN) if output.is_directory else place.parent.glob(BEGUN)
+        for path in list(begun):
+            if len(path.name) == BEGUN_LENGTH and path.is_file():
+                path.unlink()
 
 
 def read_note(project: Project) -> Note | None:
@@ -153,7 +189,7 @@ def _require_recorded_outputs(project: Project, manifest: Manifest, former: str,
         both = [output, *([later[output.path]] if output.path in later else [])]
         if content.md5 is None or any(content.is_that_of(one) for one in both):
             continue
-        if not (interrupted and content.files <= _known_files(project, manifest.project, both)):
+        if not (interrupted and _is_unfinished(project, manifest.project, both)):
             edited.append(str(output.path))
     if edited:
         raise RefusedError(
@@ -162,13 +198,33 @@ def _require_recorded_outputs(project: Project, manifest: Manifest, former: str,
         )
 
 
-def _known_files(project: Project, directory: str, outputs: list[Output]) -> frozenset[str]:
+def _is_unfinished(project: Project, directory: str, outputs: list[Output]) -> bool:
+    """Whether every file at an output's path is one of the outputs' files, whole or begun: what a dead process left."""
     store = project.store(directory)
-    return frozenset(
-        md5
-        for output in outputs
-        for md5 in ([member.md5 for member in store.members(output)] if output.is_directory else [output.md5])
+    root, cache = project.worktree.directory, store.cache()
+    known: dict[PurePosixPath, list[Path]] = {}
+    for output in outputs:
+        files = [(output.path, output.md5)]
+        if output.is_directory:
+            files = [(output.path / member.path, member.md5) for member in store.members(output)]
+        for path, md5 in files:
+            known.setdefault(path, []).append(cache.path_of(md5, legacy=output.legacy))
+    top = root / outputs[0].path
+    there = [path for path in top.rglob("*") if not path.is_dir()] if top.is_dir() else [top]
+    return all(
+        any(_begins(path, whole) for whole in known.get(PurePosixPath(path.relative_to(root)), ())) for path in there
     )
+
+
+def _begins(part: Path, whole: Path) -> bool:
+    """Whether a file is another one, or its beginning."""
+    if not (part.is_file() and whole.is_file()) or part.stat().st_size > whole.stat().st_size:
+        return False
+    with part.open("rb") as first, whole.open("rb") as second:
+        while piece := first.read(1 << 20):
+            if piece != second.read(len(piece)):
+                return False
+    return True
 
 
 def _is_ours(project: Project, path: str, note: Note, commit: str) -> bool:
