@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -76,6 +77,20 @@ def test_progress_that_nobody_reads_stops_nothing(story: Project) -> None:
     done = subprocess.run(command, cwd=story.root, stdout=subprocess.PIPE, stderr=writing, check=False)
     os.close(writing)
     assert (done.returncode, json.loads(done.stdout)["to"]) == (0, "v1.0.0")
+
+
+def test_a_terminal_gets_one_line_of_progress_that_is_taken_away_again(story: Project) -> None:
+    controller, terminal = pty.openpty()
+    command = [*PROGRAM, "rollback", "--from", "v2.0.0", "--reason", "late", "--here", "--json"]
+    done = subprocess.run(command, cwd=story.root, stdout=subprocess.PIPE, stderr=terminal, check=False)
+    os.close(terminal)
+    said = os.read(controller, 100_000).decode()
+    os.close(controller)
+    assert (done.returncode, json.loads(done.stdout)["applies"]) == (0, "here")
+    assert "asking the git remote" in said
+    assert "building the release" in said
+    assert "\n" not in said
+    assert said.rsplit("\r", 2)[-2].strip() == said.rsplit("\r", 2)[-1] == ""
 
 
 def test_a_terminal_without_utf8_gets_escapes(story: Project) -> None:

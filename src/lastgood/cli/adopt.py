@@ -22,7 +22,7 @@ def adopt(
     session = Session.of(context, as_json=as_json)
     project = session.open()
     done = record_tags(project, name, dry_run=dry_run)
-    warned = () if done.tags else warnings_of(None, [done.history])
+    warned = tuple(one for one in warnings_of(done.view, [done.history]) if one.kind != "unjournaled")  # adopted now
     session.warn(warned)
     document = {
         "artifact": done.history.artifact,

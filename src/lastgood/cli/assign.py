@@ -21,7 +21,7 @@ def assign(
     session = Session.of(context, as_json=as_json)
     project = session.open()
     done = record_assignment(project, reference, stage, reason, dry_run=dry_run)
-    warned = warnings_of(None, [done.history])
+    warned = warnings_of(done.view, [done.history])
     session.warn(warned)
     document = {
         "artifact": done.history.artifact,

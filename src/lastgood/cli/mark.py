@@ -28,7 +28,7 @@ def mark(
     session = Session.of(context, as_json=as_json)
     project = session.open()
     done = record_mark(project, reference, Mark(judgement), reason, dry_run=dry_run)
-    warned = (*warnings_of(None, [done.history]), *([done.warning] if done.warning else []))
+    warned = (*warnings_of(done.view, [done.history]), *([done.warning] if done.warning else []))
     session.warn(warned)
     document = {
         "artifact": done.history.artifact,

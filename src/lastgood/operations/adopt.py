@@ -22,13 +22,15 @@ class Adopted:
     tags: tuple[str, ...]
     published: bool = False
     dry_run: bool = False
+    view: View | None = None
 
 
 def adopt(project: Project, artifact: str | None, *, dry_run: bool = False) -> Adopted:
     """Write every tag of an artifact without a journal entry into its journal, in one entry. Raises `UnknownError`."""
     if dry_run:
-        history = find_history(read(project, fetch=True).registry, artifact)
-        return Adopted(history, tuple(name for _, name in adopt_tags(history)), dry_run=True)
+        view = read(project, fetch=True)
+        history = find_history(view.registry, artifact)
+        return Adopted(history, tuple(name for _, name in adopt_tags(history)), dry_run=True, view=view)
     return retrying(project, lambda view: _adopt(project, view, artifact))
 
 
@@ -36,10 +38,10 @@ def _adopt(project: Project, view: View, artifact: str | None) -> Adopted:
     history = find_history(view.registry, artifact)
     wanted = tuple(Recorded(oid, name) for oid, name in adopt_tags(history))
     if not wanted:
-        return Adopted(history, ())
+        return Adopted(history, (), view=view)
     identity = find_identity(project.git)
     ref = project.journal_ref(grammar.file_name(history.artifact))
     recording.publish_earlier(project, view, history.journal, ref)
     prepared = transactions.write_adoption(project.git, history.journal, wanted, ref, identity, project.now())
     recording.carry(project, prepared)
-    return Adopted(history, tuple(tag.name for tag in wanted), published=project.remote is not None)
+    return Adopted(history, tuple(tag.name for tag in wanted), project.remote is not None, view=view)

@@ -1,6 +1,6 @@
 """Assigning a stage: where a version should run. It records; machines switch by `sync`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lastgood.core.events import RESERVED_STAGES, Mark
 from lastgood.core.references import find_version
@@ -26,6 +26,7 @@ class Assigned:
     record: Record = field(default_factory=Record)
     fulfilled: bool = False
     dry_run: bool = False
+    view: View | None = None
 
 
 def assign(project: Project, reference: str, stage: str, reason: str, *, dry_run: bool = False) -> Assigned:
@@ -47,7 +48,7 @@ def assign(project: Project, reference: str, stage: str, reason: str, *, dry_run
         draft.assign(prepared.version, stage, leaving=prepared.former)
         subject = f"Assign {prepared.history.artifact} {prepared.version.text} to {stage}"
         record = recording.record(project, view, draft.finish(subject))
-        return Assigned(prepared.history, prepared.version, stage, prepared.former, record)
+        return replace(prepared, record=record)
 
     return retrying(project, attempt)
 
@@ -57,7 +58,7 @@ def _prepare(project: Project, view: View, reference: str, stage: str, *, dry_ru
     standing = history.assigned.get(stage)
     former = standing.version if standing else None
     if former == version.text:
-        return Assigned(history, version, stage, former, fulfilled=True, dry_run=dry_run)
+        return Assigned(history, version, stage, former, fulfilled=True, dry_run=dry_run, view=view)
     if version.deregistered or version.mark is Mark.FAILED:
         why = "deregistered" if version.deregistered else "marked failed"
         raise RefusedError(
@@ -71,4 +72,4 @@ def _prepare(project: Project, view: View, reference: str, stage: str, *, dry_ru
                 hint=f"git push --delete origin refs/tags/{event.tag} && git tag -d '{event.tag}'",
             )
     require_restorable(project, history, version, here=False, stage=stage)
-    return Assigned(history, version, stage, former, dry_run=dry_run)
+    return Assigned(history, version, stage, former, dry_run=dry_run, view=view)

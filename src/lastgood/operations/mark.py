@@ -1,6 +1,6 @@
 """Judging a version: `stable` or `failed`, with `#stable` kept on the last good one in the same push."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lastgood.core.events import Mark
 from lastgood.core.preflight import check_tags
@@ -24,6 +24,7 @@ class Marked:
     record: Record = field(default_factory=Record)
     fulfilled: bool = False
     dry_run: bool = False
+    view: View | None = None
 
     @property
     def warning(self) -> Finding | None:
@@ -48,7 +49,7 @@ def mark(project: Project, reference: str, mark: Mark, reason: str, *, dry_run: 
         draft.mark(prepared.version, mark)
         subject = f"Mark {prepared.history.artifact} {prepared.version.text} {mark}"
         record = recording.record(project, view, draft.finish(subject))
-        return Marked(prepared.history, prepared.version, mark, record)
+        return replace(prepared, record=record)
 
     return retrying(project, attempt)
 
@@ -62,4 +63,4 @@ def _prepare(view: View, reference: str, mark: Mark, *, dry_run: bool) -> Marked
             tampered,
             hint="lastgood verify",
         )
-    return Marked(history, version, mark, fulfilled=version.mark is mark, dry_run=dry_run)
+    return Marked(history, version, mark, fulfilled=version.mark is mark, dry_run=dry_run, view=view)
