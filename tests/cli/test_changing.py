@@ -110,6 +110,25 @@ def test_marks_and_assignments_are_written_once(
     assert run(*arguments).out.startswith("nothing to do: ")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("mark", "v2.0.0", "stable"),
+        ("assign", "v1.0.0", "--stage", "staging"),
+        ("adopt", "--dry-run"),
+        ("checkout", "v1.0.0", "--dry-run"),
+        ("sync", "--stage", "prod", "--dry-run"),
+    ],
+)
+def test_a_date_in_the_future_is_a_warning_of_every_command(
+    run: Program, story: Project, arguments: tuple[str, ...]
+) -> None:
+    story.tag("flights#canary#99", commit="flights@v1.0.0^{}", when=4_000_000_000)
+    done = run(*arguments)
+    assert done.code == 0
+    assert "warning: tag flights#canary#99 is dated 2096-10-02" in done.err
+
+
 def test_adopt_names_the_tags_that_others_made(run: Program, project: Project) -> None:
     project.version("v1.0.0", mark="stable")
     names = ["flights@v1.0.0", "flights#stable#1"]

@@ -24,7 +24,7 @@ def checkout(
     session = Session.of(context, as_json=as_json)
     project = session.open()
     done = check_out(project, reference, dry_run=dry_run)
-    warned = warnings_of(None, [done.history])
+    warned = warnings_of(done.view, [done.history])
     session.warn(warned)
     document = {
         "artifact": done.history.artifact,
