@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from lastgood.adapters.git import refs
+from lastgood.adapters.git import refs, repository
 from lastgood.adapters.git.transactions import put_tags
 from lastgood.core import tags as grammar
 from lastgood.core.events import TagObject
@@ -156,9 +156,11 @@ def _build(project: Project, tags: refs.Tags, journals: Mapping[str, Journal], o
             findings.setdefault(artifact, []).append(Finding("moved", name, text))
     registry = build_registry(objects.values(), journals, project.now())
 
+    # `git pull` brings tags without their journal, a shallow clone has only its end: then no entry says nothing.
+    whole = (origin is not None or project.remote is None) and not repository.is_shallow(project.git)
+
     def known(finding: Finding) -> bool:
-        # `git pull` brings new tags and not their journal: without asking origin, its absence says nothing.
-        return finding.kind != "unjournaled" or origin is not None or project.remote is None
+        return whole or finding.kind != "unjournaled"
 
     artifacts = {
         name: replace(history, findings=(*findings.get(name, ()), *(one for one in history.findings if known(one))))

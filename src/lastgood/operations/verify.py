@@ -66,8 +66,13 @@ def _check(project: Project, history: History, version: Version, *, deep: bool) 
     findings = [finding for finding in history.findings if finding.subject == version.event.tag]
     unknown: list[str] = []
     name = f"{history.artifact} {version.text}"
+    shallow = repository.is_shallow(project.git)
+    if shallow:
+        unknown.append(f"cannot tell whether {name} is as recorded: history is cut off here (git fetch --unshallow)")
     if not repository.has_commit(project.git, version.commit):
-        unknown.append(f"cannot tell: the commit of {name} is not in this clone")
+        if not shallow:
+            text = f"the commit of {name}, {version.commit[:12]}, is gone"
+            findings.append(Finding("code", version.commit, text))
         return VersionCheck(history.artifact, version.text, tuple(findings), tuple(unknown))
     try:
         manifest = read_manifest(project, history, version)

@@ -43,6 +43,11 @@ def find_clone(start: Path) -> Clone:
     return Clone(Path(root), Path(git_dir), Path(common), shallow == "true")
 
 
+def is_shallow(git: Git) -> bool:
+    """Whether history is cut off here, so that what is not here says nothing."""
+    return git.line("rev-parse", "--is-shallow-repository") == "true"
+
+
 def head(git: Git) -> str | None:
     """The commit that is checked out, or `None` in a repository without commits."""
     return resolve(git, "HEAD")
