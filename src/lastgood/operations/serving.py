@@ -21,11 +21,17 @@ def refresh_settings(project: Project, artifact: str | None) -> None:
     settings = export.read_file(project.git, tip, f"{directory}/.dvc/config".removeprefix("./")) or b""
     dvc = project.place.root / ".dvc"
     durable.make_directories(dvc)
-    cache = f'\n[cache]\n    dir = {project.place.cache}\n    type = "reflink,hardlink,copy"\n'
+    cache = f'\n[cache]\n    dir = {_quote(str(project.place.cache))}\n    type = "reflink,hardlink,copy"\n'
     durable.write_atomic(dvc / "config", _without_cache(settings) + cache.encode())
     if not (project.place.root / FILE).exists():
         text = export.read_file(project.git, tip, FILE)
         project.config = Config.parse(text.decode(errors="replace"), FILE) if text else Config()
+
+
+def _quote(value: str) -> str:
+    """A value as configobj, DVC's parser, reads it back: a comma outside of quotes would make it a list."""
+    mark = next((mark for mark in ('"', "'", "'''") if mark not in value), '"""')
+    return f"{mark}{value}{mark}"
 
 
 def _without_cache(settings: bytes) -> bytes:
