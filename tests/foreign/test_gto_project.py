@@ -27,7 +27,9 @@ def served(project: Project) -> Opened:
 
 def test_versions_that_gto_tagged_are_listed_compared_rolled_back_synced_and_verified(project: Project) -> None:
     project.version("v1.0.0", model="good", data={"a.csv": "1\n"}, mark="stable", stages=["prod"])
-    project.version("v1.1.0", model="bad", data={"a.csv": "1\n", "b.csv": "2\n"}, params={"score": 0.2}, stages=["prod"])
+    project.version(
+        "v1.1.0", model="bad", data={"a.csv": "1\n", "b.csv": "2\n"}, params={"score": 0.2}, stages=["prod"]
+    )
     there = Opened.open(project.clone("other").root)
     listed = list_versions(there, fetch=True).histories[0].versions
     assert [(one.text, one.judgement, one.stages, one.adopted) for one in listed] == [

@@ -40,7 +40,12 @@ def dvc(project: Project, directory: str = ".") -> Iterator[Any]:
     """DVC's own `Repo` of one of the clone's projects."""
     from dvc.repo import Repo
 
-    with chdir(project.root / directory), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), Repo() as repo:
+    with (
+        chdir(project.root / directory),
+        redirect_stdout(io.StringIO()),
+        redirect_stderr(io.StringIO()),
+        Repo() as repo,
+    ):
         yield repo
 
 
