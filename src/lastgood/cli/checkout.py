@@ -1,11 +1,16 @@
 """`lastgood checkout`: a version in the working tree."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
 from lastgood.cli.show import manifest_document
+
+if TYPE_CHECKING:
+    from lastgood.operations.checkout import CheckedOut
 
 
 def checkout(
@@ -36,16 +41,18 @@ def checkout(
         "dry_run": dry_run,
         "warnings": json.findings(warned),
     }
+    session.answer(document, _text(done))
+
+
+def _text(done: "CheckedOut") -> str:
     name = f"{done.history.artifact}@{done.version.text}"
     outputs = text.count(len(done.manifest.outputs), "output")
     if not done.changed:
-        words = text.prose(f"nothing to do: code, data and model are {name} already")
-    elif dry_run:
-        words = text.prose(f"dry run: would bring the working tree to {name} ({outputs}); nothing was changed")
-    else:
-        resumed = " (finishing an interrupted checkout)" if done.resumed else ""
-        words = text.paragraphs(
-            f"code, data and model are {name}{resumed}",
-            text.fields([("commit", done.version.commit), ("proved", outputs)], indent=2),
-        )
-    session.answer(document, words)
+        return text.prose(f"nothing to do: code, data and model are {name} already")
+    if done.dry_run:
+        return text.prose(f"dry run: would bring the working tree to {name} ({outputs}); nothing was changed")
+    resumed = " (finishing an interrupted checkout)" if done.resumed else ""
+    return text.paragraphs(
+        f"code, data and model are {name}{resumed}",
+        text.fields([("commit", done.version.commit), ("proved", outputs)], indent=2),
+    )
