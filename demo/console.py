@@ -131,10 +131,10 @@ def typed(command: Sequence[str]) -> list[str]:
 
 
 def show(line: str) -> None:
-    """Show a line of output below its command; a long one is folded, as a terminal does."""
+    """Show a line of output below its command; a long one is folded between words."""
     room = WIDTH - len(INDENT)
-    for start in range(0, len(line), room):
-        print(f"{INDENT}{line[start : start + room]}", flush=True)
+    for part in textwrap.wrap(line, room, break_on_hyphens=False) if len(line) > room else [line]:
+        print(f"{INDENT}{part}", flush=True)
 
 
 def stop(process: "subprocess.Popen[str]") -> None:
