@@ -17,11 +17,10 @@ MISSING = "missing"
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What lies at an output's path: DVC's md5 and our SHA-256, both `None` when nothing does; the md5 of each file."""
+    """What lies at an output's path: DVC's md5 and our SHA-256, both `None` when nothing does."""
 
     md5: str | None = None
     sha256: str | None = None
-    files: frozenset[str] = frozenset()
 
     def is_that_of(self, output: Output) -> bool:
         """Whether this is the output's content: by SHA-256 where a manifest has it, else by md5."""
@@ -71,7 +70,6 @@ def _read(root: Path, output: Output, proofs: Proofs) -> Content:
         found = proofs.digests_of(files)
         listed = [(PurePosixPath(file.relative_to(path)), found[file]) for file in files]
         digest = tree_sha256((name, digests.size, digests.sha256) for name, digests in listed)
-        md5s = frozenset(digests.md5 for _, digests in listed)
         return Content(tree_md5((name, digests.md5) for name, digests in listed), digest, md5s)
     if not output.is_directory and path.is_file():
         digests = proofs.digests(path)
