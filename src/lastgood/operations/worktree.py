@@ -59,8 +59,8 @@ def _unconverted(project: Project, output: Output) -> Content | None:
     md5s = {name: md5(content, usedforsecurity=False).hexdigest() for name, content in files.items()}
     if output.is_directory:
         digest = tree_sha256((name, len(content), sha256(content).hexdigest()) for name, content in files.items())
-        return Content(tree_md5(md5s.items()), digest, frozenset(md5s.values()))
-    return Content(md5s["."], sha256(files["."]).hexdigest(), frozenset(md5s.values())) if files else None
+        return Content(tree_md5(md5s.items()), digest)
+    return Content(md5s["."], sha256(files["."]).hexdigest()) if files else None
 
 
 def _read(root: Path, output: Output, proofs: Proofs) -> Content:
@@ -70,12 +70,12 @@ def _read(root: Path, output: Output, proofs: Proofs) -> Content:
         found = proofs.digests_of(files)
         listed = [(PurePosixPath(file.relative_to(path)), found[file]) for file in files]
         digest = tree_sha256((name, digests.size, digests.sha256) for name, digests in listed)
-        return Content(tree_md5((name, digests.md5) for name, digests in listed), digest, md5s)
+        return Content(tree_md5((name, digests.md5) for name, digests in listed), digest)
     if not output.is_directory and path.is_file():
         digests = proofs.digests(path)
         legacy = output.legacy and is_legacy_md5(path, output.md5)
         found_md5 = output.md5 if legacy else digests.md5
-        return Content(found_md5, digests.sha256, frozenset((found_md5,)))
+        return Content(found_md5, digests.sha256)
     return Content()
 
 
