@@ -37,7 +37,7 @@ def test_rollback_shows_the_plan_and_what_happens_next(run: Program) -> None:
     assert done.code == 0
     lines = done.out.splitlines()
     assert lines[0] == "flights, stage prod: from v2.0.0 to v1.0.0"
-    assert lines[1].split() == ["leaving", "v2.0.0", "candidate,", "marked", "failed"]
+    assert lines[1].split() == ["leaving", "v2.0.0", "candidate,", "to", "be", "marked", "failed"]
     assert lines[2].split() == ["skipped", "v1.1.0", "marked", "failed"]
     assert lines[3].startswith("  target   v1.0.0  stable, registered ")
     assert lines[-1] == "recorded; machines following prod switch at their next sync"
@@ -59,7 +59,7 @@ def test_a_dry_run_of_rollback_needs_no_reason_and_changes_nothing(run: Program,
     document = run("rollback", "--dry-run", "--json").json
     assert (document["dry_run"], document["to"], document["tags"]) == (True, "v1.0.0", [])
     done = run("rollback", "--dry-run")
-    assert "candidate, will be marked failed" in done.out
+    assert "candidate, to be marked failed" in done.out
     assert "nothing was changed" in done.out
     assert refs(story) == before
 

@@ -66,9 +66,14 @@ def rollback(
     project = session.open()
     switch = True if here else False if record_only else None
     request = Request(name, reason, stage, leaving, to, not no_mark, switch, again, pre)
-    result = roll_back(project, request, dry_run=dry_run)
-    session.warn((*warnings_of(result.plan.view, [result.plan.history]), *result.plan.warnings))
-    session.answer(_document(project, result), _text(project, result))
+
+    def show(plan: "Plan") -> None:
+        session.warn((*warnings_of(plan.view, [plan.history]), *plan.warnings))
+        if not as_json and not plan.fulfilled:
+            session.answer({}, _plan(plan))
+
+    result = roll_back(project, request, dry_run=dry_run, on_plan=show)
+    session.answer(_document(project, result), _outcome(project, result))
 
 
 def _document(project: "Project", result: "Result") -> json.Document:
@@ -96,17 +101,8 @@ def _marks(plan: "Plan") -> bool:
     return plan.request.mark and plan.leaving.judgement != "failed" and not plan.fulfilled
 
 
-def _text(project: "Project", result: "Result") -> str:
-    plan = result.plan
-    if plan.fulfilled:
-        return text.paragraphs(
-            text.prose(
-                f"nothing to do: {plan.stage} of {plan.history.artifact} is assigned to {plan.target.text} already"
-            ),
-            text.prose(f"{plan.target.text} is live here: {result.live}") if result.live else "",
-        )
-    will = "will be " if result.dry_run else ""
-    note = f"{plan.leaving.judgement}, {will}marked failed" if _marks(plan) else plan.leaving.judgement
+def _plan(plan: "Plan") -> str:
+    note = f"{plan.leaving.judgement}, to be marked failed" if _marks(plan) else plan.leaving.judgement
     by = text.person(plan.target.event.actor)
     target = f"{plan.target.judgement}, registered {text.when(plan.target.event.at)} by {by}"
     rows = [
@@ -117,12 +113,18 @@ def _text(project: "Project", result: "Result") -> str:
     return text.paragraphs(
         f"{plan.history.artifact}, stage {plan.stage}: from {plan.leaving.text} to {plan.target.text}",
         text.table(rows, indent=2),
-        _outcome(project, result),
     )
 
 
 def _outcome(project: "Project", result: "Result") -> str:
     plan = result.plan
+    if plan.fulfilled:
+        return text.paragraphs(
+            text.prose(
+                f"nothing to do: {plan.stage} of {plan.history.artifact} is assigned to {plan.target.text} already"
+            ),
+            text.prose(f"{plan.target.text} is live here: {result.live}") if result.live else "",
+        )
     if result.dry_run:
         then = "switch this machine" if plan.here else "leave machines to their next sync"
         return text.prose(f"dry run: it can be restored; would record this and {then}; nothing was changed")

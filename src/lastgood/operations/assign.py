@@ -48,6 +48,7 @@ def assign(project: Project, reference: str, stage: str, reason: str, *, dry_run
         draft.assign(prepared.version, stage, leaving=prepared.former)
         subject = f"Assign {prepared.history.artifact} {prepared.version.text} to {stage}"
         record = recording.record(project, view, draft.finish(subject))
+        recording.outwait(project, record)
         return replace(prepared, record=record)
 
     return retrying(project, attempt)

@@ -9,7 +9,7 @@ from lastgood.adapters.git import export, repository
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.preflight import Facts, check, check_tags
 from lastgood.core.registry import History, Version
-from lastgood.errors import FindingsError
+from lastgood.errors import Finding, FindingsError
 from lastgood.operations.manifests import read_manifest
 from lastgood.project import Project
 from lastgood.releases.release import find_release
@@ -21,6 +21,14 @@ def select(manifest: Manifest, wanted: Sequence[str]) -> tuple[Output, ...]:
         return manifest.outputs
     places = [PurePosixPath(one) for one in wanted]
     return tuple(one for one in manifest.outputs if any(one.path.is_relative_to(place) for place in places))
+
+
+def unpinned(manifest: Manifest) -> tuple[Finding, ...]:
+    """What a restored version still depends on and nothing pins: an artifact whose path is a URL."""
+    if "://" not in manifest.path:
+        return ()
+    text = f"{manifest.artifact} lies at {manifest.path}: no version pins what is there, and none brings it back"
+    return (Finding("unpinned", manifest.path, text),)
 
 
 def gather(project: Project, version: Version, manifest: Manifest, *, here: bool, stage: str | None) -> Facts:

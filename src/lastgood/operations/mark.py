@@ -49,6 +49,7 @@ def mark(project: Project, reference: str, mark: Mark, reason: str, *, dry_run: 
         draft.mark(prepared.version, mark)
         subject = f"Mark {prepared.history.artifact} {prepared.version.text} {mark}"
         record = recording.record(project, view, draft.finish(subject))
+        recording.outwait(project, record)
         return replace(prepared, record=record)
 
     return retrying(project, attempt)

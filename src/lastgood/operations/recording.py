@@ -20,10 +20,11 @@ PATIENCE = 3
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What was written: the tags' names, and whether origin has them (there may be no remote)."""
+    """What was written: the tags' names, whether origin has them (there may be no remote), the newest one's date."""
 
     tags: tuple[str, ...] = ()
     published: bool = False
+    latest: int = 0
 
 
 def author(project: Project, reason: str) -> Author:
@@ -50,8 +51,8 @@ def record(project: Project, view: View, transaction: Transaction, *, more: Sequ
     project.on_step("objects")
     prepared = transactions.write_objects(project.git, transaction, journal, ref, identity)
     carry(project, prepared, more=more)
-    _outwait(project, transaction.latest)
-    return Record(tuple(tag.name for tag in prepared.tags), published=project.remote is not None)
+    names = tuple(tag.name for tag in prepared.tags)
+    return Record(names, published=project.remote is not None, latest=transaction.latest)
 
 
 def carry(project: Project, prepared: Prepared, *, more: Sequence[str] = ()) -> None:
@@ -91,11 +92,12 @@ def publish_earlier(project: Project, view: View, journal: Journal, ref: str) ->
         previous = entry.commit
 
 
-def _outwait(project: Project, latest: int) -> None:
+def outwait(project: Project, record: Record) -> None:
     """Wait until the second of an event that had to be dated later is over: gto and dvc order by whole seconds.
 
-    A clock that was set back further is not waited for; the next event of ours is dated after this one again.
+    The last thing a command does, so that nothing waits for it. A clock that was set back further is not waited for;
+    the next event of ours is dated after this one again.
     """
-    ahead = latest + 1 - project.now()
+    ahead = record.latest + 1 - project.now()
     if 0 < ahead <= PATIENCE:
         time.sleep(ahead)

@@ -264,7 +264,9 @@ def _record(project: Project, view: View, manifest: Manifest, request: Request) 
     history = view.registry.artifacts.get(manifest.artifact)
     author = recording.author(project, request.message)
     draft = Draft(history or History(manifest.artifact, (), recording.journal_of(view, manifest.artifact)), author)
-    return recording.record(project, view, draft.register(manifest), more=_branch(project, request))
+    record = recording.record(project, view, draft.register(manifest), more=_branch(project, request))
+    recording.outwait(project, record)
+    return record
 
 
 def _branch(project: Project, request: Request) -> tuple[str, ...]:

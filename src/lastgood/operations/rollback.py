@@ -1,6 +1,7 @@
 """Rolling back: `prepare` finds out and proves, `execute` records and switches (DESIGN §5). Three callers, one way."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from lastgood.core.events import Mark
@@ -23,7 +24,7 @@ from lastgood.errors import (
     UsageError,
 )
 from lastgood.operations import delivering, recording
-from lastgood.operations.facts import require_restorable
+from lastgood.operations.facts import require_restorable, unpinned
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import ATTEMPTS, View, read
 from lastgood.operations.recording import Record
@@ -76,13 +77,19 @@ class Result:
     dry_run: bool = False
 
 
-def rollback(project: Project, request: Request, *, dry_run: bool = False) -> Result:
-    """Prepare and execute, again on a fresh view whenever somebody was faster; a dry run stops before executing."""
+def rollback(
+    project: Project, request: Request, *, dry_run: bool = False, on_plan: Callable[[Plan], None] = lambda _plan: None
+) -> Result:
+    """Prepare and execute, again on a fresh view whenever somebody was faster; a dry run stops before executing.
+
+    `on_plan` is shown each plan before anything is done.
+    """
     started = time.monotonic()
     if not request.reason.strip() and not dry_run:
         raise UsageError("a rollback needs a reason; nothing was changed", hint="--reason TEXT")
     for _ in range(ATTEMPTS):
         plan = prepare(project, request)
+        on_plan(plan)
         if dry_run:
             return Result(plan, seconds=time.monotonic() - started, dry_run=True)
         try:
@@ -92,6 +99,7 @@ def rollback(project: Project, request: Request, *, dry_run: bool = False) -> Re
             # The version to leave is the one first seen: a race must not make a second rollback out of one.
             request = _pinned(request, plan)
             continue
+        recording.outwait(project, result.record)
         return Result(result.plan, result.record, result.live, time.monotonic() - started)
     raise RaceError(f"others were faster {ATTEMPTS} times in a row; nothing was changed", hint="try again")
 
@@ -113,7 +121,10 @@ def prepare(project: Project, request: Request) -> Plan:
     _require_quiet(project, history, stage, request)
     choice = _choose(project, history, assigned, stage, request)
     manifest = require_restorable(project, history, choice.target, here=here, stage=stage)
-    return Plan(request, view, history, stage, assigned, choice.target, here, False, choice.skipped, manifest)
+    return Plan(
+        request, view, history, stage, assigned, choice.target, here,
+        skipped=choice.skipped, manifest=manifest, warnings=unpinned(manifest),
+    )  # fmt: skip
 
 
 def execute(project: Project, plan: Plan) -> Result:

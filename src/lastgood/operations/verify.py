@@ -10,6 +10,7 @@ from lastgood.core.preflight import Missing
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, LastgoodError, UnreachableError
+from lastgood.operations.facts import unpinned
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
 from lastgood.project import Project
@@ -77,6 +78,7 @@ def _check(project: Project, history: History, version: Version, *, deep: bool) 
     try:
         manifest = read_manifest(project, history, version)
         findings += _check_code(project, version, manifest)
+        unknown += [f"cannot tell: {one.message}" for one in unpinned(manifest)]
         findings += _check_objects(project, manifest)
         if deep and not any(finding.kind == "missing" for finding in findings):
             findings += _check_contents(project, manifest)
