@@ -17,6 +17,8 @@ from lastgood.project import Project
 from lastgood.releases.lock import is_held
 
 ATTEMPTS = 20
+MANY = 300
+"""Tags that are fetched by name, so that others of the repository stay away; git's time for names is quadratic."""
 FETCHED = "fetched"
 PUSHING = "pushing"
 """There while a push is under way; left behind, origin may know what the refs here do not."""
@@ -86,6 +88,9 @@ def _fetch(project: Project) -> refs.Origin:
                 wanted.append(f"{ref}:{ref}")
         elif ref.startswith(_prefix(project)) and here.get(ref) != oid:
             wanted.append(f"{ref}:{ref}")
+    if len(wanted) > MANY:
+        journals = [spec for spec in wanted if not spec.startswith(TAGS)]
+        wanted = [f"{TAGS}*:{TAGS}*", *journals]
     if wanted:
         refs.fetch(project.git, remote, wanted, project.deadline * 10)
     project.place.create()

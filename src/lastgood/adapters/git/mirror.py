@@ -2,17 +2,24 @@
 
 from pathlib import Path
 
-from lastgood.adapters.git.command import Git
+from lastgood.adapters.git.command import Git, GitError
+from lastgood.adapters.git.refs import unreachable
 from lastgood.errors import UsageError
 
 REMOTE = "origin"
+_BARE = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
 
 
 def open_for_clone(path: Path, common_dir: Path) -> Git:
     """The mirror beside a shallow clone. It includes the clone's configuration: same remote, same credentials."""
     git = _open(path)
-    git.run("config", "--replace-all", "include.path", str(common_dir / "config"))
-    git.run("config", "core.bare", "true")
+    # The include stands first: what git reads later counts, and the clone says that it is not bare.
+    included = str(common_dir / "config").replace("\\", "\\\\").replace('"', '\\"')
+    wanted = f'[include]\n\tpath = "{included}"\n{_BARE}'.encode()
+    if (path / "config").read_bytes() != wanted:
+        fresh = path / "config.new"
+        fresh.write_bytes(wanted)
+        fresh.replace(path / "config")
     return git
 
 
@@ -33,11 +40,14 @@ def open_for_host(path: Path, url: str | None) -> Git:
 
 def fetch_all(git: Git, remote: str, deadline: float) -> str | None:
     """Bring branches up to date; the commit of the remote's default branch, or `None` in an empty repository."""
-    git.run(
-        "fetch", "--prune", "--no-tags", "--no-write-fetch-head", "--quiet", remote,
-        "+refs/heads/*:refs/remotes/origin/*", deadline=deadline,
-    )  # fmt: skip
-    out = git.run("ls-remote", "--symref", remote, "HEAD", deadline=deadline).decode(errors="replace")
+    try:
+        git.run(
+            "fetch", "--prune", "--no-tags", "--no-write-fetch-head", "--quiet", remote,
+            "+refs/heads/*:refs/remotes/origin/*", deadline=deadline,
+        )  # fmt: skip
+        out = git.run("ls-remote", "--symref", remote, "HEAD", deadline=deadline).decode(errors="replace")
+    except GitError as error:
+        raise unreachable(remote, error.words) from error
     for line in out.splitlines():
         oid, _, name = line.partition("\t")
         if name == "HEAD" and not oid.startswith("ref:"):

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 
 from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.export import read_blobs
@@ -169,6 +170,8 @@ def _commit_entry(
     oids = _write_blobs(git, list(files.values()))
     lines = [f"100644 blob {oid}\t{name}" for name, oid in zip(files, oids, strict=True)]
     tree = git.run("mktree", stdin="".join(line + "\n" for line in lines).encode()).decode().strip()
+    # The same transaction by the same actor in the same second would be the same commit: both racers would win.
+    message = f"{message}Writer: {token_hex(8)}\n"
     return _commit(git, tree, [journal.tip or _genesis(git), *parents], message, (identity, when))
 
 
