@@ -169,6 +169,8 @@ def test_of_two_with_different_targets_one_wins_and_the_other_is_told_and_leaves
 def test_of_two_registrations_of_one_version_one_wins(world: World) -> None:
     world.project.commit_version(model="1")
     other = world.clone(pull=True)
-    assert sorted(race(lambda: world.register("v1.0.0"), lambda: other.register("v1.0.0"))) == [0, 14]
+    assert sorted(
+        race(lambda: world.register("v1.0.0", message="one"), lambda: other.register("v1.0.0", message="other"))
+    ) == [0, 14]
     assert world.tags() == ["flights@v1.0.0"]
     assert world.clone("third").verify().all_findings == ()
