@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
+# LightGBM's threads spin while they wait, which is slow on a busy machine; the result is the same.
+export OMP_WAIT_POLICY := passive
 export PATH := $(BIN):$(PATH)
 
 .PHONY: help setup demo test repro lint types contracts suite docs clean

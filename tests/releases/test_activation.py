@@ -5,12 +5,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.releases.world import World, litter
 
 from lastgood.errors import LockedError
 from lastgood.releases import activation, lock, log
 from lastgood.releases.builder import Release, build
 from lastgood.releases.place import Place, decode_name, encode_name, release_name
+from tests.releases.world import World, litter
 
 
 @pytest.fixture

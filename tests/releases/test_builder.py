@@ -10,7 +10,6 @@ from hashlib import md5
 from pathlib import Path, PurePosixPath
 
 import pytest
-from tests.releases.world import CODE, World, content, export, litter, unpinned
 
 from lastgood.core.listing import Member
 from lastgood.core.manifest import Output
@@ -26,6 +25,7 @@ from lastgood.releases.builder import (
     load_release,
 )
 from lastgood.releases.staging import stage
+from tests.releases.world import CODE, World, content, export, litter, unpinned
 
 FILES = {"a.csv": b"a", "deep/b.csv": b"b" * 5000, "empty": b""}
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.releases.world import World, litter
 
 from lastgood.releases import activation
 from lastgood.releases.builder import BuildRequest, build, check_release, list_releases
+from tests.releases.world import World, litter
 
 CHANGES = {
     *("os.rename", "os.link", "os.symlink", "os.mkdir", "os.rmdir", "os.remove"),

@@ -85,7 +85,7 @@ def manifest_text(manifest: "Manifest", *, registered: str = "") -> str:
 
 def _pinned(output: "Output") -> str:
     place = {"git": " in git", "url": " at its URL"}.get(output.storage, "")
-    return f"md5 {output.md5}{place}"
+    return f"md5 {output.md5[:12]}{place}"
 
 
 def _values(title: str, values: "json.Document") -> str:

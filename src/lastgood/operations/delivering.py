@@ -6,8 +6,9 @@ from pathlib import Path
 
 from lastgood.adapters.dvc.progress import Progress
 from lastgood.adapters.git import export
+from lastgood.adapters.git.command import GitError
 from lastgood.core.manifest import Manifest
-from lastgood.errors import LastgoodError
+from lastgood.errors import LastgoodError, NotCarriedOutError
 from lastgood.operations.facts import select
 from lastgood.project import Project
 from lastgood.releases import activation
@@ -36,7 +37,7 @@ def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> R
     request = BuildRequest(
         manifest=manifest,
         outputs=outputs,
-        export=lambda target: export.export_code(project.git, manifest.commit, target),
+        export=lambda target: _export(project, manifest, target),
         object_path=lambda md5, legacy: cache.path_of(md5, legacy=legacy),
         members=store.members,
     )
@@ -52,6 +53,16 @@ def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> R
                 store.drop(md5, legacy=legacy)
             store.fetch([output for output in outputs if output.storage == "dvc"], on_progress=told)
             return build(request, project.place, proofs)
+
+
+def _export(project: Project, manifest: Manifest, target: Path) -> None:
+    try:
+        export.export_code(project.git, manifest.commit, target)
+    except GitError as error:
+        # A full disk most often: the commit and its tree were found by the preflight.
+        raise NotCarriedOutError(
+            f"the code of {manifest.artifact} {manifest.version} cannot be written: {error.words}; nothing was changed"
+        ) from error
 
 
 def switch(project: Project, release: Release, stage: str) -> Path:

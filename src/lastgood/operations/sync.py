@@ -8,12 +8,13 @@ from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
 from lastgood.errors import UnfinishedError, UnhealthyError
 from lastgood.operations import delivering
-from lastgood.operations.facts import require_restorable
+from lastgood.operations.facts import require_restorable, select
+from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
 from lastgood.operations.serving import refresh_settings
 from lastgood.project import Project
 from lastgood.releases import activation
-from lastgood.releases.release import Release
+from lastgood.releases.release import Release, release_path
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,13 @@ def is_behind(project: Project, history: History, stage: str) -> bool:
     """Whether what is live here is not what the registry assigns to the stage."""
     version = history.assigned_version(stage)
     release = activation.live(project.place, history.artifact, stage)
-    return release is None or (release.version, release.commit) != (version.text, version.commit)
+    if release is None or (release.version, release.commit) != (version.text, version.commit):
+        return True
+    wanted = project.config.outputs(stage)
+    if not wanted and not release.partial:
+        return False
+    manifest = read_manifest(project, history, version)  # `[release.STAGE] outputs` may have changed since
+    return release.path != release_path(project.place, manifest, select(manifest, wanted))
 
 
 def bring_live(project: Project, history: History, stage: str) -> Release:

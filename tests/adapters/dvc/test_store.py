@@ -18,9 +18,8 @@ from lastgood.errors import FindingsError, LastgoodError, NotAProjectError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.adapters.dvc.conftest import Project
-
     from lastgood.adapters.dvc.progress import Progress
+    from tests.adapters.dvc.conftest import Project
 
 AAA, MODEL = "47bce5c74f589f4867dbd57e9ca9f808", "20f35e630daf44dbfa4c3f68f5399d8c"
 

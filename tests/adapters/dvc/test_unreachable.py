@@ -23,9 +23,8 @@ from lastgood.errors import FindingsError, LastgoodError, UnreachableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.adapters.dvc.conftest import Project
-
     from lastgood.adapters.dvc.progress import Progress
+    from tests.adapters.dvc.conftest import Project
 
 MODEL = "20f35e630daf44dbfa4c3f68f5399d8c"
 

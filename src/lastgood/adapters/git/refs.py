@@ -79,6 +79,8 @@ def list_origin(git: Git, remote: str, patterns: Iterable[str], deadline: float)
         out = git.run("ls-remote", "--refs", remote, *patterns, deadline=deadline)
     except GitError as error:
         raise unreachable(remote, error.words) from error
+    except UnreachableError as error:
+        raise unreachable(remote, error.message) from error
     pairs = (line.partition("\t") for line in out.decode(errors="replace").splitlines())
     return Origin({ref: oid for oid, _, ref in pairs})
 
@@ -89,11 +91,14 @@ def fetch(git: Git, remote: str, refspecs: Iterable[str], deadline: float, *, op
     Nothing is pruned, whatever the configuration says: what is only here may be a transaction not yet published.
     Raises `UnreachableError` when the remote does not answer.
     """
-    code, _, words = git.attempt(
-        "fetch", "--no-tags", "--no-prune", "--no-prune-tags", "--no-write-fetch-head", "--no-recurse-submodules",
-        "--quiet", *options, "--stdin", remote, stdin="".join(f"{spec}\n" for spec in refspecs).encode(),
-        deadline=deadline,
-    )  # fmt: skip
+    try:
+        code, _, words = git.attempt(
+            "fetch", "--no-tags", "--no-prune", "--no-prune-tags", "--no-write-fetch-head", "--no-recurse-submodules",
+            "--quiet", *options, "--stdin", remote, stdin="".join(f"{spec}\n" for spec in refspecs).encode(),
+            deadline=deadline,
+        )  # fmt: skip
+    except UnreachableError as error:
+        raise unreachable(remote, error.message) from error
     if code not in {0, 1}:
         raise unreachable(remote, words)
 
