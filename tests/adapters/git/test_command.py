@@ -1,4 +1,5 @@
 import os
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -29,6 +30,22 @@ def test_a_silent_remote_is_given_up_at_the_deadline(project: Project, silence: 
     with pytest.raises(UnreachableError, match="got no answer within 1 s"):
         fetch(repository, url, ["refs/tags/*:refs/tags/*"], 1)
     assert time.monotonic() - began < 10
+
+
+def test_the_deadline_holds_where_there_is_neither_ps_nor_pgrep(
+    project: Project, silence: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in slim images: the transport is a grandchild, and nobody but /proc knows it."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "git").symlink_to(str(shutil.which("git")))
+    monkeypatch.setenv("PATH", str(programs))
+    began = time.monotonic()
+    with pytest.raises(UnreachableError, match="got no answer within 1 s"):
+        list_origin(Git(project.root), f"http://127.0.0.1:{silence}/x.git", ["refs/tags/*"], 1)
+    assert time.monotonic() - began < 10
+    left = [one.read_bytes() for one in Path("/proc").glob("[0-9]*/cmdline") if one.exists()]
+    assert not [one for one in left if str(silence).encode() in one]
 
 
 def test_a_failure_says_gits_words_and_code(project: Project) -> None:

@@ -1,10 +1,12 @@
 """The one door to the git executable: arguments as lists, nothing inherited that steers it elsewhere, deadlines."""
 
 import os
-import tempfile
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 
 from git.cmd import Git as GitPython
 
@@ -92,20 +94,46 @@ class Git:
             # GitPython would silently run git in our own current directory, another repository perhaps
             raise GitError(arguments, 128, f"cannot enter {self.directory}")
         where = [f"--git-dir={self.git_dir}"] if self.git_dir else []
-        with tempfile.TemporaryFile() as given:
-            given.write(stdin or b"")
-            given.seek(0)
-            code, out, words = GitPython(self.directory).execute(
-                ["git", *where, *SAFE, *arguments],
-                istream=given,
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                kill_after_timeout=deadline,
-                env={**_ENVIRONMENT, **self.environment, **(environment or {})},
-            )
-        text = words if isinstance(words, str) else words.decode(errors="replace")
-        if deadline is not None and code < 0 and text.startswith("Timeout: "):
-            raise UnreachableError(f"git {arguments[0]} got no answer within {deadline:g} s")
-        return int(code), bytes(out), text
+        started = GitPython(self.directory).execute(
+            ["git", *where, *SAFE, *arguments],
+            istream=DEVNULL if stdin is None else PIPE,
+            as_process=True,
+            env={**_ENVIRONMENT, **self.environment, **(environment or {})},
+        )
+        process = started.proc  # `started` ends it when it is forgotten
+        if process is None:  # pragma: no cover (it was just started)
+            raise GitError(arguments, 128, "it was not started")
+        out, words = _communicate(process, stdin, deadline, f"git {arguments[0]}")
+        return int(process.returncode), out, words.decode(errors="replace")
+
+
+def _communicate(
+    process: "Popen[bytes]", stdin: bytes | None, deadline: float | None, what: str
+) -> tuple[bytes, bytes]:
+    """What a process says until it ends. One that is silent too long is killed with all that it started.
+
+    GitPython's own deadline needs `ps` or `pgrep` for that, which slim images lack: then `git-remote-https` lived on
+    with our pipes in its hands, and the wait for their end had none.
+    """
+    try:
+        return process.communicate(stdin, timeout=deadline)
+    except TimeoutExpired as error:
+        for descendant in (process.pid, *_descendants(process.pid)):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(descendant, signal.SIGKILL)
+        with suppress(TimeoutExpired):  # where descendants cannot be listed
+            process.communicate(timeout=1)
+        raise UnreachableError(f"{what} got no answer within {deadline:g} s") from error
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    """The processes that a process started, and these, as /proc says; none where there is no /proc."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # pid (name) state ppid …; a name may hold brackets and blanks
+            parents[int(status.parent.name)] = int(status.read_text(errors="replace").rpartition(") ")[2].split()[1])
+    found = [pid]
+    for parent in found:
+        found += [child for child, its in parents.items() if its == parent]
+    yield from found[1:]
