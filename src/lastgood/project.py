@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from lastgood.adapters.dvc.store import Store
@@ -91,15 +92,16 @@ class Project:
         """The cache and remotes of a DVC project, configured by the checkout that runs us, never by the version."""
         if self.root is None:
             return Store(self.place.root, deadline=self.deadline)
-        for directory in (self.root / project, *self.root.joinpath(project).parents, *self._dvc_roots):
+        nearest = self.root / project
+        for directory in chain((nearest, *nearest.parents), self._dvc_roots()):
             if (directory / ".dvc").is_dir() and directory.is_relative_to(self.root):
                 return Store(directory, deadline=self.deadline)
         raise NotAProjectError(f"{self.root} holds no DVC project now; nothing was changed", hint="dvc init")
 
-    @property
-    def _dvc_roots(self) -> tuple[Path, ...]:
+    def _dvc_roots(self) -> Iterator[Path]:
         root = self.root or self.place.root
-        return tuple(root / directory for directory in repository.projects_at(self.worktree, "HEAD"))
+        for directory in repository.projects_at(self.worktree, "HEAD"):
+            yield root / directory
 
     @contextmanager
     def locked(self, purpose: str) -> Iterator[None]:
