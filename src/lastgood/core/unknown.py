@@ -1,0 +1,62 @@
+"""What is said of a name that nothing has, and what was meant by it; for words only, nothing is done with a guess."""
+
+from collections.abc import Collection
+
+from lastgood.errors import UnknownError
+
+MINIMUM = 3
+"""Letters of a name that another one must begin with, to be what was meant: `prod` by `production`."""
+
+
+def unknown_version(artifact: str, text: str, known: Collection[str]) -> UnknownError:
+    """No such version; `v` and the artifact's name are what people leave out and put in. `known` is in order."""
+    wanted = text.rpartition("@")[2]
+    meant = next((one for one in (wanted, f"v{wanted}") if one in known), None)
+    latest = ", ".join([*known][-5:])
+    return UnknownError(
+        f"{artifact} has no version {text}; the latest are {latest}; nothing was changed",
+        hint=f"write {meant}" if meant else f"lastgood list {artifact}",
+    )
+
+
+def unknown_stage(artifact: str, stage: str, known: Collection[str]) -> UnknownError:
+    """Nothing is assigned to the stage: it was mistyped, or is a new one."""
+    meant = find_meant(stage, known)
+    return UnknownError(
+        f"nothing is assigned to stage {stage} of {artifact} (stages: {', '.join(known) or 'none yet'}); "
+        "nothing was changed",
+        hint=f"did you mean {meant}?" if meant else f"lastgood assign {artifact}@VERSION --stage {stage}",
+    )
+
+
+def unknown_artifact(artifact: str, known: Collection[str], unpublished: int) -> UnknownError:
+    """No such artifact; the empty name stands for "the only one". `unpublished` tags are in this clone only."""
+    if known and not artifact:
+        words = f"several artifacts have versions here ({', '.join(known)}): name one; nothing was changed"
+        return UnknownError(words, hint="lastgood list")
+    named = f"no artifact {artifact} has" if artifact else "no artifact has"
+    left = f"; tags in this clone alone, which count for nothing: {unpublished}" if unpublished else ""
+    meant = find_meant(artifact.partition("@")[0], known)
+    hint = f"did you mean {meant}?" if meant else "lastgood list"
+    if not known:
+        hint = "git push origin --tags" if unpublished else "lastgood register"
+    return UnknownError(
+        f"{named} a version here (artifacts: {', '.join(known) or 'none yet'}){left}; nothing was changed", hint=hint
+    )
+
+
+def find_meant(typed: str, known: Collection[str]) -> str | None:
+    """The known name that is nearest to what was typed, or `None` when none is near."""
+    from difflib import get_close_matches  # costs milliseconds, and is needed after mistakes only
+
+    if typed in known:
+        return typed
+    inside = [name for name in known if name.endswith((f"/{typed}", f":{typed}"))]
+    if inside:
+        return inside[0] if len(inside) == 1 else None
+    begun = [name for name in known if len(min(name, typed, key=len)) >= MINIMUM and _begin_alike(name, typed)]
+    return next(iter((*get_close_matches(typed, known, n=1), *begun)), None)
+
+
+def _begin_alike(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
