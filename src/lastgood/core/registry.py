@@ -9,8 +9,9 @@ from lastgood.core import tags
 from lastgood.core.events import CANDIDATE, Event, Kind, Mark, TagObject
 from lastgood.core.journal import Journal
 from lastgood.core.tags import Action, TagName
+from lastgood.core.unknown import unknown_artifact, unknown_stage, unknown_version
 from lastgood.core.version import SemanticVersion
-from lastgood.errors import Finding, UnknownError
+from lastgood.errors import Finding
 
 DAY = 86400
 
@@ -146,21 +147,13 @@ class History:
         """The version called `text`. Raises `UnknownError`, naming what there is."""
         if text in self.by_name:
             return self.by_name[text]
-        known = ", ".join(version.text for version in self.versions[-5:])
-        raise UnknownError(
-            f"{self.artifact} has no version {text}; the latest are {known}; nothing was changed",
-            hint=f"lastgood list {self.artifact}",
-        )
+        raise unknown_version(self.artifact, text, tuple(self.by_name))
 
     def assigned_version(self, stage: str) -> Version:
         """The version that `stage` should run. Raises `UnknownError` when nothing is assigned to it."""
         event = self.assigned.get(stage)
         if event is None:
-            stages = ", ".join(self.assigned) or "none yet"
-            raise UnknownError(
-                f"nothing is assigned to stage {stage} of {self.artifact} (stages: {stages}); nothing was changed",
-                hint=f"lastgood assign {self.artifact}@VERSION --stage {stage}",
-            )
+            raise unknown_stage(self.artifact, stage, tuple(self.assigned))
         return self.version(event.version)
 
 
@@ -175,11 +168,8 @@ class Registry:
         """The history of an artifact. Raises `UnknownError`, naming those there are."""
         if artifact in self.artifacts:
             return self.artifacts[artifact]
-        known = ", ".join(self.artifacts) or "none yet"
-        raise UnknownError(
-            f"no artifact {artifact or '(none named)'} has a version here (artifacts: {known}); nothing was changed",
-            hint="lastgood list" if self.artifacts else "lastgood register",
-        )
+        unpublished = sum(finding.kind == "unpublished" for finding in self.findings)
+        raise unknown_artifact(artifact, tuple(self.artifacts), unpublished)
 
     def only(self) -> History:
         """The one artifact of a project that has one. Raises `UnknownError` when a name is needed."""
