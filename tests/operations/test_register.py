@@ -396,3 +396,13 @@ def test_a_version_in_a_subdirectory_of_a_monorepo(world: World) -> None:
     assert done.record.tags == ("sub=trains@v1.0.0",)
     assert [str(one.path) for one in done.manifest.outputs] == ["sub/model.txt"]
     assert world.object_of("choo").is_file()
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_a_tag_of_the_name_that_is_no_version_is_told_and_not_called_a_race(story: World, *, here: bool) -> None:
+    story.project.commit()
+    git(story.root if here else story.project.origin, "tag", "flights@v5.0.0", "main")
+    before = story.snapshot()
+    with pytest.raises(RefusedError, match=r"a tag flights@v5\.0\.0 that is no version: not annotated"):
+        story.register("v5.0.0")
+    assert story.snapshot()["origin"] == before["origin"]

@@ -309,6 +309,24 @@ def test_a_deleted_tag_is_noticed(story: World, *, here: bool) -> None:
     assert story.snapshot() == before
 
 
+@pytest.mark.parametrize("where", ["lightweight on origin", "only here", "of no version"])
+def test_a_name_that_is_taken_by_a_tag_that_counts_for_nothing_stops_nothing(story: World, where: str) -> None:
+    greatest = max(int(name.rpartition("#")[2]) for name in story.tags() if "#" in name)
+    for stage in ("failed", "prod", "stable"):
+        for counter in range(greatest + 1, greatest + 4):
+            name = f"flights#{stage}#{counter}"
+            if where == "lightweight on origin":
+                git(story.project.origin, "tag", name, "main")
+            else:
+                commit = "main" if where == "only here" else "main~4"
+                story.project.tag(name, commit=commit, push=where != "only here")
+    before = story.tags()
+    done = story.rollback(leaving="v3.0.0")
+    assert done.plan.target.text == "v1.0.0"
+    assert set(done.record.tags) == set(story.tags()) - set(before)
+    assert {one.kind for one in story.verify().all_findings} <= {"unpublished", "stray"}
+
+
 def test_a_tag_deleted_only_here_is_brought_back_from_origin(story: World) -> None:
     story.project.git("tag", "--delete", "flights@v1.0.0")
     assert story.rollback().plan.target.text == "v1.0.0"

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from lastgood.core import tags
@@ -56,6 +56,9 @@ class History:
     unjournaled: frozenset[str] = frozenset()
     """Names of the tags that have no journal entry at all; `adopt` writes one."""
     findings: tuple[Finding, ...] = ()
+    counter: int = 0
+    """The greatest counter in any of the artifact's tags, those that count for nothing included: their names are taken,
+    and GTO counts per artifact over all its tags."""
 
     @cached_property
     def versions(self) -> tuple[Version, ...]:
@@ -138,11 +141,6 @@ class History:
         """The newest event of a stage or mark, by our order."""
         return next((event for event in reversed(self.events) if event.stage == stage), None)
 
-    @property
-    def counter(self) -> int:
-        """The greatest counter in any of the artifact's tags; GTO counts per artifact over all its tags."""
-        return max((event.counter or 0 for event in self.events), default=0)
-
     def version(self, text: str) -> Version:
         """The version called `text`. Raises `UnknownError`, naming what there is."""
         if text in self.by_name:
@@ -159,10 +157,14 @@ class History:
 
 @dataclass(frozen=True)
 class Registry:
-    """All artifacts by name; an immutable value. `findings` are what a reader must be told, whatever he asked."""
+    """All artifacts by name; an immutable value. `findings` are what a reader must be told, whatever he asked.
+
+    `taken` are the names of tags that are no events: lightweight ones, and those of this clone or of origin alone.
+    """
 
     artifacts: Mapping[str, History] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    taken: frozenset[str] = frozenset()
 
     def history(self, artifact: str) -> History:
         """The history of an artifact. Raises `UnknownError`, naming those there are."""
@@ -181,24 +183,31 @@ class Registry:
 Named = tuple[TagObject, TagName]
 
 
-def build_registry(objects: Iterable[TagObject], journals: Mapping[str, Journal], now: int) -> Registry:
-    """The registry that annotated tags and journals say, `now` in seconds since 1970.
+def build_registry(
+    objects: Iterable[TagObject], journals: Mapping[str, Journal], now: int, *, taken: frozenset[str] = frozenset()
+) -> Registry:
+    """The registry that annotated tags and journals say, `now` in seconds since 1970; `taken` as in `Registry`.
 
     Only names that have a version tag count (GTO would take any `release#42` for an artifact); no tag, however odd,
     raises. Tags without a journal entry are adopted: placed by their time among the others.
     """
     named: dict[str, list[Named]] = defaultdict(list)
     real: set[str] = set()
+    counters: dict[str, int] = defaultdict(int)
+    for other in filter(None, map(tags.parse, taken)):
+        counters[other.artifact] = max(counters[other.artifact], other.counter or 0)
     for tag in objects:
         name = tags.parse(tag.name)
         if name is not None:
+            counters[name.artifact] = max(counters[name.artifact], name.counter or 0)
             named[name.artifact].append((tag, name))
             if name.action is Action.REGISTER:
                 real.add(name.artifact)
     artifacts = {}
     for artifact in sorted(real):
-        artifacts[artifact] = _history(artifact, named[artifact], journals.get(artifact, Journal(artifact)), now)
-    return Registry(artifacts, tuple(_future(artifacts.values(), now)))
+        history = _history(artifact, named[artifact], journals.get(artifact, Journal(artifact)), now)
+        artifacts[artifact] = replace(history, counter=counters[artifact])
+    return Registry(artifacts, tuple(_future(artifacts.values(), now)), taken)
 
 
 def _history(artifact: str, named: list[Named], journal: Journal, now: int) -> History:

@@ -159,7 +159,8 @@ def _build(project: Project, tags: refs.Tags, journals: Mapping[str, Journal], o
         else:
             text = f"tag {name} was moved: {objects[name].oid[:12]} here, {there[:12]} on origin"
             findings.setdefault(artifact, []).append(Finding("moved", name, text))
-    registry = build_registry(objects.values(), journals, project.now())
+    taken = frozenset(_names(tags, origin) - objects.keys())
+    registry = build_registry(objects.values(), journals, project.now(), taken=taken)
 
     # `git pull` brings tags without their journal, a shallow clone has only its end: then no entry says nothing.
     whole = (origin is not None or project.remote is None) and not repository.is_shallow(project.git)
@@ -172,6 +173,12 @@ def _build(project: Project, tags: refs.Tags, journals: Mapping[str, Journal], o
         for name, history in registry.artifacts.items()
     }
     return replace(registry, artifacts=artifacts, findings=(*registry.findings, *strays))
+
+
+def _names(tags: refs.Tags, origin: refs.Origin | None) -> set[str]:
+    """The names of all tags, here and on origin."""
+    there = origin.refs if origin is not None else {}
+    return {*tags.objects, *tags.others, *(ref.removeprefix(TAGS) for ref in there if ref.startswith(TAGS))}
 
 
 def _differing(

@@ -12,7 +12,7 @@ from lastgood.adapters.git import export, refs, repository
 from lastgood.core.digests import Digests
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.registry import History
-from lastgood.core.tags import is_artifact
+from lastgood.core.tags import is_artifact, version_tag
 from lastgood.core.transaction import Draft
 from lastgood.core.version import Bump, SemanticVersion
 from lastgood.errors import Finding, FindingsError, LastgoodError, RefusedError, StaleError, UnknownError, UsageError
@@ -127,6 +127,12 @@ def _require_new(view: View, artifact: str, commit: str, request: Request) -> st
     parsed = SemanticVersion.parse(version)
     if parsed is None:
         raise UsageError(f"{version!r} is no semantic version; nothing was changed", hint="write it as v1.2.3")
+    tag = version_tag(artifact, version)
+    if tag in view.registry.taken:
+        raise RefusedError(
+            f"there is a tag {tag} that is no version: not annotated, or only in this clone; nothing was changed",
+            hint=f"git tag -d {tag}, or git push --delete origin refs/tags/{tag}, or another version",
+        )
     if history is None:
         return version
     if version in history.by_name:
