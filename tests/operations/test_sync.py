@@ -45,6 +45,20 @@ def test_it_follows_a_rollback_made_elsewhere(story: World) -> None:
     assert story.live_model() == "first"
 
 
+def test_a_version_rolled_back_while_it_is_built_never_gets_live(story: World) -> None:
+    steps: list[str] = []
+
+    def roll_back_meanwhile(step: str) -> None:
+        steps.append(step)
+        if step == "build" and steps.count("build") == 1:
+            story.clone("other").rollback(leaving="v3.0.0")
+            story.status(fetch=True)
+
+    assert story.sync(on_step=roll_back_meanwhile).version.text == "v1.0.0"
+    assert story.live_model() == "first"
+    assert [step for step in steps if step in {"build", "switch"}] == ["build", "build", "switch"]
+
+
 def test_a_dry_run_changes_nothing(story: World) -> None:
     before = story.snapshot()
     done = sync.sync(story.open(), "flights", "prod", dry_run=True)

@@ -10,7 +10,7 @@ from lastgood.adapters.git.transactions import put_tags
 from lastgood.core import tags as grammar
 from lastgood.core.events import TagObject
 from lastgood.core.journal import Journal, Recorded, find_lost
-from lastgood.core.registry import Registry, build_registry
+from lastgood.core.registry import History, Registry, build_registry
 from lastgood.core.tags import TAGS
 from lastgood.errors import Finding, LastgoodError, RaceError, StaleError, UnreachableError
 from lastgood.project import Project
@@ -228,6 +228,13 @@ def _diverged(project: Project, journal: Journal, origin: refs.Origin | None) ->
         return []
     text = f"the journal {ref} on origin is not a continuation of the one here"
     return [Finding("journal", ref, text)]
+
+
+def require_newest(project: Project, history: History) -> None:
+    """Raise `StaleError` when something was recorded here since the history was read."""
+    ref = project.journal_ref(grammar.file_name(history.artifact))
+    if refs.list_refs(project.git, ref).get(ref) != history.journal.tip:
+        raise StaleError(f"the journal of {history.artifact} moved on")
 
 
 def require_agreement(view: View, artifact: str) -> None:

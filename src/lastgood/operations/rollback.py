@@ -247,6 +247,8 @@ def _finish_here(project: Project, plan: Plan) -> Result:
     if is_behind(project, plan.history, plan.stage):
         try:
             bring_live(project, plan.history, plan.stage)
+        except StaleError:  # to be planned again
+            raise
         except LastgoodError as error:
             finish = f"lastgood sync {plan.history.artifact} --stage {plan.stage}"
             raise UnfinishedError(

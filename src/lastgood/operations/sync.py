@@ -10,7 +10,7 @@ from lastgood.errors import UnfinishedError, UnhealthyError
 from lastgood.operations import delivering
 from lastgood.operations.facts import require_restorable, select
 from lastgood.operations.manifests import read_manifest
-from lastgood.operations.reading import View, read
+from lastgood.operations.reading import View, require_newest, retrying
 from lastgood.operations.serving import refresh_settings
 from lastgood.project import Project
 from lastgood.releases import activation
@@ -44,7 +44,10 @@ def sync(project: Project, artifact: str | None, stage: str, *, dry_run: bool = 
     """
     if project.root is None and project.remote is not None:
         refresh_settings(project, artifact)
-    view = read(project, fetch=True)
+    return retrying(project, lambda view: _sync(project, view, artifact, stage, dry_run=dry_run))
+
+
+def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry_run: bool) -> Synced:
     history = find_history(view.registry, artifact)
     version = history.assigned_version(stage)
     former = activation.live(project.place, history.artifact, stage)
@@ -83,10 +86,15 @@ def is_behind(project: Project, history: History, stage: str) -> bool:
 
 
 def bring_live(project: Project, history: History, stage: str) -> Release:
-    """Build the assigned version's release and switch to it. Raises `UnhealthyError` when its health command fails."""
+    """Build the assigned version's release and switch to it.
+
+    Raises `StaleError` when something else was recorded here since the history was read, while this one waited for the
+    lock or built: the version may have been rolled back. `UnhealthyError` when its health command fails.
+    """
     version = history.assigned_version(stage)
     manifest = require_restorable(project, history, version, here=True, stage=stage)
     release = delivering.ensure_release(project, manifest, stage)
+    require_newest(project, history)
     try:
         delivering.switch(project, release, stage)
     except OSError as error:
