@@ -385,6 +385,15 @@ def test_a_health_command_that_fails_after_the_switch_is_told(story: World) -> N
     assert story.stage_on_origin("prod") == "v1.0.0"
 
 
+def test_a_health_command_that_fails_when_it_is_carried_out_later_is_told_as_carried_out(story: World) -> None:
+    story.sync()
+    story.rollback(leaving="v3.0.0", here=False)
+    story.settings('[rollback]\nhealth = "false"\n')
+    with pytest.raises(UnhealthyError, match=r"switched to flights v1\.0\.0, but the health command fails"):
+        story.rollback(leaving="v3.0.0")
+    assert story.live_model() == "first"
+
+
 def test_the_health_command_sees_the_release_and_what_it_is(story: World) -> None:
     seen = story.project.base / "seen"
     story.settings(f'[rollback]\nhealth = "env | grep ^LASTGOOD | sort > {seen}; pwd >> {seen}"\n')

@@ -247,7 +247,7 @@ def _finish_here(project: Project, plan: Plan) -> Result:
     if is_behind(project, plan.history, plan.stage):
         try:
             bring_live(project, plan.history, plan.stage)
-        except StaleError:  # to be planned again
+        except (StaleError, UnhealthyError):  # to be planned again; carried out, but not well
             raise
         except LastgoodError as error:
             finish = f"lastgood sync {plan.history.artifact} --stage {plan.stage}"
