@@ -126,6 +126,10 @@ class PushRefusedError(LastgoodError):
     """Origin refused the push; `message` carries the server's words."""
 
 
+class NotWritableError(LastgoodError):
+    """Our own directory is another user's, or cannot be written for another reason; nothing changed."""
+
+
 class StaleError(PushRefusedError):
     """Origin moved on since it was read: fetch, plan again."""
 

@@ -143,3 +143,30 @@ def test_a_disk_that_fills_up_while_building_is_5_and_the_former_release_stays_l
     assert "nothing was changed" in done.err
     assert (live(story), refs(story)) == (before, recorded)
     assert [path.name for path in (small_disk / "staging").iterdir()] == [".lock"]
+
+
+@pytest.fixture
+def read_only(story: Project) -> Iterator[Path]:
+    """`.lastgood/` on a file system that is read-only, as another user's is to us."""
+    place = story.root / ".lastgood"
+    shutil.rmtree(place)
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting a file system that is read-only needs root")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.mark.usefixtures("read_only")
+def test_where_nothing_can_be_written_reading_works_and_the_rest_is_1_and_no_bug(run: Program, story: Project) -> None:
+    before = refs(story)
+    for reading in (("status",), ("list",), ("history",), ("show", "v1.0.0"), ("diff", "v1.0.0", "v2.0.0")):
+        assert run(*reading).code == 0
+    for changing in (("rollback", "--reason", "x"), ("mark", "v2.0.0", "failed"), ("sync", "--stage", "prod")):
+        done = run(*changing)
+        assert done.code == 1
+        assert "/.lastgood cannot be written: Read-only file system; nothing was changed" in done.err
+    assert refs(story) == before

@@ -1,5 +1,6 @@
 """What fails says so with its exit code, a message, whether anything changed, and the next command."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,22 @@ def test_a_bug_is_70_and_leaves_a_report_without_secrets(
     document = run("list", "--json").json
     assert (document["error"], document["code"]) == ("bug", 70)
     assert Path(document["report"]).is_file()
+
+
+@pytest.mark.usefixtures("story")
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.EACCES, 1), (errno.ENOSPC, 1), (errno.EROFS, 1), (errno.EBADF, 70)]
+)
+def test_what_the_system_refuses_is_no_bug(
+    run: Program, monkeypatch: pytest.MonkeyPatch, number: int, code: int
+) -> None:
+    def refused(_project: Opened, _name: str | None, *, fetch: bool) -> None:
+        raise OSError(number, f"{fetch}: refused", "/var/models")
+
+    monkeypatch.setattr(show, "list_versions", refused)
+    done = run("list")
+    assert done.code == code
+    assert "/var/models" in done.err
 
 
 @pytest.mark.usefixtures("story")

@@ -2,11 +2,13 @@
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from lastgood.errors import LockedError
+from lastgood.errors import LockedError, NotWritableError
 from lastgood.releases import activation, lock, log
 from lastgood.releases.builder import Release, build
 from lastgood.releases.place import Place, decode_name, encode_name, release_name
@@ -210,3 +212,29 @@ def test_a_version_cannot_name_another_directory() -> None:
     for version in ("../v1", ".v1", "a/b"):
         with pytest.raises(Exception, match="is no version"):
             release_name(version, "a" * 40)
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is(tmp_path: Path) -> None:
+    (tmp_path / ".lastgood").write_text("in the way")
+    with pytest.raises(NotWritableError, match="cannot be written: File exists; nothing was changed") as caught:
+        Place(tmp_path / ".lastgood").create()
+    assert caught.value.exit_code == 1
+    assert "ls -ld" in caught.value.hint
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can become nobody")
+def test_a_place_of_another_user_is_told_before_anything_is_written() -> None:
+    with TemporaryDirectory(prefix="lastgood-") as base:  # nobody cannot enter pytest's own
+        Path(base).chmod(0o711)
+        place = Place(Path(base) / ".lastgood").create()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setuid(65534)
+                with suppress(NotWritableError):
+                    place.create()
+                    os._exit(1)
+                os._exit(0)
+            finally:
+                os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

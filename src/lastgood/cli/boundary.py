@@ -1,5 +1,6 @@
 """The outermost boundary: every exception becomes an exit code, a message and, for a bug, a report."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,8 @@ Unparsable: type[Exception] = typer.BadParameter.__mro__[1]
 BUG = 70
 INTERRUPTED = 130
 ISSUES = "please report it with that file"
+OUTSIDE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
+"""What the machine refuses, wherever it does: rights, room and open files are no bug of ours."""
 
 
 def guarded(run: Callable[[], int], arguments: Sequence[str]) -> int:
@@ -33,7 +36,11 @@ def guarded(run: Callable[[], int], arguments: Sequence[str]) -> int:
     except LastgoodError as error:
         return tell(error, as_json=as_json)
     except Unparsable as error:
-        return tell(_usage(error), as_json=as_json)
+        return tell(_usage(error, arguments), as_json=as_json)
+    except OSError as error:
+        if error.errno not in OUTSIDE:
+            return _bug(error, arguments, as_json=as_json)
+        return tell(_outside(error), as_json=as_json)
     except Exception as error:  # noqa: BLE001  # the outermost boundary: a bug gets its report here and nowhere else
         return _bug(error, arguments, as_json=as_json)
 
@@ -58,12 +65,38 @@ def format_error(error: LastgoodError) -> str:
     return text.paragraphs(*lines)
 
 
-def _usage(error: Exception) -> UsageError:
+def _usage(error: Exception, arguments: Sequence[str]) -> UsageError:
     """Typer's own errors as ours."""
     formatted = getattr(error, "format_message", lambda: str(error))()
-    message = str(formatted).replace("Value error, ", "").strip().rstrip(".") or "wrong usage"
-    path = getattr(getattr(error, "ctx", None), "command_path", "lastgood")
-    return UsageError(f"{message[0].lower()}{message[1:]}; nothing was changed", hint=f"{path} --help")
+    message, _, meant = str(formatted).strip().partition(". Did you mean ")
+    message = message.removesuffix(".") or "wrong usage"
+    path = _command_path(error, arguments)
+    hint = f"{path} --help"
+    option = message.removeprefix("No such option: ").partition(" ")[0]
+    if meant:
+        hint = f"did you mean {meant}"
+    elif option == "-C":
+        hint = f"-C stands before the command: lastgood -C DIR {path.partition(' ')[2]}"
+    elif path == "lastgood" and option in arguments:
+        hint = f"a command's options stand after it: lastgood COMMAND {option}"
+    return UsageError(f"{message[0].lower()}{message[1:]}; nothing was changed", hint=hint)
+
+
+def _command_path(error: Exception, arguments: Sequence[str]) -> str:
+    """`lastgood rollback`, as far as the command line tells: Typer forgets it for an option without its value."""
+    path = getattr(getattr(error, "ctx", None), "command_path", None)
+    if path is not None:
+        return str(path)
+    words = [word for before, word in pairwise(("", *arguments)) if before != "-C" and not word.startswith("-")]
+    return " ".join(("lastgood", *words[:1]))
+
+
+def _outside(error: OSError) -> LastgoodError:
+    """What the operating system refused, with the file it is about."""
+    return LastgoodError(
+        f"{error.filename or 'the system'}: {error.strerror}; what was recorded stands, nothing else changed",
+        hint="lastgood status",
+    )
 
 
 def _interrupted(*, as_json: bool) -> int:

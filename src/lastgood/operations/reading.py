@@ -108,7 +108,7 @@ def _is_uncertain(project: Project) -> bool:
 def _as_of(project: Project) -> datetime | None:
     try:
         return datetime.fromtimestamp((project.place.root / FETCHED).stat().st_mtime, UTC)
-    except FileNotFoundError:
+    except OSError:  # not there yet, or not for this user's eyes
         return None
 
 

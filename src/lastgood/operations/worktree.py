@@ -1,6 +1,7 @@
 """What the working tree holds: which version its code is, and which version each output's content is."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import md5, sha256
 from pathlib import Path, PurePosixPath
@@ -8,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from lastgood.adapters.git import export
 from lastgood.core.digests import tree_md5, tree_sha256
 from lastgood.core.manifest import Manifest, Output
+from lastgood.errors import NotWritableError
 from lastgood.project import Project
 from lastgood.releases.hashing import is_legacy_md5
 from lastgood.releases.proofs import Proofs
@@ -33,7 +35,8 @@ def read_outputs(project: Project, outputs: tuple[Output, ...]) -> Mapping[PureP
     """The content at the path of each output; files are hashed only when they may have changed since the last time."""
     root = project.worktree.directory
     contents = {}
-    project.place.create()
+    with suppress(NotWritableError):  # then nothing is remembered, and everybody may look
+        project.place.create()
     with Proofs(project.place.proofs) as proofs:
         for output in outputs:
             content = _read(root, output, proofs)

@@ -1,11 +1,15 @@
 """Where everything under `.lastgood/` lives, by name; it knows no content."""
 
+import errno
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from shlex import quote
 
-from lastgood.errors import UsageError
+from lastgood.errors import NotWritableError, UsageError
 
 IGNORE_ALL = "# made by lastgood: nothing in here belongs into git\n*\n"
 
@@ -67,16 +71,27 @@ class Place:
         return self.root / "cache"
 
     def create(self) -> "Place":
-        """Make the directory, ignored by git through its own `.gitignore`; what is there is never overwritten."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        """Make the directory, ignored by git through its own `.gitignore`; what is there is never overwritten.
+
+        Raises `NotWritableError` for another user's, or on a read-only disk.
+        """
         try:
-            with (self.root / ".gitignore").open("x", encoding="utf-8") as stream:
-                stream.write(IGNORE_ALL)
-        except FileExistsError:
-            pass
+            self._make()
+            if not os.access(self.root, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise NotWritableError(
+                f"{self.root} cannot be written: {error.strerror}; nothing was changed",
+                hint=f"see whose it is: ls -ld {quote(str(self.root))}; status and list only read",
+            ) from error
+        return self
+
+    def _make(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError), (self.root / ".gitignore").open("x", encoding="utf-8") as stream:
+            stream.write(IGNORE_ALL)
         for directory in (self.releases, self.live, self.follow, self.staging):
             directory.mkdir(exist_ok=True)
-        return self
 
     def releases_of(self, artifact: str) -> Path:
         """The directory of an artifact's releases."""
