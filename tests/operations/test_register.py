@@ -406,3 +406,14 @@ def test_a_tag_of_the_name_that_is_no_version_is_told_and_not_called_a_race(stor
     with pytest.raises(RefusedError, match=r"a tag flights@v5\.0\.0 that is no version: not annotated"):
         story.register("v5.0.0")
     assert story.snapshot()["origin"] == before["origin"]
+
+
+def test_a_branch_that_is_behind_origins_is_refused_by_name_and_not_called_a_race(story: World) -> None:
+    story.clone("other").project.commit("Be faster")
+    story.project.commit("Be slower", push=False)
+    before = story.snapshot()["origin"]
+    with pytest.raises(PushRefusedError, match=r"refs/heads/main: \[rejected\] \(non-fast-forward\)") as caught:
+        story.register("v5.0.0", push_branch=True)
+    assert caught.type is PushRefusedError
+    assert "git pull --rebase origin main" in caught.value.hint
+    assert story.snapshot()["origin"] == before

@@ -101,28 +101,38 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
     if code == 0:
         return
     lines = [line.split("\t")[1:] for line in out.decode(errors="replace").splitlines() if line.startswith("!")]
-    refused = [
-        (names, why) for names, why in (line for line in lines if len(line) == 2) if "atomic push failed" not in why
-    ]
-    if not lines and any(sign in words for sign in _BROKEN_OFF):
-        raise UnreachableError(
-            f"{remote} broke off: {' '.join(words.split())}; nothing was changed here, "
-            f"but whether {remote} took the push is not known",
-            hint="the same command again finds out",
-        )
     if not lines:
-        raise unreachable(remote, words)
-    told = "; ".join(f"{names.partition(':')[2]}: {why}" for names, why in refused)
-    said = " ".join(line.removeprefix("remote:").strip() for line in words.splitlines() if line.startswith("remote:"))
-    failed_there = any("atomic transaction failed" in why for _, why in refused)
-    if any(reason in why for _, why in refused for reason in (*_LOST, *_LOST_THERE)) or (
-        failed_there and (_LOST_IN_TRANSACTION.search(words) or _moved_on(git, prepared, remote, deadline))
+        raise _unanswered(remote, words)
+    refused = {line[0]: line[1] for line in lines if len(line) == 2 and "atomic push failed" not in line[1]}
+    told = "; ".join(f"{names.partition(':')[2]}: {why}" for names, why in refused.items())
+    for names in refused.keys() & set(more):
+        if any(reason in refused[names] for reason in _LOST):  # no race: it stays behind, however often it is tried
+            branch = names.rpartition(":")[2].removeprefix("refs/heads/")
+            raise PushRefusedError(
+                f"{remote} refused the push: {told}; nothing was changed, here or there",
+                hint=f"git pull --rebase {remote} {branch}, or leave the branch out",
+            )
+    if any(reason in why for why in refused.values() for reason in (*_LOST, *_LOST_THERE)) or (
+        any("atomic transaction failed" in why for why in refused.values())
+        and (_LOST_IN_TRANSACTION.search(words) or _moved_on(git, prepared, remote, deadline))
     ):
         raise StaleError(f"origin moved on: {told}")
+    said = " ".join(line.removeprefix("remote:").strip() for line in words.splitlines() if line.startswith("remote:"))
     raise PushRefusedError(
         f"{remote} refused the push: {said or told or words.strip()}; nothing was changed, here or there",
         hint="a host that refuses other namespaces takes the journal as a branch: "
         '[registry] journal = "refs/heads/lastgood/{artifact}"',
+    )
+
+
+def _unanswered(remote: str, words: str) -> UnreachableError:
+    """The error for a push that ended without an answer about any ref: it never began, or broke off."""
+    if not any(sign in words for sign in _BROKEN_OFF):
+        return unreachable(remote, words)
+    return UnreachableError(
+        f"{remote} broke off: {' '.join(words.split())}; nothing was changed here, "
+        f"but whether {remote} took the push is not known",
+        hint="the same command again finds out",
     )
 
 
