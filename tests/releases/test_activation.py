@@ -69,6 +69,19 @@ def test_a_switch_that_died_before_history_is_entered_by_the_next(world: World) 
     ]
 
 
+def test_a_history_that_cannot_be_written_does_not_make_a_switch_fail(world: World) -> None:
+    one, two = released(world, "v1.0.0", "v2.0.0")
+    activation.switch(world.place, "flights", "prod", one)
+    aside = world.place.history.rename(world.root / "aside")
+    world.place.history.mkdir()
+    assert activation.switch(world.place, "flights", "prod", two) == one.path
+    assert activation.live(world.place, "flights", "prod") == two
+    world.place.history.rmdir()
+    aside.rename(world.place.history)
+    activation.switch(world.place, "flights", "prod", two)
+    assert [event["version"] for event in log.read(world.place.history)] == ["v1.0.0", "v2.0.0"]
+
+
 def test_stages_and_artifacts_do_not_meet(world: World) -> None:
     one, two = released(world, "v1.0.0", "v2.0.0")
     activation.switch(world.place, "flights", "prod", one)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -22,7 +23,7 @@ def switch(place: Place, artifact: str, stage: str, release: Release, *, now: da
 
     The new link is written beside the old one and renamed over it, so that a reader finds one of the two at every
     instant. It is relative: `.lastgood/` can be moved or mounted elsewhere. History is written last; a switch that died
-    before it is entered by the next.
+    before it, or for which the disk had no room, is entered by the next: it is no failure, the new release is live.
     """
     link = place.live_link(artifact, stage)
     durable.make_directories(link.parent)
@@ -34,7 +35,8 @@ def switch(place: Place, artifact: str, stage: str, release: Release, *, now: da
             fresh.symlink_to(os.path.relpath(release.path, link.parent))
             fresh.replace(link)
         durable.fsync_directory(link.parent)
-        _enter(place, artifact, stage, release, previous, now or datetime.now(UTC))
+        with suppress(OSError):
+            _enter(place, artifact, stage, release, previous, now or datetime.now(UTC))
     return previous
 
 
