@@ -47,6 +47,26 @@ def test_rollback_shows_the_plan_and_what_happens_next(run: Program) -> None:
 
 
 @pytest.mark.usefixtures("story")
+def test_a_rollback_that_only_had_to_be_carried_out_here_says_that_it_switched(run: Program) -> None:
+    assert run("sync", "--stage", "prod").code == 0
+    assert run("rollback", "--from", "v2.0.0", "--reason", "late", "--record-only").code == 0
+    assert run("status").code == 7
+    done = run("rollback", "--from", "v2.0.0", "--reason", "late")
+    assert done.out.startswith("nothing to record: prod of flights is assigned to v1.0.0 already\nswitched: v1.0.0 is")
+    assert run("status").code == 0
+
+
+@pytest.mark.usefixtures("story")
+def test_leaving_a_version_that_a_higher_one_replaced_tells_how_to_leave_that_one(run: Program) -> None:
+    done = run("rollback", "--from", "v1.0.0", "--reason", "late")
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        "nothing to do: prod of flights is assigned to v2.0.0 already",
+        "to leave v2.0.0: lastgood rollback flights --stage prod --from v2.0.0 --reason TEXT",
+    ]
+
+
+@pytest.mark.usefixtures("story")
 def test_rollback_here_switches_and_says_where(run: Program) -> None:
     document = run("rollback", "--here", "--reason", "late", "--json").json
     assert document["applies"] == "here"
@@ -139,11 +159,14 @@ def test_adopt_names_the_tags_that_others_made(run: Program, project: Project) -
 
 @pytest.mark.usefixtures("project")
 def test_init_writes_what_is_missing_and_nothing_twice(run: Program) -> None:
+    tried = run("init", "--dry-run").out.splitlines()[-1]
+    assert tried == "next: git add lastgood.toml && git commit -m 'Configure lastgood', then lastgood register flights"
     first = run("init", "--json").json
     assert "lastgood.toml" in first["created"]
     assert first["artifacts"] == ["flights"]
     assert run("init", "--json").json["created"] == []
     assert "is there" in run("init").out
+    assert run("init").out.splitlines()[-1] == "next: lastgood register flights"
 
 
 def test_checkout_ends_with_code_data_and_model_of_the_version(run: Program, story: Project) -> None:

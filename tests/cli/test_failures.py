@@ -45,6 +45,35 @@ def test_wrong_usage_is_2_with_a_hint_and_nothing_changed(
     assert story.git("for-each-ref") == before
 
 
+HINTS = [
+    (("rolback",), "did you mean 'rollback'?"),
+    (("rollback", "--reason"), "lastgood rollback --help"),
+    (("rollback", "-C", "."), "-C stands before the command: lastgood -C DIR rollback"),
+    (("--dry-run", "rollback"), "a command's options stand after it: lastgood COMMAND --dry-run"),
+    (
+        ("assign", "flights", "v1.0.0", "--stage", "prod"),
+        "artifact and version are one word, NAME@vX.Y.Z; lastgood assign --help",
+    ),
+    (("rollback", "2.0.0"), "lastgood rollback --from v2.0.0 --reason TEXT leaves it; --to v2.0.0 goes back to it"),
+    (
+        ("rollback", "flights@v2.0.0", "--reason", "x"),
+        "lastgood rollback flights --from v2.0.0 --reason TEXT leaves it; --to v2.0.0 goes back to it",
+    ),
+    (("rollback", "--from", "2.0.0", "--reason", "x"), "write v2.0.0"),
+    (("rollback", "--stage", "production", "--reason", "x"), "did you mean prod?"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "hint"), HINTS)
+@pytest.mark.usefixtures("story")
+def test_what_tired_people_type_is_answered_with_what_they_meant(
+    run: Program, arguments: tuple[str, ...], hint: str
+) -> None:
+    done = run(*arguments)
+    assert done.code in {2, 12}
+    assert done.err.splitlines()[-1] == f"hint: {hint}"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "name", "words"),
     [

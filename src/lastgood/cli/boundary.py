@@ -68,13 +68,15 @@ def format_error(error: LastgoodError) -> str:
 def _usage(error: Exception, arguments: Sequence[str]) -> UsageError:
     """Typer's own errors as ours."""
     formatted = getattr(error, "format_message", lambda: str(error))()
-    message, _, meant = str(formatted).strip().partition(". Did you mean ")
+    message, _, meant = " ".join(str(formatted).split()).partition(". Did you mean ")
     message = message.removesuffix(".") or "wrong usage"
     path = _command_path(error, arguments)
     hint = f"{path} --help"
     option = message.removeprefix("No such option: ").partition(" ")[0]
     if meant:
         hint = f"did you mean {meant}"
+    elif "unexpected extra argument" in message:
+        hint = f"artifact and version are one word, NAME@vX.Y.Z; {hint}"
     elif option == "-C":
         hint = f"-C stands before the command: lastgood -C DIR {path.partition(' ')[2]}"
     elif path == "lastgood" and option in arguments:

@@ -1,10 +1,16 @@
 """`lastgood init`: a project made ready."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from lastgood.cli import options
 from lastgood.cli.output import text
 from lastgood.cli.session import Session
+from lastgood.core.config import FILE
+
+if TYPE_CHECKING:
+    from lastgood.operations.init import Initialized
 
 
 def init(context: typer.Context, dry_run: options.DryRun = False, as_json: options.Json = False) -> None:
@@ -27,6 +33,14 @@ def init(context: typer.Context, dry_run: options.DryRun = False, as_json: optio
         text.table(rows),
         text.fields([("artifacts", ", ".join(done.artifacts))]),
         *(f"note: {text.one_line(note)}" for note in done.notes),
-        "" if done.notes else "next: lastgood register",
+        "" if done.notes else f"next: {_next(done)}",
     )
     session.answer(document, words)
+
+
+def _next(done: "Initialized") -> str:
+    name = done.artifacts[0] if len(done.artifacts) == 1 else "NAME"
+    register = f"lastgood register {name}"
+    return (
+        f"git add {FILE} && git commit -m 'Configure lastgood', then {register}" if FILE in done.created else register
+    )

@@ -7,6 +7,7 @@ import typer
 from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
+from lastgood.core.version import SemanticVersion
 from lastgood.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def rollback(
     The version that is left is marked failed, the stage assigned to the target, both in one push with the reason. A
     machine that follows the stage switches at once if it is this one, else at its next sync.
     """
+    _require_artifact(name)
     if not reason.strip() and not dry_run:
         raise UsageError("a rollback needs a reason; nothing was changed", hint="--reason TEXT")
     for option, given in (("--from", leaving), ("--to", to)):
@@ -74,6 +76,18 @@ def rollback(
 
     result = roll_back(project, request, dry_run=dry_run, on_plan=show)
     session.answer(_document(project, result), _outcome(project, result))
+
+
+def _require_artifact(name: str | None) -> None:
+    """Refuse `rollback v2.0.0`, which could mean the version to leave as well as the one to go back to."""
+    artifact, at, version = (name or "").rpartition("@")
+    plain = version.removeprefix("v")
+    if at or SemanticVersion.parse(f"v{plain}"):
+        named = f"{artifact} " if artifact else ""
+        raise UsageError(
+            f"{name} names a version, and it is not said whether to leave it or to go back to it; nothing was changed",
+            hint=f"lastgood rollback {named}--from v{plain} --reason TEXT leaves it; --to v{plain} goes back to it",
+        )
 
 
 def _document(project: "Project", result: "Result") -> json.Document:
@@ -119,11 +133,14 @@ def _plan(plan: "Plan") -> str:
 def _outcome(project: "Project", result: "Result") -> str:
     plan = result.plan
     if plan.fulfilled:
+        name, target = plan.history.artifact, plan.target.text
+        done, switched = ("record", "switched: ") if result.finished else ("do", "")
         return text.paragraphs(
-            text.prose(
-                f"nothing to do: {plan.stage} of {plan.history.artifact} is assigned to {plan.target.text} already"
-            ),
-            text.prose(f"{plan.target.text} is live here: {result.live}") if result.live else "",
+            text.prose(f"nothing to {done}: {plan.stage} of {name} is assigned to {target} already"),
+            text.prose(f"{switched}{target} is live here: {result.live}") if result.live else "",
+            f"to leave {target}: lastgood rollback {name} --stage {plan.stage} --from {target} --reason TEXT"
+            if plan.leaving.name.key < plan.target.name.key  # what was to be left is not what anybody is served
+            else "",
         )
     if result.dry_run:
         then = "switch this machine" if plan.here else "leave machines to their next sync"

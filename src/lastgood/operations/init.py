@@ -41,9 +41,9 @@ def init(project: Project, *, dry_run: bool = False) -> Initialized:
     for there, name in ((path.exists(), FILE), (project.place.root.exists(), f"{DIRECTORY}/")):
         (existed if there else created).append(name)
     if not dry_run:
+        project.place.create()
         if not path.exists():
             write_atomic(path, template().encode())
-        project.place.create()
     commit = repository.head(project.worktree)
     declared: list[str] = []
     for directory in repository.projects_at(project.worktree, commit) if commit else ():
@@ -65,6 +65,8 @@ def template() -> str:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 

@@ -68,11 +68,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Result:
-    """What a rollback did, or with `dry_run` would do."""
+    """What a rollback did, or with `dry_run` would do. `finished`: it switched here what was recorded earlier."""
 
     plan: Plan
     record: Record = field(default_factory=Record)
     live: str | None = None
+    finished: bool = False
     seconds: float = 0.0
     dry_run: bool = False
 
@@ -100,7 +101,7 @@ def rollback(
             request = _pinned(request, plan)
             continue
         recording.outwait(project, result.record)
-        return Result(result.plan, result.record, result.live, time.monotonic() - started)
+        return replace(result, seconds=time.monotonic() - started)
     raise RaceError(f"others were faster {ATTEMPTS} times in a row; nothing was changed", hint="try again")
 
 
@@ -187,7 +188,7 @@ def _require_quiet(project: Project, history: History, stage: str, request: Requ
         raise RefusedError(
             f"{stage} of {history.artifact} was rolled back to {newest.version} {now - newest.when} s ago; "
             "nothing was changed",
-            hint=f"say which version to leave (--from {newest.version}) or --again",
+            hint=f"that is done; to leave {newest.version}, too, say --from {newest.version} or --again",
         )
 
 
@@ -244,7 +245,8 @@ def _finish_here(project: Project, plan: Plan) -> Result:
     link = project.place.live_link(plan.history.artifact, plan.stage)
     if not plan.here:
         return Result(plan)
-    if is_behind(project, plan.history, plan.stage):
+    behind = is_behind(project, plan.history, plan.stage)
+    if behind:
         try:
             bring_live(project, plan.history, plan.stage)
         except (StaleError, UnhealthyError):  # to be planned again; carried out, but not well
@@ -254,7 +256,7 @@ def _finish_here(project: Project, plan: Plan) -> Result:
             raise UnfinishedError(
                 f"recorded earlier, but not carried out here: {error.message}", hint=finish
             ) from error
-    return Result(plan, live=str(link))
+    return Result(plan, live=str(link), finished=behind)
 
 
 def _pinned(request: Request, plan: Plan) -> Request:
