@@ -436,6 +436,18 @@ def test_without_a_git_remote_it_records_here(story: World) -> None:
     assert story.rollback(leaving="v3.0.0").plan.fulfilled
 
 
+def test_a_remote_of_another_name_is_no_reason_to_record_here_alone(story: World) -> None:
+    story.project.git("remote", "rename", "origin", "upstream")
+    before = story.snapshot()
+    with pytest.raises(UsageError, match=r"no git remote is called origin \(there are upstream\)") as caught:
+        story.rollback()
+    assert story.snapshot() == before
+    assert 'remote = "upstream"' in caught.value.hint
+    assert story.status().view.registry.artifacts  # what only reads does without
+    story.project.put("lastgood.toml", '[registry]\nremote = "upstream"\n')
+    assert story.rollback().record.published
+
+
 def test_what_was_recorded_without_a_remote_is_published_in_order_once_there_is_one(story: World) -> None:
     url = story.project.git("remote", "get-url", "origin")
     story.project.git("remote", "remove", "origin")

@@ -12,7 +12,7 @@ from lastgood.core.events import TagObject
 from lastgood.core.journal import Journal, Recorded, find_lost
 from lastgood.core.registry import History, Registry, build_registry
 from lastgood.core.tags import TAGS
-from lastgood.errors import Finding, LastgoodError, RaceError, StaleError, UnreachableError
+from lastgood.errors import Finding, LastgoodError, RaceError, StaleError, UnreachableError, UsageError
 from lastgood.project import Project
 from lastgood.releases.lock import is_held
 
@@ -44,6 +44,8 @@ def read(project: Project, *, fetch: bool) -> View:
 
     It is fetched unasked where our mirror is empty still, and after a command that died while it pushed.
     """
+    if fetch and project.remote is None:
+        _require_no_remote(project)
     untold: tuple[Finding, ...] = ()
     origin = None
     if project.remote and (fetch or _is_uncertain(project)):
@@ -59,6 +61,17 @@ def read(project: Project, *, fetch: bool) -> View:
         tags = _put_unfinished(project, tags, journals, origin)
     registry = _build(project, tags, journals, origin)
     return View(replace(registry, findings=(*untold, *registry.findings)), origin, _as_of(project))
+
+
+def _require_no_remote(project: Project) -> None:
+    """Refuse to record in this clone alone because the remote has another name than the one configured."""
+    names = repository.remotes(project.git)
+    if names:
+        wanted = project.config.registry.remote
+        raise UsageError(
+            f"no git remote is called {wanted} (there are {', '.join(names)}); nothing was changed",
+            hint=f'say in lastgood.toml which one keeps the versions: [registry] remote = "{names[0]}"',
+        )
 
 
 def retrying(project: Project, attempt: Callable[[View], T]) -> T:
