@@ -65,4 +65,4 @@ def test_a_mistake_is_refused_by_file_section_and_key(text: str, words: str) -> 
 def test_an_unknown_key_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UsageError) as caught:
         Config.parse("[environment]\nlok = ''")
-    assert caught.value.hint == "known are lock"
+    assert caught.value.hint == "known are lock, deliver, build, timeout"

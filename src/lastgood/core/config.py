@@ -49,9 +49,16 @@ class ReleaseConfig:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentConfig:
-    """`[environment]`: the lock file, relative to the git root; found by its usual names when empty."""
+    """`[environment]`: the lock file, relative to the git root; found by its usual names when empty.
+
+    `deliver` builds a version's environment before it is switched to, `build` allows packages without a wheel, whose
+    own code then runs; `timeout` is in seconds, for each run of uv.
+    """
 
     lock: str = ""
+    deliver: bool = False
+    build: bool = False
+    timeout: int = 900
 
 
 @dataclass(frozen=True, slots=True)

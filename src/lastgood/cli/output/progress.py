@@ -15,6 +15,7 @@ STEPS = {
     "upload": "uploading what the DVC remote lacks",
     "fetch objects": "fetching what is missing here",
     "build": "building the release",
+    "build environment": "building the environment",
     "push": "publishing",
     "switch": "switching",
     "health": "running the health command",

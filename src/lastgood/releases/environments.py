@@ -1,0 +1,86 @@
+"""Virtual environments on disk: one per lock, shared by releases, whole before they get their name."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from lastgood.core.manifest import encode
+from lastgood.releases import durable, lock, staging
+from lastgood.releases.place import Place
+
+NOTE = "lastgood.json"
+"""In each environment, written last: what it was built from. One without it was not built by us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What an environment is made from: the contents of its lock's files, Python's version `X.Y`, the platform."""
+
+    lock: str
+    sources: tuple[bytes, ...]
+    python: str
+    platform: str
+
+    @property
+    def digest(self) -> str:
+        """The name of the environment: the same for every version whose lock says the same, wherever it lies."""
+        contents = [sha256(content).hexdigest() for content in self.sources]
+        kind = self.lock.rpartition("/")[2]
+        described = encode({"lock": kind, "sources": [*contents], "python": self.python, "platform": self.platform})
+        return sha256(described.encode()).hexdigest()
+
+
+def environment_path(place: Place, digest: str) -> Path:
+    """Where an environment lies, built or not."""
+    return place.environments / digest
+
+
+def find_environment(place: Place, digest: str) -> Path | None:
+    """A finished environment, or `None`."""
+    path = environment_path(place, digest)
+    return path if (path / NOTE).is_file() and (path / "bin" / "python").exists() else None
+
+
+def list_environments(place: Place) -> tuple[str, ...]:
+    """The digests of all finished environments here."""
+    return tuple(sorted(note.parent.name for note in place.environments.glob(f"*/{NOTE}")))
+
+
+def build_environment(place: Place, recipe: Recipe, make: Callable[[Path, Path], str]) -> Path:
+    """The environment of a recipe: the one that is there, else what `make` makes, read-only and on disk.
+
+    `make` is given an empty directory to work in and the path of the environment, which it makes, and returns what to
+    note of it. A second builder waits for the first, whose own deadline ends that. Whatever dies, there is a whole
+    one or none, and what is unfinished is removed by the next `clean_staging`.
+    """
+    digest = recipe.digest
+    path = environment_path(place, digest)
+    place.create()
+    building = place.root / "use" / "environments"
+    building.mkdir(parents=True, exist_ok=True)
+    with lock.flocked(building / f"{digest}.building"):
+        if (found := find_environment(place, digest)) is not None:
+            return found
+        with staging.stage(place) as directory:
+            made = directory / "environment"
+            python = make(directory, made)
+            note = {"schema": 1, "lock": recipe.lock, "python": python, "platform": recipe.platform}
+            durable.write_new(made / NOTE, json.dumps(note).encode() + b"\n")
+            _protect(made)
+            durable.fsync_tree(made)
+            durable.make_directories(path.parent)
+            durable.remove_tree(path)  # an interpreter that was there is gone: the note alone makes no environment
+            durable.rename(made, path)
+            path.chmod(0o555)
+    return path
+
+
+def _protect(directory: Path) -> None:
+    """Take the write permission of all directories below one. Files keep their mode: uv's cache may share it."""
+    for parent, names, _ in os.walk(directory):
+        for name in names:
+            if not (path := Path(parent, name)).is_symlink():
+                path.chmod(0o555)
