@@ -118,6 +118,21 @@ def test_an_edited_model_is_not_lost(story: World) -> None:
     refused(story, "v1.0.0", r"outputs were edited and not recorded: models/model\.txt")
 
 
+@pytest.mark.parametrize("wanted", ["v1.0.0", "v3.0.0", "v4.0.0"])
+def test_git_checkout_without_dvc_checkout_is_mended_and_nothing_called_an_edit(story: World, wanted: str) -> None:
+    story.project.git("checkout", "--quiet", "flights@v1.0.0")
+    assert (story.root / "models/model.txt").read_text() == "fourth"
+    content = {"v1.0.0": "first", "v3.0.0": "third", "v4.0.0": "fourth"}[wanted]
+    story.checkout(wanted)
+    assert_holds(story, wanted, content)
+
+
+def test_another_versions_data_with_a_file_of_ones_own_is_not_lost(story: World) -> None:
+    story.project.git("checkout", "--quiet", "flights@v1.0.0")
+    story.project.put("data/raw/new.csv", "mine")
+    refused(story, "v3.0.0", "outputs were edited and not recorded: data/raw")
+
+
 def test_a_file_added_to_a_data_directory_is_not_lost(story: World) -> None:
     story.project.put("data/raw/new.csv", "mine")
     refused(story, "v1.0.0", "outputs were edited and not recorded: data/raw")

@@ -175,7 +175,7 @@ def _require_safe(project: Project, manifest: Manifest, note: Note | None, forme
 
 
 def _require_recorded_outputs(project: Project, manifest: Manifest, former: str, *, interrupted: bool) -> None:
-    """An output whose content is neither the former commit's nor the target's is somebody's work.
+    """An output whose content is neither the former commit's nor the target's, nor in DVC's cache, is somebody's work.
 
     After an interruption a directory may hold files of both; a file that neither knows was edited since.
     """
@@ -189,6 +189,8 @@ def _require_recorded_outputs(project: Project, manifest: Manifest, former: str,
         both = [output, *([later[output.path]] if output.path in later else [])]
         if content.md5 is None or any(content.is_that_of(one) for one in both):
             continue
+        if _is_cached(project, manifest.project, replace(output, md5=content.md5)):
+            continue
         if not (interrupted and _is_unfinished(project, manifest.project, both)):
             edited.append(str(output.path))
     if edited:
@@ -196,6 +198,11 @@ def _require_recorded_outputs(project: Project, manifest: Manifest, former: str,
             f"outputs were edited and not recorded: {', '.join(edited[:5])}; nothing was changed",
             hint="dvc commit and git commit them, or dvc checkout to drop the edits",
         )
+
+
+def _is_cached(project: Project, directory: str, lying: Output) -> bool:
+    """Whether the cache holds what lies there: another version's, after `git checkout` without `dvc checkout`."""
+    return not project.store(directory).missing_in_cache([lying]) and _is_unfinished(project, directory, [lying])
 
 
 def _is_unfinished(project: Project, directory: str, outputs: list[Output]) -> bool:
