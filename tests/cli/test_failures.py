@@ -225,3 +225,12 @@ def test_an_interrupt_is_130_and_says_how_to_look(run: Program, monkeypatch: pyt
     assert (done.code, done.out) == (130, "")
     assert "lastgood status" in done.err
     assert run("list", "--json").json["code"] == 130
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_no_password_in_an_address_is_told_in_text_or_json(run: Program, story: Project, more: tuple[str, ...]) -> None:
+    story.put("lastgood.toml", '[rollback]\nhealth = "echo cannot fetch https://me:hunter2@example.org/x; exit 1"\n')
+    done = run("rollback", "--here", "--reason", "x", *more)
+    assert done.code == 5
+    assert "https://***@example.org/x" in done.out + done.err
+    assert "hunter2" not in done.out + done.err

@@ -85,11 +85,14 @@ def warnings_of(view: "View | None", histories: "Iterable[History]") -> tuple[Fi
 
 
 def write(stream: TextIO, words: str) -> None:
-    """Write lines to a stream whose reader may be gone: then the rest is for nobody, and that is no failure."""
+    """Write lines to a stream whose reader may be gone: then the rest is for nobody, and that is no failure.
+
+    Everything that is said passes here, JSON and warnings too, and no password in an address gets further.
+    """
     if not words:
         return
     try:
-        stream.write(text.clean(words, keep="\n") + "\n")
+        stream.write(text.clean(text.without_secrets(words), keep="\n") + "\n")
         stream.flush()
     except BrokenPipeError:
         with suppress(OSError, ValueError):

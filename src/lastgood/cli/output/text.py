@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 NARROWEST = 24
 """Columns that the last column of a table keeps for wrapping, however wide the others are."""
-_SECRET = re.compile(r"(?<=://)[^@/\s]+(?=@)")
+_SECRET = re.compile(r"(?<=://)[^@/\s\x22\x27]+(?=@)")
 
 
 def clean(text: object, *, keep: str = "") -> str:
