@@ -70,7 +70,8 @@ class Project:
                 f"{root} was never synced; nothing was changed", hint="name the repository: --repo URL --root DIR"
             )
         git = mirror.open_for_host(place.create().mirror, url)
-        return cls(place, git, _read_config(place.root / FILE), None, "origin")
+        own = place.root / FILE
+        return cls(place, git, _read_config(own if own.exists() else place.settings), None, "origin")
 
     @cached_property
     def worktree(self) -> Git:

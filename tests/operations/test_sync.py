@@ -101,6 +101,13 @@ def test_one_directory_serves_one_repository(story: World) -> None:
         sync.sync(story.serve(story.project.base / "host", "file:///elsewhere.git"), "flights", "prod")
 
 
+def test_an_address_that_never_answered_can_be_mended(story: World) -> None:
+    with pytest.raises(UnreachableError, match="nothing was changed") as caught:
+        sync.sync(story.serve(story.project.base / "host", "file:///mistyped.git"), "flights", "prod")
+    assert "--repo" in caught.value.hint
+    assert serve(story).version.text == "v3.0.0"
+
+
 def test_a_stage_needs_only_the_outputs_it_names(story: World) -> None:
     story.settings('[release.prod]\noutputs = ["models/"]\n')
     done = serve(story)
@@ -150,6 +157,15 @@ def test_remote_and_policy_come_from_the_default_branch_not_from_the_version(wor
     assert (done.link / "models/model.txt").read_text() == "blank"
     assert world.sync().version.text == "v1.0.0"
     assert world.live_model() == "blank"
+
+
+def test_looking_at_a_host_knows_the_branchs_settings_as_of_the_last_sync(world: World) -> None:
+    world.settings('[registry]\njournal = "refs/heads/lastgood/{artifact}"\n')
+    world.release("v1.0.0", stages=["prod"])
+    serve(world)
+    history = status.status(world.serve(world.project.base / "host", None)).view.registry.artifacts["flights"]
+    assert history.journal.tip is not None
+    assert history.adopted == frozenset()
 
 
 def test_a_hosts_own_lastgood_toml_comes_before_the_branchs(story: World) -> None:

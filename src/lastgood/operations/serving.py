@@ -25,7 +25,8 @@ def refresh_settings(project: Project, artifact: str | None) -> None:
     durable.write_atomic(dvc / "config", _without_cache(settings) + cache.encode())
     if not (project.place.root / FILE).exists():
         text = export.read_file(project.git, tip, FILE)
-        project.config = Config.parse(text.decode(errors="replace"), FILE) if text else Config()
+        project.config = Config.parse((text or b"").decode(errors="replace"), FILE)
+        durable.write_atomic(project.place.settings, text or b"")  # for commands that only look, and ask nobody
 
 
 def _quote(value: str) -> str:

@@ -66,6 +66,11 @@ class Place:
         return self.root / "mirror.git"
 
     @property
+    def settings(self) -> Path:
+        """A serving host's copy of the default branch's `lastgood.toml`, as of the last sync."""
+        return self.root / "mirror.toml"
+
+    @property
     def cache(self) -> Path:
         """A serving host's DVC cache."""
         return self.root / "cache"
