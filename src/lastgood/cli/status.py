@@ -114,13 +114,16 @@ def _tree_text(tree: "Worktree") -> str:
     where = f"{(tree.commit or 'no commit')[:12]} ({tree.branch or 'detached'})"
     if tree.version and tree.whole:
         return text.prose(f"working tree: code, data and model are {tree.version}; {where}")
-    code = f"code of {', '.join(tree.code)}" if tree.code else "the commit is no version"
+    if tree.commit is None:
+        return f"working tree: no commit yet ({tree.branch or 'detached'})"
+    told = f"not one version, whole: code of {', '.join(tree.code)}" if tree.code else "its commit is no version"
     rows = [(one.path, one.state, ", ".join(one.versions) or "-") for one in tree.outputs]
     return text.paragraphs(
-        text.prose(f"working tree: not one version, whole: {code}; {where}"),
+        text.prose(f"working tree: {told}; {where}"),
         f"  interrupted: lastgood checkout {text.one_line(tree.interrupted)}" if tree.interrupted else "",
         text.table(rows, ("OUTPUT", "STATE", "CONTENT OF"), indent=2) if rows else "",
         _few("not committed", tree.dirty),
+        f"  to make it whole: lastgood checkout {tree.code[0]}" if tree.code and not tree.interrupted else "",
     )
 
 

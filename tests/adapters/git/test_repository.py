@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,20 @@ def test_outside_of_a_repository_is_no_project(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "absent", tmp_path / "bare.git"):
         with pytest.raises(NotAProjectError, match="nothing was changed"):
             find_clone(path)
+
+
+def test_a_directory_that_is_not_there_is_told_from_one_that_is_no_clone(tmp_path: Path) -> None:
+    for path, words in ((tmp_path, "not inside a git working tree"), (tmp_path / "absent", "no directory")):
+        with pytest.raises(NotAProjectError, match=words):
+            find_clone(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can give a directory away")
+def test_another_users_clone_is_told_with_what_git_wants(project: Project) -> None:
+    os.chown(project.root, 65534, 65534)
+    with pytest.raises(NotAProjectError, match="working tree of another user, which git does not trust") as caught:
+        find_clone(project.root)
+    assert caught.value.hint == f"git config --global --add safe.directory {project.root}"
 
 
 def test_revisions_are_resolved_or_are_none(project: Project) -> None:

@@ -86,7 +86,7 @@ class Store:
         if not wanted:
             return ()
         if self.default_remote() is None and not all(self._knows(output) for output in wanted):
-            raise LastgoodError("no DVC remote is configured", hint="dvc remote add -d NAME URL")
+            raise LastgoodError("no DVC remote is configured; nothing was changed", hint="dvc remote add -d NAME URL")
         names = sorted({str(output.remote if self._knows(output) else self.default_remote()) for output in wanted})
         answer = child.ask(
             {"job": job, "root": str(self.root.absolute()), "outputs": [output.to_json() for output in wanted]},

@@ -1,6 +1,7 @@
 """Our own bare repository: on a serving host, and for what a shallow clone lacks. The user's clone is never changed."""
 
 from pathlib import Path
+from secrets import token_hex
 
 from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.refs import unreachable
@@ -17,7 +18,7 @@ def open_for_clone(path: Path, common_dir: Path) -> Git:
     included = str(common_dir / "config").replace("\\", "\\\\").replace('"', '\\"')
     wanted = f'[include]\n\tpath = "{included}"\n{_BARE}'.encode()
     if (path / "config").read_bytes() != wanted:
-        fresh = path / "config.new"
+        fresh = path / f"config.{token_hex(6)}"  # of our own: another process may be at the same
         fresh.write_bytes(wanted)
         fresh.replace(path / "config")
     return git
@@ -29,7 +30,8 @@ def open_for_host(path: Path, url: str | None) -> Git:
     if url is not None:
         absolute = str(Path(url).resolve()) if Path(url).is_dir() else url
         code, known, _ = git.attempt("config", "--get", f"remote.{REMOTE}.url")
-        if code == 0 and known.decode().strip() not in {absolute, url}:
+        fetched = git.line("for-each-ref", "--count=1")  # an address that was never reached may be mended
+        if code == 0 and fetched and known.decode().strip() not in {absolute, url}:
             raise UsageError(
                 f"{path.parent} mirrors {known.decode().strip()}, not {url}; nothing was changed",
                 hint="use another --root for another repository",
@@ -41,13 +43,15 @@ def open_for_host(path: Path, url: str | None) -> Git:
 def fetch_all(git: Git, remote: str, deadline: float) -> str | None:
     """Bring branches up to date; the commit of the remote's default branch, or `None` in an empty repository."""
     try:
+        # Asked first: a branch that moves on in between is then fetched with the commit that was named.
+        out = git.run("ls-remote", "--symref", remote, "HEAD", deadline=deadline).decode(errors="replace")
         git.run(
             "fetch", "--prune", "--no-tags", "--no-write-fetch-head", "--quiet", remote,
             "+refs/heads/*:refs/remotes/origin/*", deadline=deadline,
         )  # fmt: skip
-        out = git.run("ls-remote", "--symref", remote, "HEAD", deadline=deadline).decode(errors="replace")
     except GitError as error:
-        raise unreachable(remote, error.words) from error
+        hint = "check the address with `git ls-remote URL`; one that never answered can be given anew with --repo"
+        raise unreachable(remote, error.words, hint=hint) from error
     for line in out.splitlines():
         oid, _, name = line.partition("\t")
         if name == "HEAD" and not oid.startswith("ref:"):
@@ -56,7 +60,7 @@ def fetch_all(git: Git, remote: str, deadline: float) -> str | None:
 
 
 def _open(path: Path) -> Git:
-    if not (path / "HEAD").is_file():
+    if not all((path / name).exists() for name in ("HEAD", "config", "refs", "objects/info")):  # the last one made last
         path.mkdir(parents=True, exist_ok=True)
         Git(path).run("init", "--bare", "--quiet", ".")
     return Git(path, git_dir=path)

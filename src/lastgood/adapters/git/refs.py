@@ -158,10 +158,10 @@ def compare_with_origin(journal: Journal, origin: Origin) -> tuple[Finding, ...]
     return tuple(findings)
 
 
-def unreachable(remote: str, words: str) -> UnreachableError:
+def unreachable(remote: str, words: str, *, hint: str = "") -> UnreachableError:
     """The error for a git remote that cannot be used, with what git said."""
     said = " ".join(words.split()) or "no message"
     return UnreachableError(
         f"git remote {remote} cannot be reached: {said}; nothing was changed",
-        hint=f"check `git ls-remote {remote}`; reading commands work without --fetch",
+        hint=hint or f"check `git ls-remote {remote}`; reading commands work without --fetch",
     )

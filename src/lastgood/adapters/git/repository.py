@@ -35,12 +35,23 @@ def find_clone(start: Path) -> Clone:
             "--is-shallow-repository",
         )  # fmt: skip
     except (GitError, OSError) as error:
-        raise NotAProjectError(
-            f"{start} is not inside a git working tree; nothing was changed",
-            hint="cd into a git repository with a DVC project, or name it with -C DIR",
-        ) from error
+        raise _no_clone(start, error) from error
     root, git_dir, common, shallow = out.splitlines()
     return Clone(Path(root), Path(git_dir), Path(common), shallow == "true")
+
+
+def _no_clone(start: Path, error: GitError | OSError) -> NotAProjectError:
+    words = error.words if isinstance(error, GitError) else str(error)
+    if "dubious ownership" in words:
+        return NotAProjectError(
+            f"{start} is in the working tree of another user, which git does not trust; nothing was changed",
+            hint=next((line.strip() for line in words.splitlines() if "safe.directory" in line), "run it as its owner"),
+        )
+    place = "is not inside a git working tree" if start.is_dir() else "is no directory that can be entered"
+    return NotAProjectError(
+        f"{start} {place}; nothing was changed",
+        hint="cd into a git repository with a DVC project, or name it with -C DIR",
+    )
 
 
 def is_shallow(git: Git) -> bool:
