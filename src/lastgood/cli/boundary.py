@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 import typer
@@ -26,7 +26,7 @@ OUTSIDE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno
 
 def guarded(run: Callable[[], int], arguments: Sequence[str]) -> int:
     """The exit code of `run`, whatever happens in it; failures are told on the way."""
-    as_json = "--json" in arguments
+    as_json = "--json" in takewhile(lambda one: one != "--", arguments)  # behind it stands the command of `exec`
     try:
         return run()
     except typer.Exit as done:

@@ -55,7 +55,9 @@ def _commands() -> Iterator[str]:
         yield f"## {NAME} {name}\n"
         arguments = [one.metavar or "" for one in command.params if one.param_type_name == "argument"]
         required = [f"{one.opts[0]} {one.metavar}" for one in command.params if _is_required_option(one)]
-        yield f"    {' '.join([NAME, name, *arguments, *required, '[OPTIONS]'])}\n"
+        last = [one for one in arguments if one.startswith("--")]  # the command of `exec`: nothing comes after it
+        first = [one for one in arguments if one not in last]
+        yield f"    {' '.join([NAME, name, *first, *required, '[OPTIONS]', *last])}\n"
         yield f"{inspect.cleandoc(command.help or '')}\n"
         yield from _parameters(command)
 

@@ -46,6 +46,16 @@ class Placer:
         self.counts[how] += 1
         return how
 
+    def copy(self, source: Path, target: Path, *, device: int) -> None:
+        """Make `target` a file of its own with the content of `source`, which its owner may write: never a hard link.
+
+        An executable stays one. `device` is that of the target's directory.
+        """
+        status = source.lstat()
+        if (status.st_dev, device) in self._no_reflink or not self._reflink(source, target, status.st_dev, device):
+            shutil.copyfile(source, target, follow_symlinks=False)
+        target.chmod(status.st_mode & 0o777 | 0o600)
+
     def _reflink(self, source: Path, target: Path, *devices: int) -> bool:
         reader = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
         try:

@@ -1,0 +1,43 @@
+"""A writable copy of a release, for one process to work in: nothing done there reaches the release or a repository."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lastgood.releases import staging
+from lastgood.releases.place import Place
+from lastgood.releases.placing import Placer
+from lastgood.releases.release import RELEASE_FILE, Release
+
+
+@contextmanager
+def scratch(place: Place, release: Release) -> Iterator[Path]:
+    """A directory with the release's code and outputs, gone when the block ends or, by the next command, its process.
+
+    The empty directory above it is for what must end a search upwards (`.git`, `.dvc`): the copy holds no more than
+    the release.
+    """
+    with staging.stage(place) as directory:
+        tree = directory / "tree"
+        copy_tree(release.path, tree)
+        yield tree
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy a release but its `release.json`: every file by reflink or in full, all of it writable; links stay links."""
+    target.mkdir()
+    device, placer = target.stat().st_dev, Placer()
+    for parent, directories, files in os.walk(source):
+        there = target / os.path.relpath(parent, source)
+        for name in directories:
+            if not (path := Path(parent, name)).is_symlink():
+                (there / name).mkdir()
+            else:
+                (there / name).symlink_to(path.readlink())
+        for name in files:
+            path = Path(parent, name)
+            if path.is_symlink():
+                (there / name).symlink_to(path.readlink())
+            elif path != source / RELEASE_FILE:
+                placer.copy(path, there / name, device=device)
