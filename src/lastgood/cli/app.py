@@ -20,7 +20,6 @@ from lastgood.cli import (
     init,
     list,  # noqa: A004  # modules are named like their commands
     mark,
-    prune,
     register,
     rollback,
     show,
@@ -55,7 +54,6 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "assign": (assign.assign, "Assign a stage to a version."),
     "rollback": (rollback.rollback, "Roll a stage back to the last good version."),
     "checkout": (checkout.checkout, "Bring a version into the working tree."),
-    "prune": (prune.prune, "Remove releases that are not needed here."),
     "sync": (sync.sync, "Make live here what a stage is assigned."),
     "exec": (exec.execute, "Run a command in a version."),
 }
