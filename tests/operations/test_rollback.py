@@ -385,6 +385,17 @@ def test_a_health_command_that_fails_after_the_switch_is_told(story: World) -> N
     assert story.stage_on_origin("prod") == "v1.0.0"
 
 
+def test_a_health_command_without_end_is_ended_with_all_it_started(
+    story: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STARTED", str(story.place / "started"))
+    story.settings('[rollback]\ntimeout = 1\nhealth = "sleep 60 & echo $! > $STARTED; wait"\n')
+    with pytest.raises(NotCarriedOutError, match="no end within 1 s"):
+        story.rollback(here=True)
+    state = Path("/proc", (story.place / "started").read_text().strip(), "stat")
+    assert not state.exists() or ") Z " in state.read_text()  # nobody but init may collect it
+
+
 def test_a_health_command_that_fails_when_it_is_carried_out_later_is_told_as_carried_out(story: World) -> None:
     story.sync()
     story.rollback(leaving="v3.0.0", here=False)

@@ -1,7 +1,9 @@
 """Bringing a version onto this machine: fetch, build and prove its release, switch the live link to it."""
 
 import os
+import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from lastgood.adapters.dvc.progress import Progress
@@ -93,24 +95,33 @@ def check_health(project: Project, release: Release, stage: str) -> str | None:
 
 
 def run_shell(command: str, directory: Path, facts: dict[str, str], timeout: int | None) -> str | None:
-    """Run a command of the trusted configuration; `None` when it exits 0, else what it said last."""
+    """Run a command of the trusted configuration; `None` when it exits 0, else what it said last.
+
+    One that does not end in time is ended with everything it started: else each try of a watcher leaves one behind.
+    """
     try:
-        done = subprocess.run(  # noqa: S602  # a shell line by intent: trusted configuration, as in a CI file
+        process = subprocess.Popen(  # noqa: S602  # a shell line by intent: trusted configuration, as in a CI file
             command,
             shell=True,
             cwd=directory,
             env={**os.environ, **facts},
-            timeout=timeout,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            check=False,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        return f"no end within {timeout} s"
     except OSError as error:
         raise LastgoodError(f"{command!r} cannot be run: {error}; nothing was changed") from error
-    if done.returncode == 0:
+    with process:
+        try:
+            said, _ = process.communicate(timeout=timeout)
+        except BaseException as error:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                return f"no end within {timeout} s"
+            raise
+    if process.returncode == 0:
         return None
-    words = done.stdout.decode(errors="replace").strip().splitlines()[-15:]
-    return "\n".join([f"exit code {done.returncode}", *words])
+    words = said.decode(errors="replace").strip().splitlines()[-15:]
+    return "\n".join([f"exit code {process.returncode}", *words])
