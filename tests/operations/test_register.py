@@ -243,6 +243,26 @@ def test_a_version_that_differs_in_build_data_only_is_refused(world: World) -> N
     refused(world, "same precedence", version="v1.0.0+linux")
 
 
+def test_without_a_branch_there_is_none_to_push_and_nothing_is_uploaded(world: World) -> None:
+    world.project.commit_version(model="new")
+    world.project.git("checkout", "--quiet", "--detach")
+    before = world.snapshot()
+    with pytest.raises(RefusedError, match="HEAD is detached: there is no branch to push") as caught:
+        world.register("v1.0.0", push_branch=True)
+    assert "git switch -c" in caught.value.hint
+    assert world.snapshot() == before
+    assert "upload" not in world.steps
+
+
+def test_what_was_meant_by_a_name_or_a_version_is_said(world: World) -> None:
+    with pytest.raises(UsageError) as caught:
+        world.register("1.0.0")
+    assert caught.value.hint == "write v1.0.0"
+    with pytest.raises(UnknownError) as unknown:
+        world.register("v1.0.0", artifact="flihgts")
+    assert unknown.value.hint == "did you mean flights?"
+
+
 def test_a_name_that_no_dvc_yaml_declares_is_refused(world: World) -> None:
     before = world.snapshot()
     with pytest.raises(UnknownError, match=r"no dvc.yaml declares the artifact trains \(declared: flights\)") as caught:

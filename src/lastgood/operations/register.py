@@ -14,8 +14,9 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.registry import History
 from lastgood.core.tags import is_artifact, version_tag
 from lastgood.core.transaction import Draft
+from lastgood.core.unknown import find_meant
 from lastgood.core.version import Bump, SemanticVersion
-from lastgood.errors import Finding, FindingsError, LastgoodError, RefusedError, StaleError, UnknownError, UsageError
+from lastgood.errors import Finding, FindingsError, RefusedError, StaleError, UnknownError, UsageError
 from lastgood.operations import manifests, recording
 from lastgood.operations.delivering import run_shell
 from lastgood.operations.reading import View, read, retrying
@@ -58,6 +59,7 @@ def register(project: Project, request: Request, *, dry_run: bool = False) -> Re
     """
     recording.author(project, request.message)
     commit = _require_clean(project)
+    _branch(project, request)  # before anything is uploaded for a push that cannot be
     view = read(project, fetch=True)
     pinned, declared = _require_declared(project, commit, request.artifact)
     version = _require_new(view, declared.name, commit, request)
@@ -114,10 +116,12 @@ def _require_declared(project: Project, commit: str, artifact: str | None) -> tu
     if artifact is not None and artifact in found:
         return found[artifact]
     known = ", ".join(sorted(found)) or "none"
+    meant = find_meant(artifact, found) if artifact else None
+    add = f"did you mean {meant}?" if meant else "add it to `artifacts:` in dvc.yaml, with its path, and commit"
     asked = f"no dvc.yaml declares the artifact {artifact}" if artifact else "name the artifact to register"
     raise UnknownError(
         f"{asked} (declared: {known}); nothing was changed",
-        hint="add it to `artifacts:` in dvc.yaml, with its path, and commit" if artifact else "lastgood register NAME",
+        hint=add if artifact else "lastgood register NAME",
     )
 
 
@@ -126,7 +130,8 @@ def _require_new(view: View, artifact: str, commit: str, request: Request) -> st
     version = request.version or _next(history, request.bump)
     parsed = SemanticVersion.parse(version)
     if parsed is None:
-        raise UsageError(f"{version!r} is no semantic version; nothing was changed", hint="write it as v1.2.3")
+        meant = f"v{version}" if SemanticVersion.parse(f"v{version}") else "it as v1.2.3"
+        raise UsageError(f"{version!r} is no semantic version; nothing was changed", hint=f"write {meant}")
     tag = version_tag(artifact, version)
     if tag in view.registry.taken:
         raise RefusedError(
@@ -280,5 +285,8 @@ def _branch(project: Project, request: Request) -> tuple[str, ...]:
         return ()
     name = repository.branch(project.worktree)
     if name is None:
-        raise LastgoodError("HEAD is detached: there is no branch to push; no version was registered")
+        raise RefusedError(
+            "HEAD is detached: there is no branch to push; no version was registered",
+            hint="git switch -c NAME, or register without --push-branch",
+        )
     return (f"refs/heads/{name}:refs/heads/{name}",)
