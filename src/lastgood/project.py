@@ -11,6 +11,7 @@ from pathlib import Path
 from lastgood.adapters.dvc.store import Store
 from lastgood.adapters.git import mirror, repository
 from lastgood.adapters.git.command import Git, strip_environment
+from lastgood.adapters.git.identity import Identity, find_identity
 from lastgood.adapters.git.repository import Clone
 from lastgood.core.config import FILE, Config
 from lastgood.errors import NotAProjectError, UsageError
@@ -79,6 +80,11 @@ class Project:
         if self.root is None:
             raise UsageError("this needs a working tree, which a serving host has not; nothing was changed")
         return Git(self.root)
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Who acts. Raises `LastgoodError` when neither git nor the environment knows."""
+        return find_identity(self.git)
 
     @property
     def deadline(self) -> float:

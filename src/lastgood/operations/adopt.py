@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from lastgood.adapters.git import transactions
-from lastgood.adapters.git.identity import find_identity
 from lastgood.core import tags as grammar
 from lastgood.core.journal import Recorded
 from lastgood.core.references import find_history
@@ -39,9 +38,8 @@ def _adopt(project: Project, view: View, artifact: str | None) -> Adopted:
     wanted = tuple(Recorded(oid, name) for oid, name in adopt_tags(history))
     if not wanted:
         return Adopted(history, (), view=view)
-    identity = find_identity(project.git)
     ref = project.journal_ref(grammar.file_name(history.artifact))
     recording.publish_earlier(project, view, history.journal, ref)
-    prepared = transactions.write_adoption(project.git, history.journal, wanted, ref, identity, project.now())
+    prepared = transactions.write_adoption(project.git, history.journal, wanted, ref, project.identity, project.now())
     recording.carry(project, prepared)
     return Adopted(history, tuple(tag.name for tag in wanted), project.remote is not None, view=view)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lastgood.adapters.git import transactions
-from lastgood.adapters.git.identity import find_identity, find_start
+from lastgood.adapters.git.identity import find_start
 from lastgood.adapters.git.transactions import Prepared
 from lastgood.core import tags as grammar
 from lastgood.core.journal import Journal
@@ -34,7 +34,7 @@ def author(project: Project, reason: str) -> Author:
     order, and nobody has to wait for the second to end.
     """
     start = find_start()
-    return Author(str(find_identity(project.git)), project.now() - 1, reason, start.trigger, start.run)
+    return Author(str(project.identity), project.now() - 1, reason, start.trigger, start.run)
 
 
 def record(project: Project, view: View, transaction: Transaction, *, more: Sequence[str] = ()) -> Record:
@@ -43,13 +43,12 @@ def record(project: Project, view: View, transaction: Transaction, *, more: Sequ
     Raises `StaleError` when somebody else wrote first: read again, plan again. Then, and when origin refuses
     (`PushRefusedError`) or is silent (`UnreachableError`), no ref has changed, here or there.
     """
-    identity = find_identity(project.git)
     journal = journal_of(view, transaction.artifact)
     require_agreement(view, transaction.artifact)
     ref = project.journal_ref(grammar.file_name(transaction.artifact))
     publish_earlier(project, view, journal, ref)
     project.on_step("objects")
-    prepared = transactions.write_objects(project.git, transaction, journal, ref, identity)
+    prepared = transactions.write_objects(project.git, transaction, journal, ref, project.identity)
     carry(project, prepared, more=more)
     names = tuple(tag.name for tag in prepared.tags)
     return Record(names, published=project.remote is not None, latest=transaction.latest)

@@ -40,6 +40,8 @@ def test_gits_configuration_goes_before_the_runner(project: Project, monkeypatch
     assert str(find_identity(Git(project.root))) == "Ada <ada@example.org>"
     project.git("config", "user.name", "Local")
     assert find_identity(Git(project.root)).name == "Local"
+    project.git("config", "committer.name", "Committer")
+    assert str(find_identity(Git(project.root))) == "Committer <ada@example.org>"
 
 
 @pytest.mark.parametrize("name", ["", "<>", "\n"])

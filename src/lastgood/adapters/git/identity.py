@@ -32,8 +32,10 @@ def find_identity(git: Git) -> Identity:
     Raises `LastgoodError` before anything is written: an event without an actor is worth nothing.
     """
     environ = os.environ
-    name = environ.get("GIT_COMMITTER_NAME") or _configured(git, "user.name")
-    email = environ.get("GIT_COMMITTER_EMAIL") or _configured(git, "user.email") or environ.get("EMAIL", "")
+    said = _configured(git)
+    name = environ.get("GIT_COMMITTER_NAME") or said.get("committer.name") or said.get("user.name", "")
+    email = environ.get("GIT_COMMITTER_EMAIL") or said.get("committer.email") or said.get("user.email")
+    email = email or environ.get("EMAIL", "")
     if not (name and email) and (actor := environ.get("GITHUB_ACTOR")):
         number = environ.get("GITHUB_ACTOR_ID", "0")
         name, email = actor, f"{number}+{actor}@users.noreply.github.com"
@@ -59,9 +61,9 @@ def find_start() -> Start:
     return Start("ci" if environ.get("CI") else "manual")
 
 
-def _configured(git: Git, key: str) -> str:
-    code, out, _ = git.attempt("config", "--get", key)
-    return out.decode(errors="replace").strip() if code == 0 else ""
+def _configured(git: Git) -> dict[str, str]:
+    out = git.attempt("config", "-z", "--get-regexp", r"^(committer|user)\.(name|email)$")[1]
+    return {key: value for key, _, value in (line.partition("\n") for line in out.decode(errors="replace").split("\0"))}
 
 
 def _clean(text: str) -> str:
