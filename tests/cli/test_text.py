@@ -40,6 +40,17 @@ def test_columns_are_aligned_also_where_characters_are_wide(monkeypatch: pytest.
     ]
 
 
+def test_the_last_column_stands_below_where_the_others_leave_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = [("2026-11-22", "v1.0.0 assigned", "late flights are called early"), ("2026-11-21", "v1.0.0", "short")]
+    assert text.table(rows, ("WHEN", "EVENT", "WHY"), indent=2).splitlines() == [
+        "  WHEN        EVENT            WHY",
+        "  2026-11-22  v1.0.0 assigned",
+        "      late flights are called early",
+        "  2026-11-21  v1.0.0           short",
+    ]
+
+
 def test_the_last_column_is_wrapped_below_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     shown = text.table([("v1.0.0", "late flights are called early since the winter")])

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 NARROWEST = 24
-"""Columns that the last column of a table keeps for wrapping, however wide the others are."""
+"""Columns that the last column of a table needs to be wrapped beside the others; with fewer it stands below them."""
 _SECRET = re.compile(r"(?<=://)[^@/\s\x22\x27]+(?=@)")
 
 
@@ -70,7 +70,7 @@ def value(given: object) -> str:
 
 
 def table(rows: Iterable[Sequence[object]], header: Sequence[str] = (), *, indent: int = 0) -> str:
-    """Aligned columns; the last one is wrapped at the terminal's width, so that nothing is cut off."""
+    """Aligned columns; the last one is wrapped at the terminal's width, so that nothing is cut off, or stands below."""
     cells = [[one_line(cell) for cell in row] for row in ([header] if header else []) + list(rows)]
     if not cells:
         return ""
@@ -120,8 +120,10 @@ def _row(row: Sequence[str], widths: Sequence[int], indent: str) -> str:
     *first, last = row
     start = indent + "".join(cell + " " * (width - _width(cell) + 2) for cell, width in zip(first, widths, strict=True))
     hang = len(indent) + sum(width + 2 for width in widths)
-    room = max(columns() - hang, NARROWEST)
-    lines = textwrap.wrap(last, room, break_long_words=False, break_on_hyphens=False) or [""]
+    room = columns() - hang
+    if _width(last) > room and room < NARROWEST:
+        return f"{start.rstrip()}\n{prose(last, indent=len(indent) + 4)}"
+    lines = textwrap.wrap(last, max(room, NARROWEST), break_long_words=False, break_on_hyphens=False) or [""]
     return f"\n{' ' * hang}".join((start + lines[0], *lines[1:])).rstrip()
 
 
