@@ -1,5 +1,6 @@
 """`lastgood rollback`: back to the last version recorded as good."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -54,11 +55,9 @@ def rollback(
     machine that follows the stage switches at once if it is this one, else at its next sync.
     """
     _require_artifact(name)
+    _require_versions({"--from": leaving, "--to": to})
     if not reason.strip() and not dry_run:
         raise UsageError("a rollback needs a reason; nothing was changed", hint="--reason TEXT")
-    for option, given in (("--from", leaving), ("--to", to)):
-        if given is not None and not given.strip():
-            raise UsageError(f"{option} names no version; nothing was changed", hint=f"{option} vX.Y.Z")
     if here and record_only:
         raise UsageError("--here and --record-only exclude each other; nothing was changed", hint="take one of them")
     from lastgood.operations.rollback import Request
@@ -88,6 +87,13 @@ def _require_artifact(name: str | None) -> None:
             f"{name} names a version, and it is not said whether to leave it or to go back to it; nothing was changed",
             hint=f"lastgood rollback {named}--from v{plain} --reason TEXT leaves it; --to v{plain} goes back to it",
         )
+
+
+def _require_versions(options_given: Mapping[str, str | None]) -> None:
+    """Refuse an option that is there and empty, as a form or a variable of a script leaves it."""
+    for option, given in options_given.items():
+        if given is not None and not given.strip():
+            raise UsageError(f"{option} names no version; nothing was changed", hint=f"{option} vX.Y.Z")
 
 
 def _document(project: "Project", result: "Result") -> json.Document:
