@@ -28,3 +28,19 @@ def test_without_a_command_it_is_wrong_usage(run: Program) -> None:
     done = run("exec", "v1.0.0")
     assert (done.code, done.out) == (2, "")
     assert "CMD" in done.err
+
+
+def test_a_rollback_names_the_first_packages_that_differ(run: Program, project: Project) -> None:
+    for number in (1, 2):
+        lock = "".join(f"package-{one:02}=={number}.{one}\n" for one in range(14))
+        project.commit_version(model=f"model {number}", code={"requirements.txt": lock})
+        assert run("register", "--bump", "major").code == 0
+        assert run("assign", "latest", "--stage", "prod", "--reason", "go").code == 0
+        assert run("mark", "latest", "stable", "--reason", "good").code == 0
+    given = ("rollback", "--from", "v2.0.0", "--reason", "late", "--dry-run")
+    told = run(*given).out.splitlines()
+    start = told.index("environment (14)")
+    assert told[start + 1].split() == ["package-00", "2.0", "1.0"]
+    assert told[start + 11] == "  … 4 more (lastgood diff v2.0.0 v1.0.0)"
+    document = run(*given, "--json").json
+    assert document["environment"]["packages"][13] == {"name": "package-13", "from": "2.13", "to": "1.13"}

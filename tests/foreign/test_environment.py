@@ -2,7 +2,8 @@
 
 import pytest
 
-from lastgood.operations.diff import PackageChange, diff
+from lastgood.core.manifest import PackageChange
+from lastgood.operations.diff import diff
 from lastgood.project import Project as Opened
 from tests.builders import Project
 

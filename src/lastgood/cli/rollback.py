@@ -12,8 +12,12 @@ from lastgood.core.version import SemanticVersion
 from lastgood.errors import UsageError
 
 if TYPE_CHECKING:
+    from lastgood.core.manifest import EnvironmentChange
     from lastgood.operations.rollback import Plan, Result
     from lastgood.project import Project
+
+MOST = 10
+"""Packages that the plan names."""
 
 Stage = Annotated[
     str | None,
@@ -112,6 +116,7 @@ def _document(project: "Project", result: "Result") -> json.Document:
         "live": result.live,
         "seconds": round(result.seconds, 3),
         "dry_run": result.dry_run,
+        "environment": _environment_document(plan.environment),
         "marks": {plan.leaving.text: "failed"} if _marks(plan) else {},
         "warnings": json.findings((*warnings_of(plan.view, [plan.history]), *plan.warnings)),
     }
@@ -133,7 +138,36 @@ def _plan(plan: "Plan") -> str:
     return text.paragraphs(
         f"{plan.history.artifact}, stage {plan.stage}: from {plan.leaving.text} to {plan.target.text}",
         text.table(rows, indent=2),
+        _environment(plan),
     )
+
+
+def _environment(plan: "Plan") -> str:
+    """The packages that differ, the first few: a lock may pin hundreds."""
+    change = plan.environment
+    if change is None:
+        return ""
+    rows = (
+        [("python", change.python[0] or "-", change.python[1] or "-")] if change.python[0] != change.python[1] else []
+    )
+    rows += [(one.name, one.old or "-", one.new or "-") for one in change.packages]
+    unknown = text.bullets(f"not compared: {words}" for words in change.unknown)
+    if not rows:
+        return text.paragraphs("environment", unknown) if unknown else ""
+    more = f"  … {len(rows) - MOST} more (lastgood diff {plan.leaving.text} {plan.target.text})"
+    return text.paragraphs(
+        f"environment ({len(rows)})", text.table(rows[:MOST], indent=2), more if len(rows) > MOST else "", unknown
+    )
+
+
+def _environment_document(change: "EnvironmentChange | None") -> json.Document | None:
+    if change is None:
+        return None
+    return {
+        "python": {"from": change.python[0], "to": change.python[1]},
+        "packages": [{"name": one.name, "from": one.old, "to": one.new} for one in change.packages],
+        "unknown": list(change.unknown),
+    }
 
 
 def _outcome(project: "Project", result: "Result") -> str:

@@ -70,6 +70,24 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
+class PackageChange:
+    """A package of the environment locks; `None` where a version does not lock it."""
+
+    name: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentChange:
+    """What differs between the environments of two versions, old to new; `unknown` says what could not be compared."""
+
+    python: tuple[str | None, str | None]
+    packages: tuple[PackageChange, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What one version pins.
 

@@ -10,11 +10,13 @@ from lastgood.adapters.dvc.progress import Progress
 from lastgood.adapters.git import export
 from lastgood.adapters.git.command import GitError
 from lastgood.core.manifest import Manifest
-from lastgood.errors import LastgoodError, NotCarriedOutError
+from lastgood.errors import Finding, FindingsError, LastgoodError, NotCarriedOutError
+from lastgood.operations import environments
 from lastgood.operations.facts import select
 from lastgood.project import Project
 from lastgood.releases import activation
 from lastgood.releases.builder import BuildRequest, build
+from lastgood.releases.environments import find_environment
 from lastgood.releases.proofs import Proofs
 from lastgood.releases.proving import CorruptedObjectsError
 from lastgood.releases.release import Release, find_release
@@ -42,6 +44,7 @@ def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> R
         export=lambda target: _export(project, manifest, target),
         object_path=lambda md5, legacy: cache.path_of(md5, legacy=legacy),
         members=store.members,
+        environment=environments.find_digest(project, manifest),
     )
     project.place.create()
     project.on_step("fetch objects")
@@ -55,6 +58,29 @@ def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> R
                 store.drop(md5, legacy=legacy)
             store.fetch([output for output in outputs if output.storage == "dvc"], on_progress=told)
             return build(request, project.place, proofs)
+
+
+def deliver(project: Project, manifest: Manifest, stage: str) -> Release:
+    """The release of a version as a machine of a stage needs it, with its environment where the configuration says.
+
+    Raises as `ensure_release` and `ensure_environment` do; what is live does not change.
+    """
+    release = ensure_release(project, manifest, stage)
+    if project.config.environment.deliver:
+        environments.ensure_environment(project, manifest)
+    return release
+
+
+def check_deliverable(project: Project, manifest: Manifest) -> tuple[Finding, ...]:
+    """What to warn of in a version's environment here. Raises `FindingsError` where it must be delivered and cannot."""
+    found = environments.check_environment(project, manifest)
+    wrong = [finding for finding in found if finding.kind != environments.NO_LOCK]
+    if wrong and project.config.environment.deliver:
+        raise FindingsError(
+            f"the environment of {manifest.artifact} {manifest.version} cannot be built here; nothing was changed",
+            wrong,
+        )
+    return found
 
 
 def _export(project: Project, manifest: Manifest, target: Path) -> None:
@@ -91,6 +117,9 @@ def check_health(project: Project, release: Release, stage: str) -> str | None:
         "LASTGOOD_STAGE": stage,
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+    if project.config.environment.deliver and release.environment:
+        own = find_environment(project.place, release.environment)
+        facts = environments.variables(own, {**os.environ, **facts})
     return run_shell(command, release.path, facts, project.config.rollback.timeout)
 
 

@@ -1,19 +1,15 @@
 """What differs between two versions: code, data, parameters, metrics, environment."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
-from lastgood.adapters.git import export, repository
+from lastgood.adapters.git import repository
 from lastgood.adapters.git.repository import Change
-from lastgood.core.manifest import Json, Manifest, Output
+from lastgood.core.manifest import Json, Manifest, Output, PackageChange
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
 from lastgood.errors import LastgoodError, UsageError
+from lastgood.operations.locks import compare_environments
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
 from lastgood.project import Project
@@ -39,15 +35,6 @@ class ValueChange:
     key: str
     old: Json
     new: Json
-
-
-@dataclass(frozen=True, slots=True)
-class PackageChange:
-    """A package of the environment locks; `None` where a version does not lock it."""
-
-    name: str
-    old: str | None
-    new: str | None
 
 
 @dataclass(frozen=True)
@@ -76,9 +63,8 @@ def diff(project: Project, old: str, new: str, *, fetch: bool = False) -> Differ
         raise UsageError(f"{old} and {new} are versions of different artifacts")
     first, second = read_manifest(project, history, former), read_manifest(project, history, later)
     warnings: list[str] = []
-    environment = _packages(read_lock(project, first, warnings), read_lock(project, second, warnings))
-    if not environment and not warnings and first.environment.digest != second.environment.digest:
-        warnings.append(f"{second.environment.lock} differs, but not in a package or version")
+    environment = compare_environments(project, (former, first.environment), (later, second.environment))
+    warnings += environment.unknown
     return Difference(
         view=view,
         history=history,
@@ -88,8 +74,8 @@ def diff(project: Project, old: str, new: str, *, fetch: bool = False) -> Differ
         outputs=tuple(_outputs(project, first, second, warnings)),
         parameters=_values(first.parameters, second.parameters),
         metrics=_values(first.metrics, second.metrics),
-        environment=environment,
-        python=(first.environment.python, second.environment.python),
+        environment=environment.packages,
+        python=environment.python,
         warnings=tuple(warnings),
     )
 
@@ -146,55 +132,3 @@ def _members(project: Project, manifest: Manifest, output: Output) -> dict[str, 
 def _values(old: Mapping[str, Json], new: Mapping[str, Json]) -> tuple[ValueChange, ...]:
     keys = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
     return tuple(ValueChange(key, old.get(key), new.get(key)) for key in keys)
-
-
-def _packages(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[PackageChange, ...]:
-    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    return tuple(PackageChange(name, old.get(name), new.get(name)) for name in names)
-
-
-def read_lock(project: Project, manifest: Manifest, warnings: list[str]) -> dict[str, str]:
-    """The packages that a version's environment lock pins, with their versions; several of one name are joined."""
-    lock = manifest.environment.lock
-    content = export.read_file(project.git, manifest.commit, lock) if lock else None
-    if lock is None or content is None:
-        warnings.append(f"{manifest.version} pins no environment lock")
-        return {}
-    text = content.decode(errors="replace").replace("\r\n", "\n")
-    is_toml = lock.endswith((".lock", ".toml")) and "[[package" in text
-    pins: dict[str, set[str]] = {}
-    try:
-        for name, version in _toml_pins(text) if is_toml else _pins(text):
-            pins.setdefault(canonicalize_name(name), set()).add(version)
-    except tomllib.TOMLDecodeError as error:
-        warnings.append(f"{lock} of {manifest.version} cannot be read: {error}")
-    return {name: ", ".join(sorted(versions)) for name, versions in pins.items()}
-
-
-def _toml_pins(text: str) -> list[tuple[str, str]]:
-    """The packages of uv.lock (`[[package]]`) and pylock.toml (`[[packages]]`, PEP 751); a package that is no release
-    is pinned by its source."""
-    document = tomllib.loads(text)
-    packages = [*document.get("package", []), *document.get("packages", [])]
-    return [(str(one["name"]), _toml_version(one)) for one in packages if "name" in one]
-
-
-def _toml_version(package: Mapping[str, Any]) -> str:
-    source = package.get("source", {})
-    vcs = package.get("vcs", {})
-    address = source.get("git") or source.get("url") or package.get("archive", {}).get("url") or vcs.get("commit-id")
-    return " ".join(str(part) for part in (package.get("version"), address) if part) or "any"
-
-
-def _pins(text: str) -> list[tuple[str, str]]:
-    """The requirements of a pip requirements file; options, hashes and includes are not looked at."""
-    pins = []
-    for line in text.replace("\\\n", " ").splitlines():
-        wanted = line.split(" --hash", 1)[0].split(" #", 1)[0].strip()
-        try:
-            requirement = Requirement(wanted)
-        except InvalidRequirement:
-            continue
-        version = str(requirement.specifier).removeprefix("==") or requirement.url or "any"
-        pins.append((requirement.name, version))
-    return pins

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lastgood.adapters import environment as adapter
-from lastgood.adapters.environment import Uv, UvError
+from lastgood.adapters.environment import Uv, UvError, find_uv
 from lastgood.adapters.git import export
 from lastgood.core.manifest import Manifest
 from lastgood.core.requirements import UnusableLockError, Wanted, is_uv_lock, parse_requirements, sources
@@ -15,6 +15,9 @@ from lastgood.operations.manifests import running_python
 from lastgood.project import Project
 from lastgood.releases import staging
 from lastgood.releases.environments import Recipe, build_environment, environment_path, find_environment
+
+NO_LOCK = "no-lock"
+"""The kind of the finding that a version pins no environment: it is a warning, wherever it is found."""
 
 _PYTHON = re.compile(r"(?<![\d.])(\d+\.\d+)(?!\d)")
 _OWN = frozenset({"PYTHONHOME", "PYTHONPATH", "CONDA_PREFIX"})
@@ -46,10 +49,13 @@ def check_environment(project: Project, manifest: Manifest) -> tuple[Finding, ..
         return error.findings
     if recipe is None:
         text = f"{manifest.version} pins no environment lock: it runs in the environment of its caller"
-        return (Finding("no-lock", manifest.version, text),)
+        return (Finding(NO_LOCK, manifest.version, text),)
     if find_environment(project.place, recipe.digest) is not None:
         return ()
     try:
+        find_uv()
+        if recipe.python == ".".join(running_python().split(".")[:2]):
+            return ()  # our own will do, without a process to look for it
         with staging.stage(project.place) as directory:
             found = _uv(project, directory).find_python(recipe.python)
     except UvError as error:
@@ -61,6 +67,15 @@ def environment_of(project: Project, manifest: Manifest) -> Path | None:
     """Where the environment of a version lies or will lie; `None` for a version without a lock."""
     recipe = find_recipe(project, manifest)
     return environment_path(project.place, recipe.digest) if recipe else None
+
+
+def find_digest(project: Project, manifest: Manifest) -> str:
+    """The digest that names the environment of a version; empty where there is none, or none can be."""
+    try:
+        recipe = find_recipe(project, manifest)
+    except FindingsError:
+        return ""
+    return recipe.digest if recipe else ""
 
 
 def ensure_environment(project: Project, manifest: Manifest) -> Path | None:

@@ -14,7 +14,7 @@ from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
 from lastgood.errors import Finding
 from lastgood.operations.delivering import ensure_release
-from lastgood.operations.environments import ensure_environment, environment_of, variables
+from lastgood.operations.environments import NO_LOCK, ensure_environment, environment_of, variables
 from lastgood.operations.facts import require_restorable
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
@@ -56,7 +56,7 @@ class Prepared:
         if self.environment is not None:
             return ()
         text = f"{self.version.text} pins no environment lock: it runs in the environment of its caller"
-        return (Finding("no-lock", self.version.text, text),)
+        return (Finding(NO_LOCK, self.version.text, text),)
 
 
 def execute(

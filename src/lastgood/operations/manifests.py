@@ -25,6 +25,14 @@ def read_manifest(project: Project, history: History, version: Version) -> Manif
     return derive(project, version)
 
 
+def read_environment(project: Project, history: History, version: Version) -> Environment:
+    """The environment a version pins; DVC is not asked. Raises `FindingsError` for an unusable journal entry."""
+    for entry, recorded in history.journal.recorded:
+        if recorded.oid == version.event.oid and (manifest := _recorded(project, version, entry.commit)) is not None:
+            return manifest.environment
+    return find_environment(project, version.commit, None)
+
+
 def _recorded(project: Project, version: Version, entry: str) -> Manifest | None:
     raw = export.read_file(project.git, entry, "manifest.json")
     if raw is None:

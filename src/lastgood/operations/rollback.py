@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from lastgood.core.events import Mark
-from lastgood.core.manifest import Manifest
+from lastgood.core.manifest import EnvironmentChange, Manifest
 from lastgood.core.plan import Accept, Choice, Policy, choose, choose_named
 from lastgood.core.references import find_history
 from lastgood.core.registry import DAY, History, Version
@@ -13,6 +13,7 @@ from lastgood.core.tags import version_tag
 from lastgood.core.transaction import Draft, Transaction
 from lastgood.errors import (
     Finding,
+    FindingsError,
     LastgoodError,
     NotCarriedOutError,
     RaceError,
@@ -25,7 +26,7 @@ from lastgood.errors import (
 )
 from lastgood.operations import delivering, recording
 from lastgood.operations.facts import require_restorable, unpinned
-from lastgood.operations.manifests import read_manifest
+from lastgood.operations.manifests import read_environment, read_manifest
 from lastgood.operations.reading import ATTEMPTS, View, read
 from lastgood.operations.recording import Record
 from lastgood.operations.sync import bring_live, is_behind
@@ -63,6 +64,7 @@ class Plan:
     fulfilled: bool = False
     skipped: tuple[Rejected, ...] = ()
     manifest: Manifest | None = None
+    environment: EnvironmentChange | None = None
     warnings: tuple[Finding, ...] = ()
 
 
@@ -124,8 +126,28 @@ def prepare(project: Project, request: Request) -> Plan:
     manifest = require_restorable(project, history, choice.target, here=here, stage=stage)
     return Plan(
         request, view, history, stage, assigned, choice.target, here,
-        skipped=choice.skipped, manifest=manifest, warnings=unpinned(manifest),
+        skipped=choice.skipped,
+        manifest=manifest,
+        environment=_compare(project, history, (assigned, choice.target), manifest),
+        warnings=(*unpinned(manifest), *(delivering.check_deliverable(project, manifest) if here else ())),
     )  # fmt: skip
+
+
+def _compare(
+    project: Project, history: History, versions: tuple[Version, Version], manifest: Manifest
+) -> EnvironmentChange:
+    """What differs between the environments; a manifest that cannot be read must not keep anybody from leaving it."""
+    leaving, target = versions
+    new = manifest.environment
+    try:
+        old = read_environment(project, history, leaving)
+    except FindingsError as error:
+        return EnvironmentChange((None, new.python), unknown=(error.message,))
+    if (old.lock, old.digest) == (new.lock, new.digest) and new.digest:
+        return EnvironmentChange((old.python, new.python))
+    from lastgood.operations.locks import compare_environments  # 20 ms for what most rollbacks do not need
+
+    return compare_environments(project, (leaving, old), (target, new))
 
 
 def execute(project: Project, plan: Plan) -> Result:
@@ -215,7 +237,7 @@ def _draft(project: Project, plan: Plan) -> Transaction:
 
 def _build(project: Project, plan: Plan) -> Release:
     manifest = plan.manifest or read_manifest(project, plan.history, plan.target)
-    release = delivering.ensure_release(project, manifest, plan.stage)
+    release = delivering.deliver(project, manifest, plan.stage)
     words = delivering.check_health(project, release, plan.stage)
     if words is not None:
         raise NotCarriedOutError(

@@ -54,6 +54,7 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
     behind = is_behind(project, history, stage)
     if dry_run:
         manifest = require_restorable(project, history, version, here=True, stage=stage)
+        delivering.check_deliverable(project, manifest)
         release = former or Release(Path(), history.artifact, version.text, version.commit, False, manifest.outputs)
     else:
         with project.locked(f"sync {history.artifact} {stage}"):
@@ -93,7 +94,7 @@ def bring_live(project: Project, history: History, stage: str) -> Release:
     """
     version = history.assigned_version(stage)
     manifest = require_restorable(project, history, version, here=True, stage=stage)
-    release = delivering.ensure_release(project, manifest, stage)
+    release = delivering.deliver(project, manifest, stage)
     require_newest(project, history)
     try:
         delivering.switch(project, release, stage)

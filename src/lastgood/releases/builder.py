@@ -59,6 +59,7 @@ class BuildRequest:
 
     `export` writes the version's code into an empty directory. `object_path` maps (md5, legacy) to the place of an
     object in DVC's cache, there or not. `members` reads a directory output's listing. All have fetched already.
+    `environment` is the digest to note of the version's environment.
     """
 
     manifest: Manifest
@@ -66,6 +67,7 @@ class BuildRequest:
     export: Callable[[Path], None]
     object_path: ObjectPath
     members: Members
+    environment: str = ""
     built_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -189,6 +191,7 @@ def _describe(request: BuildRequest, tree: Path, contents: Contents, counts: dic
         tree=manifest.tree,
         manifest=manifest.digest,
         code=code_digest(contents, rest),
+        environment=request.environment,
     )
     durable.write_new(tree / RELEASE_FILE, format_release(release, counts, request.built_at.isoformat()))
     (tree / RELEASE_FILE).chmod(0o444)

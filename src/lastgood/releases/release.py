@@ -26,6 +26,7 @@ class Release:
 
     `outputs` are those placed, each with the SHA-256, size and number of files found when it was built. `manifest` is
     the manifest's digest, `code` the `tree_sha256` of everything else, symbolic links counted by their targets.
+    `environment` is the digest that names the environment of the version, empty for one that has none.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class Release:
     tree: str = ""
     manifest: str = ""
     code: str = ""
+    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def load_release(path: Path) -> Release:
             tree=document["tree"],
             manifest=document["manifest"],
             code=document["code"],
+            environment=document.get("environment", ""),  # releases built before there were any lack it
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"{path} is no finished release: {error}"
@@ -103,6 +106,7 @@ def format_release(release: Release, linked: dict[str, int], built_at: str) -> b
         "tree": release.tree,
         "manifest": release.manifest,
         "code": release.code,
+        "environment": release.environment,
         "partial": release.partial,
         "outputs": [output.to_json() for output in release.outputs],
         "linked": cast("dict[str, Json]", linked),
