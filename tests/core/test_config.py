@@ -9,7 +9,7 @@ def test_everything_has_a_default() -> None:
     assert Config.parse("") == Config()
     assert Config().rollback.accept is Accept.STABLE
     assert Config().outputs("prod") == ()
-    assert ("registry", "remote", "origin") in set(defaults())
+    assert {("registry", "remote", "origin"), ("prune", "keep", 3), ("prune", "stable", True)} <= set(defaults())
 
 
 def test_a_whole_file() -> None:

@@ -62,6 +62,14 @@ class EnvironmentConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PruneConfig:
+    """`[prune]`: how many of an artifact's last versions keep their release here, and whether every stable one does."""
+
+    keep: int = 3
+    stable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration."""
 
@@ -69,6 +77,7 @@ class Config:
     register: RegisterConfig = field(default_factory=RegisterConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
+    prune: PruneConfig = field(default_factory=PruneConfig)
     release: Mapping[str, ReleaseConfig] = field(default_factory=dict)
 
     @classmethod
@@ -94,6 +103,8 @@ class Config:
         if not re.fullmatch(r"refs/.+/\{artifact\}", config.registry.journal):
             where = f"{source}: [registry] journal"
             raise UsageError(f"{where} must be a ref like {DEFAULT_REF}, one for each artifact; nothing was changed")
+        if config.prune.keep < 0:
+            raise UsageError(f"{source}: [prune] keep must not be negative; nothing was changed")
         return config
 
     def outputs(self, stage: str) -> tuple[str, ...]:
@@ -138,7 +149,7 @@ def _unknown(what: str, known: tuple[str, ...]) -> UsageError:
 def defaults() -> Iterator[tuple[str, str, object]]:
     """Every setting with its section and default, for `init` and the reference."""
     config = Config()
-    for section in ("rollback", "register", "registry", "environment"):
+    for section in ("rollback", "register", "registry", "environment", "prune"):
         part = getattr(config, section)
         for one in fields(part):
             yield section, one.name, getattr(part, one.name)
