@@ -79,6 +79,23 @@ class Proofs:
         with suppress(sqlite3.Error), self._database:
             self._database.executemany(statement, rows)
 
+    def moved(self, pairs: Iterable[tuple[State, State]]) -> None:
+        """Keep the proofs of files whose change time we moved ourselves, given their states just before and after.
+
+        A proof of any other state than the one before stays what it is, and so does one whose file was written since.
+        """
+        rows = [
+            (_signed(ino), old[4], new[4], _signed(dev), size, mtime)
+            for old, new in pairs
+            for dev, ino, size, mtime, _ in [old]
+            if old[:4] == new[:4]
+        ]
+        statement = (
+            "UPDATE proofs SET ctime = ?3 WHERE ino = ?1 AND ctime = ?2 AND dev = ?4 AND size = ?5 AND mtime = ?6"
+        )
+        with suppress(sqlite3.Error), self._database:
+            self._database.executemany(statement, rows)
+
     def _recall(self, states: Iterable[State]) -> dict[State, Digests]:
         by_device: dict[int, list[int]] = {}
         for dev, ino, *_ in states:
