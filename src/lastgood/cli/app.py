@@ -20,6 +20,7 @@ from lastgood.cli import (
     init,
     list,  # noqa: A004  # modules are named like their commands
     mark,
+    prune,
     register,
     rollback,
     show,
@@ -56,6 +57,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "checkout": (checkout.checkout, "Bring a version into the working tree."),
     "sync": (sync.sync, "Make live here what a stage is assigned."),
     "exec": (exec.execute, "Run a command in a version."),
+    "prune": (prune.prune, "Remove releases that are not needed here."),
 }
 
 

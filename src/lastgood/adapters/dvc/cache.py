@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lastgood.core.listing import Member, parse_listing
+from lastgood.core.listing import Member, is_md5, parse_listing
 from lastgood.core.manifest import Output
 from lastgood.core.preflight import Missing
 from lastgood.errors import Finding, FindingsError
@@ -42,6 +42,13 @@ class Cache:
         for member in self.members(output):
             yield Missing(output, member.md5, member.path)
         yield Missing(output, output.md5)
+
+    def stored(self) -> Iterator[tuple[str, bool, Path]]:
+        """Every object that is here: md5, whether in DVC 2's layout, and where; nothing else that lies about."""
+        for legacy, base in ((False, self.directory / "files" / "md5"), (True, self.directory)):
+            for path in sorted(base.glob("[0-9a-f][0-9a-f]/*")):
+                if is_md5(path.parent.name + path.name) and path.is_file():
+                    yield path.parent.name + path.name, legacy, path
 
     def missing(self, outputs: Iterable[Output]) -> tuple[Missing, ...]:
         """What is not there. A listing that is absent hides its members: only the listing is named."""

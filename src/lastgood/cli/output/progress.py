@@ -18,6 +18,7 @@ STEPS = {
     "build environment": "building the environment",
     "push": "publishing",
     "switch": "switching",
+    "prune": "removing what is not needed",
     "health": "running the health command",
 }
 """Steps worth a word. The others take milliseconds."""
