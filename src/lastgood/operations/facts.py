@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 from lastgood.adapters.git import export, repository
@@ -40,19 +39,18 @@ def gather(project: Project, version: Version, manifest: Manifest, *, here: bool
     if not repository.has_commit(git, version.commit):
         return Facts(manifest, code=False)
     chosen = select(manifest, project.config.outputs(stage) if stage else ())
+    if here and find_release(project.place, manifest, chosen) is not None:
+        return Facts(manifest, built=True)  # its code and lock were proved when it was born; a listing grows with files
     lock = manifest.environment.lock
     content = export.read_file(git, version.commit, lock) if lock else None
-    known = Facts(
+    store = project.store(manifest.project)
+    return Facts(
         manifest,
         strange_code=export.strange_code(git, export.list_tree(git, version.commit)),
         lock=f"sha256:{hashlib.sha256(content).hexdigest()}" if content is not None else "gone" if lock else None,
-        built=here and find_release(project.place, manifest, chosen) is not None,
+        missing_here=store.missing_in_cache(manifest.stored) if here else None,
+        missing_on_remote=store.missing_on_remote(manifest.stored),
     )
-    if known.built:
-        return known
-    store = project.store(manifest.project)
-    missing_here = store.missing_in_cache(manifest.stored) if here else None
-    return replace(known, missing_here=missing_here, missing_on_remote=store.missing_on_remote(manifest.stored))
 
 
 def require_restorable(

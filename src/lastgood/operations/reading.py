@@ -93,7 +93,7 @@ def _fetch(project: Project) -> refs.Origin:
     project.on_step("fetch")
     remote = str(project.remote)
     origin = refs.list_origin(project.git, remote, (TAGS + "*", _prefix(project) + "*"), project.deadline)
-    here = refs.list_refs(project.git, TAGS) | refs.list_refs(project.git, _prefix(project))
+    here = refs.list_refs(project.git, TAGS, _prefix(project))
     wanted = []
     for ref, oid in origin.refs.items():
         if ref.startswith(TAGS):
@@ -175,17 +175,23 @@ def _build(project: Project, tags: refs.Tags, journals: Mapping[str, Journal], o
     taken = frozenset(_names(tags, origin) - objects.keys())
     registry = build_registry(objects.values(), journals, project.now(), taken=taken)
 
-    # `git pull` brings tags without their journal, a shallow clone has only its end: then no entry says nothing.
-    whole = (origin is not None or project.remote is None) and not repository.is_shallow(project.git)
-
-    def known(finding: Finding) -> bool:
-        return whole or finding.kind != "unjournaled"
-
     artifacts = {
-        name: replace(history, findings=(*findings.get(name, ()), *(one for one in history.findings if known(one))))
+        name: replace(history, findings=(*findings.get(name, ()), *_known(project, history, origin)))
         for name, history in registry.artifacts.items()
     }
     return replace(registry, artifacts=artifacts, findings=(*registry.findings, *strays))
+
+
+def _known(project: Project, history: History, origin: refs.Origin | None) -> tuple[Finding, ...]:
+    """A history's findings but for what cannot be known here: that the journal lacks a tag.
+
+    `git pull` brings tags without their journal, a shallow clone has only its end.
+    """
+    others = tuple(one for one in history.findings if one.kind != "unjournaled")
+    if others == history.findings:
+        return others
+    whole = (origin is not None or project.remote is None) and not repository.is_shallow(project.git)
+    return history.findings if whole else others
 
 
 def _names(tags: refs.Tags, origin: refs.Origin | None) -> set[str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lastgood.adapters.git import repository
 from lastgood.core.events import CANDIDATE
@@ -161,8 +161,6 @@ def _recorded(project: Project, registry: Registry, commit: str, mine: list[Vers
 
 def _at_worktree(project: Project) -> Project:
     """The same project reading the user's clone, where HEAD is, also when refs are kept in a mirror."""
-    from dataclasses import replace
-
     return replace(project, git=project.worktree)
 
 

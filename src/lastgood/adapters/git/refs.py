@@ -67,10 +67,10 @@ def read_journal(git: Git, artifact: str, ref: str) -> Journal:
     return Journal(artifact, entries[-1].commit if entries else None, tuple(one for one in entries if one.tags))
 
 
-def list_refs(git: Git, prefix: str) -> dict[str, str]:
-    """Object ids by full name of the refs below `prefix`."""
-    lines = git.run("for-each-ref", "--format=%(objectname) %(refname)", prefix).decode(errors="replace").splitlines()
-    return {ref: oid for oid, _, ref in (line.partition(" ") for line in lines)}
+def list_refs(git: Git, *prefixes: str) -> dict[str, str]:
+    """Object ids by full name of the refs below any of the prefixes."""
+    out = git.run("for-each-ref", "--format=%(objectname) %(refname)", *prefixes).decode(errors="replace")
+    return {ref: oid for oid, _, ref in (line.partition(" ") for line in out.splitlines())}
 
 
 def list_origin(git: Git, remote: str, patterns: Iterable[str], deadline: float) -> Origin:
