@@ -1,5 +1,8 @@
 """What status, verify and diff say, and what adopt, mark, assign and init write."""
 
+import socket
+import time
+
 import pytest
 
 from lastgood.core.config import Config
@@ -143,6 +146,17 @@ def test_verify_cannot_tell_where_history_is_cut_off(story: World) -> None:
     found = there.verify()
     assert found.all_findings == ()
     assert [(one.version, "history is cut off" in one.unknown[0]) for one in found.versions] == [("v4.0.0", True)]
+
+
+def test_verify_waits_once_for_a_silent_dvc_remote_and_not_for_each_version(story: World) -> None:
+    story.settings("[registry]\ndeadline = 4\n")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/x"
+        story.project.put(".dvc/config.local", f"['remote \"storage\"']\n    url = {address}\n")
+        began = time.monotonic()
+        done = story.verify()
+    assert time.monotonic() - began < 2 * 4 + 4
+    assert [one.version for one in done.versions if one.unknown] == ["v1.0.0", "v2.0.0", "v3.0.0", "v4.0.0"]
 
 
 def test_verify_with_a_silent_dvc_remote_cannot_tell(story: World) -> None:

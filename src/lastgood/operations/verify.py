@@ -52,18 +52,21 @@ def verify(project: Project, artifact: str | None = None, *, deep: bool = False)
     view = read(project, fetch=True)
     histories = [find_history(view.registry, artifact)] if artifact else list(view.registry.artifacts.values())
     checks = []
+    silent: dict[str, UnreachableError] = {}
     general = list(view.registry.findings)
     for history in histories:
         tags = {version.event.tag for version in history.versions}
         general += [finding for finding in history.findings if finding.subject not in tags]
         for place, version in enumerate(history.versions, 1):
             project.report("verifying", place, len(history.versions), 0)
-            checks.append(_check(project, history, version, deep=deep))
+            checks.append(_check(project, history, version, silent, deep=deep))
     general += _check_here(project, deep=deep)
     return Verified(view, tuple(checks), tuple(general))
 
 
-def _check(project: Project, history: History, version: Version, *, deep: bool) -> VersionCheck:
+def _check(
+    project: Project, history: History, version: Version, silent: dict[str, UnreachableError], *, deep: bool
+) -> VersionCheck:
     findings = [finding for finding in history.findings if finding.subject == version.event.tag]
     unknown: list[str] = []
     name = f"{history.artifact} {version.text}"
@@ -79,13 +82,11 @@ def _check(project: Project, history: History, version: Version, *, deep: bool) 
         manifest = read_manifest(project, history, version)
         findings += _check_code(project, version, manifest)
         unknown += [f"cannot tell: {one.message}" for one in unpinned(manifest)]
-        findings += _check_objects(project, manifest)
+        findings += _check_objects(project, manifest, silent)
         if deep and not any(finding.kind == "missing" for finding in findings):
             findings += _check_contents(project, manifest)
     except FindingsError as error:
         findings += error.findings
-    except UnreachableError as error:
-        unknown.append(f"cannot tell: {error.message}")
     except LastgoodError as error:
         unknown.append(f"cannot tell: {error.message}")
     return VersionCheck(history.artifact, version.text, tuple(findings), tuple(unknown))
@@ -103,9 +104,16 @@ def _check_code(project: Project, version: Version, manifest: Manifest) -> Itera
         yield Finding("code", path, f"{path} of {version.text} is a submodule or LFS pointer")
 
 
-def _check_objects(project: Project, manifest: Manifest) -> Iterator[Finding]:
-    for one in project.store(manifest.project).missing_on_remote(manifest.stored):
-        yield _missing(manifest, one)
+def _check_objects(project: Project, manifest: Manifest, silent: dict[str, UnreachableError]) -> list[Finding]:
+    """What the remote lacks. One that was silent is not waited for again for each version; `silent` remembers it."""
+    if manifest.project in silent:
+        raise silent[manifest.project]
+    try:
+        missing = project.store(manifest.project).missing_on_remote(manifest.stored)
+    except UnreachableError as error:
+        silent[manifest.project] = error
+        raise
+    return [_missing(manifest, one) for one in missing]
 
 
 def _missing(manifest: Manifest, one: Missing) -> Finding:
