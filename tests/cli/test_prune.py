@@ -36,7 +36,19 @@ def test_it_tells_of_each_release_why_it_stays_or_goes(run: Program) -> None:
 
 def test_json_has_every_fact(run: Program, served: Project) -> None:
     document = run("prune", "--keep", "1", "--dry-run", "--json").json
-    keys = ["schema", "keep", "stable", "releases", "cache", "removed", "bytes", "dry_run", "as_of", "warnings"]
+    keys = [
+        "schema",
+        "keep",
+        "stable",
+        "releases",
+        "environments",
+        "cache",
+        "removed",
+        "bytes",
+        "dry_run",
+        "as_of",
+        "warnings",
+    ]
     assert list(document) == keys
     assert (document["keep"], document["stable"], document["removed"], document["cache"]) == (1, True, 1, None)
     gone = document["releases"][1]

@@ -13,6 +13,7 @@ from lastgood.operations.prune import Pruned, prune
 from lastgood.project import Project
 from lastgood.releases import log
 from lastgood.releases.builder import list_releases
+from lastgood.releases.environments import NOTE
 from lastgood.releases.lock import exclusive
 from lastgood.releases.place import Place
 from lastgood.releases.use import using
@@ -219,3 +220,43 @@ def test_without_a_listing_no_object_goes(story: World) -> None:
     assert done.cache is not None
     assert "all stay" in done.cache.why
     assert files(root / "cache") == before
+
+
+def environment(root: Path, digest: str) -> Path:
+    """A finished environment, as far as pruning looks at it."""
+    path = Place(root).environments / digest
+    (path / "bin").mkdir(parents=True)
+    (path / "bin/python").write_text("#!")
+    (path / NOTE).write_text("{}")
+    path.chmod(0o555)
+    return path
+
+
+def test_on_a_serving_host_environments_go_that_no_release_needs_and_nobody_uses(story: World) -> None:
+    root = serve(story, f"file://{story.project.origin}")
+    (release,) = list_releases(Place(root))
+    document = json.loads((release.path / "release.json").read_text())
+    (release.path / "release.json").chmod(0o644)
+    (release.path / "release.json").write_text(json.dumps({**document, "environment": "a" * 64}))
+    needed, used, old = (environment(root, letter * 64) for letter in "abc")
+    with using(Place(root), used):
+        done = prune(later(story.serve(root, None)), keep=0)
+    assert [(one.path, one.why) for one in done.environments] == [
+        (needed, "that of flights@v3.0.0"),
+        (used, "in use"),
+        (old, "no release here needs it"),
+    ]
+    assert [path.exists() for path in (needed, used, old)] == [True, True, False]
+    assert done.environments[2].freed == len("#!{}")
+
+
+def test_environments_stay_where_it_cannot_be_told_whose_they_are(story: World) -> None:
+    root = serve(story, f"file://{story.project.origin}")
+    (release,) = list_releases(Place(root))
+    document = json.loads((release.path / "release.json").read_text())
+    (release.path / "release.json").chmod(0o644)
+    (release.path / "release.json").write_text(json.dumps({**document, "version": "v9.9.9", "environment": ""}))
+    path = environment(root, "a" * 64)
+    done = prune(later(story.serve(root, None)))
+    assert done.environments[0].why == "it cannot be told which environment is that of flights@v9.9.9"
+    assert path.exists()

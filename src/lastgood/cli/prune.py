@@ -30,9 +30,9 @@ def prune(
     """Remove the releases here that nothing needs any more, and tell of each why it stays or goes.
 
     What stays: what is live, was live within the last day, is in use, is assigned to a stage that this machine follows,
-    or is named by unfinished work; every stable version; the last ones. On a serving host, objects in its own cache
-    that nothing refers to go, too. DVC's cache in a working clone is never touched, and no version is lost: a release
-    can be built again. Without NAME it looks at all artifacts.
+    or is named by unfinished work; every stable version; the last ones. On a serving host, environments that no release
+    needs and objects in its own cache that nothing refers to go, too. DVC's cache in a working clone is never touched,
+    and no version is lost: a release can be built again. Without NAME it looks at all artifacts.
     """
     from lastgood.operations.prune import prune as remove
 
@@ -56,11 +56,15 @@ def _document(done: "Pruned") -> json.Document:
         }
         for one in done.releases
     ]
+    environments = [
+        {"path": str(one.path), "kept": one.kept, "why": one.why, "bytes": one.freed} for one in done.environments
+    ]
     cache = done.cache
     return {
         "keep": done.policy.keep,
         "stable": done.policy.stable,
         "releases": releases,
+        "environments": environments,
         "cache": None if cache is None else {"objects": len(cache.paths), "bytes": cache.freed, "why": cache.why},
         "removed": sum(not one.kept for one in done.releases),
         "bytes": done.freed,
@@ -81,6 +85,9 @@ def _text(done: "Pruned") -> str:
         )
         for one in done.releases
     ]
+    for environment in done.environments:
+        here, freed = ("kept", "-") if environment.kept else (goes, text.size(environment.freed))
+        rows.append((f"environment {environment.path.name[:12]}", here, freed, environment.why))
     if done.cache is not None:
         count = text.count(len(done.cache.paths), "cached object")
         rows.append((count, goes if done.cache.paths else "kept", text.size(done.cache.freed), done.cache.why))
@@ -95,6 +102,7 @@ def _summary(done: "Pruned") -> str:
     found = f"{removed} of {text.count(len(done.releases), 'release')}"
     if done.dry_run:
         return f"dry run: would remove {found} and free {text.size(done.freed)}; nothing was changed"
-    if not removed and not (done.cache and done.cache.paths):
+    beside = (done.cache and done.cache.paths) or not all(one.kept for one in done.environments)
+    if not removed and not beside:
         return "nothing to do: every release here is needed"
     return f"removed {found}, {text.size(done.freed)} freed"

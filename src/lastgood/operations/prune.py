@@ -15,11 +15,13 @@ from lastgood.core.registry import DAY, History
 from lastgood.core.retention import Held, Retention, judge
 from lastgood.errors import LastgoodError
 from lastgood.operations.checkout import read_note
+from lastgood.operations.environments import find_digest
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
 from lastgood.operations.serving import refresh_settings
 from lastgood.project import Project
 from lastgood.releases import activation, log
+from lastgood.releases.environments import environment_path, list_environments
 from lastgood.releases.proofs import Proofs
 from lastgood.releases.pruning import Weigher, remove_directory, remove_objects
 from lastgood.releases.release import Release, list_releases
@@ -27,6 +29,7 @@ from lastgood.releases.staging import clean_staging
 from lastgood.releases.use import in_use
 
 PRUNED = "pruned"
+IN_USE = "in use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,16 @@ class Judged:
     """A release that was here, whether it stays, every reason, and the bytes that its removal frees."""
 
     release: Release
+    kept: bool
+    why: str
+    freed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An environment of a serving host, whether it stays and why, and the bytes that its removal frees."""
+
+    path: Path
     kept: bool
     why: str
     freed: int = 0
@@ -56,13 +69,15 @@ class Pruned:
     histories: tuple[History, ...]
     policy: Retention
     releases: tuple[Judged, ...] = ()
+    environments: tuple[Environment, ...] = ()
     cache: Objects | None = None
     dry_run: bool = False
 
     @property
     def freed(self) -> int:
         """The bytes freed in all."""
-        return sum(one.freed for one in self.releases) + (self.cache.freed if self.cache else 0)
+        freed = sum(one.freed for one in self.releases) + sum(one.freed for one in self.environments)
+        return freed + (self.cache.freed if self.cache else 0)
 
 
 def prune(project: Project, artifact: str | None = None, *, keep: int | None = None, dry_run: bool = False) -> Pruned:
@@ -94,8 +109,12 @@ def _plan(project: Project, planned: Pruned, artifact: str | None) -> Pruned:
         for release, verdict in zip(releases, verdicts, strict=True)
     )
     gone = {one.release.path for one in judged if not one.kept}
-    cache = _unneeded(project, planned.view, gone, weigher) if project.root is None else None
-    return replace(planned, releases=judged, cache=cache)
+    planned = replace(planned, releases=judged)
+    if project.root is not None:
+        return planned
+    staying = [one for one in list_releases(project.place) if one.path not in gone]
+    environments = tuple(_judge_environments(project, planned.view, staying, weigher))
+    return replace(planned, environments=environments, cache=_unneeded(project, planned.view, staying, weigher))
 
 
 def _carry_out(project: Project, planned: Pruned) -> Pruned:
@@ -106,11 +125,17 @@ def _carry_out(project: Project, planned: Pruned) -> Pruned:
             removed = not one.kept and remove_directory(project.place, one.release.path, proofs)
             if removed:
                 _enter(project, one.release)
-            done.append(one if one.kept or removed else replace(one, kept=True, why="in use", freed=0))
+            done.append(one if one.kept or removed else replace(one, kept=True, why=IN_USE, freed=0))
+        built = [
+            one
+            if one.kept or remove_directory(project.place, one.path, proofs)
+            else replace(one, kept=True, why=IN_USE, freed=0)
+            for one in planned.environments
+        ]
         # Of a release that came into use meanwhile the objects are not needed: it has its own files.
         if planned.cache:
             remove_objects(planned.cache.paths, proofs)
-    return replace(planned, releases=tuple(done))
+    return replace(planned, releases=tuple(done), environments=tuple(built))
 
 
 def _enter(project: Project, release: Release) -> None:
@@ -188,13 +213,36 @@ def _seconds(moment: object) -> float:
         return float("inf")
 
 
-def _unneeded(project: Project, view: View, gone: set[Path], weigher: Weigher) -> Objects:
+def _judge_environments(
+    project: Project, view: View, staying: Iterable[Release], weigher: Weigher
+) -> Iterable[Environment]:
+    """Every finished environment here; those stay that a staying release has, and all where one cannot be told."""
+    needed: dict[str, str] = {}
+    unknown = ""
+    for release in staying:
+        name = f"{release.artifact}@{release.version}"
+        try:
+            needed[release.environment or _environment_of(project, view, release)] = f"that of {name}"
+        except LastgoodError:
+            unknown = f"it cannot be told which environment is that of {name}"
+    for digest in list_environments(project.place):
+        path = environment_path(project.place, digest)
+        why = needed.get(digest) or unknown or (IN_USE if in_use(project.place, path) else "")
+        freed = 0 if why else weigher.weigh([path])
+        yield Environment(path, bool(why), why or "no release here needs it", freed)
+
+
+def _environment_of(project: Project, view: View, release: Release) -> str:
+    """The digest for a release that names none: built before there were any, or of a version that pins no lock."""
+    history = view.registry.history(release.artifact)
+    return find_digest(project, read_manifest(project, history, history.version(release.version)))
+
+
+def _unneeded(project: Project, view: View, staying: Iterable[Release], weigher: Weigher) -> Objects:
     """The objects in a serving host's cache that neither a release that stays nor an assigned version refers to."""
     cache = Cache(project.place.cache)
     needed: set[tuple[str, bool]] = set()
-    for release in list_releases(project.place):
-        if release.path in gone:
-            continue
+    for release in staying:
         try:
             needed |= _objects(cache, release.outputs)
         except LastgoodError as error:
