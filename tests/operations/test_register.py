@@ -237,6 +237,11 @@ def test_a_second_version_on_one_commit_is_refused_with_what_to_do(world: World)
     assert "--allow-empty" in refused(world, r"this commit is flights v1\.0\.0 already", version="v2.0.0").hint
 
 
+def test_a_version_that_gto_made_here_and_nobody_pushed_is_one_on_this_commit_too(world: World) -> None:
+    world.project.tag("flights@v1.0.0", push=False)
+    refused(world, r"this commit is flights v1\.0\.0 already", version="v2.0.0")
+
+
 def test_a_version_that_differs_in_build_data_only_is_refused(world: World) -> None:
     world.register("v1.0.0")
     world.project.commit()

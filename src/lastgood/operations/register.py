@@ -11,11 +11,12 @@ from lastgood.adapters.dvc.worktree import pipeline_findings
 from lastgood.adapters.git import export, refs, repository
 from lastgood.core.digests import Digests
 from lastgood.core.manifest import Manifest, Output
+from lastgood.core.naming import Wanted, name_version
 from lastgood.core.registry import History
-from lastgood.core.tags import is_artifact, version_tag
+from lastgood.core.tags import is_artifact
 from lastgood.core.transaction import Draft
 from lastgood.core.unknown import find_meant
-from lastgood.core.version import Bump, SemanticVersion
+from lastgood.core.version import Bump
 from lastgood.errors import Finding, FindingsError, RefusedError, StaleError, UnknownError, UsageError
 from lastgood.operations import manifests, recording
 from lastgood.operations.delivering import run_shell
@@ -24,9 +25,6 @@ from lastgood.operations.recording import Record
 from lastgood.project import Project
 from lastgood.releases import proving
 from lastgood.releases.proofs import Proofs
-
-FIRST = "v0.0.1"
-"""The first version when none is named, as `gto register` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,8 @@ def register(project: Project, request: Request, *, dry_run: bool = False) -> Re
     _branch(project, request)  # before anything is uploaded for a push that cannot be
     view = read(project, fetch=True)
     pinned, declared = _require_declared(project, commit, request.artifact)
-    version = _require_new(view, declared.name, commit, request)
+    wanted = Wanted(declared.name, commit, request.version, request.bump)
+    version = name_version(view.registry, wanted, repository.tags_at(project.git, commit))
     _require_restorable(project, commit, pinned, declared)
     _require_gate(project, declared)
     manifest = manifests.make_manifest(project, version, commit, pinned, declared, python=manifests.running_python())
@@ -123,44 +122,6 @@ def _require_declared(project: Project, commit: str, artifact: str | None) -> tu
         f"{asked} (declared: {known}); nothing was changed",
         hint=add if artifact else "lastgood register NAME",
     )
-
-
-def _require_new(view: View, artifact: str, commit: str, request: Request) -> str:
-    history = view.registry.artifacts.get(artifact)
-    version = request.version or _next(history, request.bump)
-    parsed = SemanticVersion.parse(version)
-    if parsed is None:
-        meant = f"v{version}" if SemanticVersion.parse(f"v{version}") else "it as v1.2.3"
-        raise UsageError(f"{version!r} is no semantic version; nothing was changed", hint=f"write {meant}")
-    tag = version_tag(artifact, version)
-    if tag in view.registry.taken:
-        raise RefusedError(
-            f"there is a tag {tag} that is no version: not annotated, or only in this clone; nothing was changed",
-            hint=f"git tag -d {tag}, or git push --delete origin refs/tags/{tag}, or another version",
-        )
-    if history is None:
-        return version
-    if version in history.by_name:
-        raise RefusedError(
-            f"{artifact} {version} exists and versions are immutable; nothing was changed",
-            hint=f"lastgood register {artifact} --version {_next(history, None)}",
-        )
-    for other in history.versions:
-        if other.commit == commit:
-            raise RefusedError(
-                f"this commit is {artifact} {other.text} already; with a second version on one commit every gto "
-                "command fails; nothing was changed",
-                hint=f"commit again (git commit --allow-empty -m 'Release {version}') and register that",
-            )
-        if other.name.key == parsed.key:
-            raise RefusedError(f"{artifact} {other.text} has the same precedence as {version}; nothing was changed")
-    return version
-
-
-def _next(history: History | None, bump: Bump | None) -> str:
-    if history is None or not history.versions:
-        return {"major": "v1.0.0", "minor": "v0.1.0"}.get(bump or "patch", FIRST)
-    return history.versions[-1].name.bump(bump or "patch")
 
 
 def _require_restorable(project: Project, commit: str, pinned: Pinned, declared: Declared) -> None:
@@ -271,7 +232,8 @@ def _warn(project: Project, commit: str, request: Request) -> list[Finding]:
 
 
 def _record(project: Project, view: View, manifest: Manifest, request: Request) -> Record:
-    _require_new(view, manifest.artifact, manifest.commit, replace(request, version=manifest.version))
+    wanted = Wanted(manifest.artifact, manifest.commit, manifest.version)
+    name_version(view.registry, wanted, repository.tags_at(project.git, manifest.commit))
     history = view.registry.artifacts.get(manifest.artifact)
     author = recording.author(project, request.message)
     draft = Draft(history or History(manifest.artifact, (), recording.journal_of(view, manifest.artifact)), author)

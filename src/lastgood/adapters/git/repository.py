@@ -106,6 +106,12 @@ def remote_branches_with(git: Git, commit: str, remote: str) -> tuple[str, ...]:
     return tuple(out.split())
 
 
+def tags_at(git: Git, commit: str) -> tuple[str, ...]:
+    """The names of the annotated tags of a commit, those that are in this clone alone too."""
+    out = git.line("for-each-ref", f"--points-at={commit}", "--format=%(objecttype) %(refname)", "refs/tags/")
+    return tuple(line.removeprefix("tag refs/tags/") for line in out.splitlines() if line.startswith("tag "))
+
+
 def changes(git: Git, old: str, new: str) -> tuple[Change, ...]:
     """What differs between two commits: paths with lines added and removed."""
     statuses = git.run("diff-tree", "-r", "-z", "--name-status", "--no-renames", old, new).decode(errors="replace")

@@ -1,0 +1,77 @@
+"""The name of a new version: the one that is wanted or the next one, refused where it could not stand."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lastgood.core.registry import History, Registry
+from lastgood.core.tags import Action, parse, version_tag
+from lastgood.core.version import Bump, SemanticVersion
+from lastgood.errors import RefusedError, UsageError
+
+FIRST = "v0.0.1"
+"""The first version when none is named, as `gto register` has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be named: a commit of an artifact; by `version`, or by raising a part (patch without either)."""
+
+    artifact: str
+    commit: str
+    version: str | None = None
+    bump: Bump | None = None
+
+
+def name_version(registry: Registry, wanted: Wanted, neighbours: Iterable[str] = ()) -> str:
+    """The version's name. `neighbours` are the names of all tags at the commit, those that are no events included.
+
+    Raises `UsageError` for what is no semantic version, `RefusedError` for a name or a commit that is taken.
+    """
+    history = registry.artifacts.get(wanted.artifact)
+    version = wanted.version or next_version(history, wanted.bump)
+    parsed = SemanticVersion.parse(version)
+    if parsed is None:
+        meant = f"v{version}" if SemanticVersion.parse(f"v{version}") else "it as v1.2.3"
+        raise UsageError(f"{version!r} is no semantic version; nothing was changed", hint=f"write {meant}")
+    _require_free_name(registry, history, wanted, parsed)
+    _require_free_commit(history, wanted, version, neighbours)
+    return version
+
+
+def next_version(history: History | None, bump: Bump | None) -> str:
+    """The version after the greatest one."""
+    if history is None or not history.versions:
+        return {"major": "v1.0.0", "minor": "v0.1.0"}.get(bump or "patch", FIRST)
+    return history.versions[-1].name.bump(bump or "patch")
+
+
+def _require_free_name(registry: Registry, history: History | None, wanted: Wanted, version: SemanticVersion) -> None:
+    tag = version_tag(wanted.artifact, version.text)
+    if tag in registry.taken:
+        raise RefusedError(
+            f"there is a tag {tag} that is no version: not annotated, or only in this clone; nothing was changed",
+            hint=f"git tag -d {tag}, or git push --delete origin refs/tags/{tag}, or another version",
+        )
+    for other in history.versions if history else ():
+        if other.text == version.text:
+            raise RefusedError(
+                f"{wanted.artifact} {version.text} exists and versions are immutable; nothing was changed",
+                hint=f"lastgood register {wanted.artifact} --version {next_version(history, None)}",
+            )
+        if other.name.key == version.key:
+            raise RefusedError(
+                f"{wanted.artifact} {other.text} has the same precedence as {version.text}; nothing was changed"
+            )
+
+
+def _require_free_commit(history: History | None, wanted: Wanted, version: str, neighbours: Iterable[str]) -> None:
+    """Two versions of an artifact on one commit make every gto command fail (FIELD.md 8)."""
+    there = {other.text for other in history.versions if other.commit == wanted.commit} if history else set()
+    names = [name for name in map(parse, neighbours) if name is not None and name.artifact == wanted.artifact]
+    there |= {str(name.version) for name in names if name.action is Action.REGISTER}
+    if there - {version}:
+        raise RefusedError(
+            f"this commit is {wanted.artifact} {', '.join(sorted(there))} already; with a second version on one commit "
+            "every gto command fails; nothing was changed",
+            hint=f"commit again (git commit --allow-empty -m 'Release {version}') and register that",
+        )
