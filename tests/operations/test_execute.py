@@ -1,6 +1,8 @@
 """Running commands in versions: each in its own code, data, model and environment, and nothing of it is left."""
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -163,6 +165,22 @@ def test_signals_reach_the_command_once_and_its_answer_counts(pair: World, numbe
         out, said = process.communicate(timeout=60)
     assert (process.returncode, out) == (7, "got\n"), said
     assert scratches(pair) == []
+
+
+def test_an_interrupt_from_the_keyboard_comes_once(pair: World) -> None:
+    count = "import signal; n = []; signal.signal(signal.SIGINT, lambda *_: (n.append(1), print('got', flush=True)));"
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(pair.root)
+        script = f"{count} print('ready', flush=True); input(); print('times', len(n))"
+        os.execv(sys.executable, [*PROGRAM, "exec", "flights@v1.0.0", "--", "python", "-c", script])  # noqa: S606  # in the terminal's session
+    said = b""
+    for wanted, answer in ((b"ready", b"\x03"), (b"got", b"\n"), (b"times 1", b"")):
+        while wanted not in said:
+            said += os.read(terminal, 1000)
+        os.write(terminal, answer)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    os.close(terminal)
 
 
 def test_a_command_that_dies_of_a_signal_is_told_by_the_exit_code(pair: World) -> None:
