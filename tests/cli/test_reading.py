@@ -278,3 +278,14 @@ def test_a_finding_about_the_registry_is_a_warning_of_every_command(run: Program
         done = run(*arguments)
         assert "warning: tag flights@v1.1.0 was deleted" in done.err
         assert "deleted" in str(run(*arguments, "--json").json["warnings"])
+
+
+@pytest.mark.usefixtures("story")
+def test_status_says_how_the_files_of_what_is_live_were_placed(run: Program) -> None:
+    assert run("status", "--json").json["stages"][0]["files"] is None
+    assert run("sync", "--stage", "prod").code == 0
+    (files,) = [stage["files"] for stage in run("status", "--json").json["stages"]]
+    assert sum(files.values()) == 3
+    assert set(files) <= {"reflink", "hard link", "copy"}
+    ways = ", ".join(f"{count} {how}" for how, count in files.items())
+    assert f"  flights v2.0.0 in prod, files: {ways}" in run("status").out.splitlines()

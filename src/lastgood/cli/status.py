@@ -96,6 +96,7 @@ def _stage_document(stage: "StageStatus") -> json.Document:
         "followed": stage.followed,
         "waiting": stage.waiting,
         "finish": stage.finish,
+        "files": None if stage.live is None else dict(stage.placed),
         "problems": json.findings(stage.problems),
     }
 
@@ -145,4 +146,13 @@ def _stages_text(stages: "Sequence[StageStatus]") -> str:
     ]
     if not rows:
         return "no stage is assigned"
-    return text.table(rows, ("ARTIFACT", "STAGE", "ASSIGNED", "LIVE HERE", "THIS MACHINE"))
+    return text.paragraphs(
+        text.table(rows, ("ARTIFACT", "STAGE", "ASSIGNED", "LIVE HERE", "THIS MACHINE")),
+        *(_files_text(stage) for stage in stages if stage.placed),
+    )
+
+
+def _files_text(stage: "StageStatus") -> str:
+    """How the files of what is live were placed: two names for one place on disk, or bytes of their own."""
+    ways = ", ".join(f"{count} {how}" for how, count in stage.placed)
+    return text.prose(f"{stage.artifact} {stage.live} in {stage.stage}, files: {ways}", indent=2)

@@ -15,6 +15,7 @@ from lastgood.operations.reading import View, read
 from lastgood.operations.worktree import Content, read_outputs
 from lastgood.project import Project
 from lastgood.releases import activation
+from lastgood.releases.release import read_placement
 
 AS_RECORDED, CHANGED, MISSING = "as recorded", "changed", "missing"
 
@@ -44,7 +45,10 @@ class Worktree:
 
 @dataclass(frozen=True, slots=True)
 class StageStatus:
-    """One stage of one artifact. `waiting`: followed or live here, but not what it should be."""
+    """One stage of one artifact. `waiting`: followed or live here, but not what it should be.
+
+    `placed` says how many files of what is live were placed how: as a reflink, a hard link or a copy.
+    """
 
     artifact: str
     stage: str
@@ -56,6 +60,7 @@ class StageStatus:
     finish: str | None
     path: str | None
     problems: tuple[Finding, ...]
+    placed: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,7 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
             finish=f"lastgood sync {artifact} --stage {stage}" if waiting else None,
             path=str(release.path) if release else None,
             problems=problems,
+            placed=tuple(read_placement(release).items()) if release else (),
         )
 
 

@@ -96,6 +96,15 @@ def load_release(path: Path) -> Release:
         raise FindingsError(message, [Finding("broken-release", str(path), message)]) from error
 
 
+def read_placement(release: Release) -> Mapping[str, int]:
+    """How many of a release's output files were placed in which way (`placing.How`), those of none left out."""
+    try:
+        linked = json.loads((release.path / RELEASE_FILE).read_bytes())["linked"]
+        return {str(how): int(count) for how, count in linked.items() if count}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
 def format_release(release: Release, linked: dict[str, int], built_at: str) -> bytes:
     """The content of `release.json`; its path is not in it, so that `--root` can be moved."""
     document: dict[str, Json] = {
