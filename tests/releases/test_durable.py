@@ -60,12 +60,6 @@ def test_a_tree_with_links_that_lead_nowhere_can_be_synced(tmp_path: Path, files
     durable.fsync_files(path for path in tmp_path.rglob("file"))
 
 
-def test_fsync_does_not_follow_a_link_in_place_of_a_file(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to("/etc/passwd")
-    with pytest.raises(OSError, match="symbolic links"):
-        durable.fsync_file(tmp_path / "link")
-
-
 def test_removing_a_read_only_tree_spares_what_its_links_lead_to(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir(mode=0o755)

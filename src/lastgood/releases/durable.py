@@ -15,11 +15,6 @@ FEW = 16
 """Up to here single fsyncs are cheaper than flushing the file system: each costs a journal commit, syncfs only one."""
 
 
-def fsync_file(path: Path) -> None:
-    """Return when the file's content is on disk: a rename can outlive the bytes it was meant to publish."""
-    _fsync(path, os.O_RDONLY | os.O_NOFOLLOW)
-
-
 def fsync_directory(path: Path) -> None:
     """Return when the directory's entries are on disk: without it a finished rename can be undone by a power cut."""
     _fsync(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lastgood.adapters.dvc.version import Declared, Pinned, read_artifacts, read_version, training_data
+from lastgood.adapters.dvc.version import Declared, Pinned, read_version
 from lastgood.errors import FindingsError, LastgoodError, NotAProjectError, UnknownError
 
 if TYPE_CHECKING:
@@ -55,13 +55,13 @@ def test_a_nested_project_is_read_from_a_bare_mirror(nested: Project, tmp_path: 
     mirror, project = tmp_path / "mirror.git", PurePosixPath("teams/air")
     pinned = read_version(mirror, commit, project)
     assert pinned.outputs[0].path == PurePosixPath("teams/air/data/prepared")
-    assert read_artifacts(mirror, commit, project) == (
+    assert pinned.artifacts == (
         Declared("teams/air:flights", "teams/air/models/model.txt", "model", "Late or not", ("delay",), "teams/air"),
     )
     assert pinned.metrics["teams/air/models/metrics.json:auc"] == 0.75
     assert pinned.parameters["teams/air/params.yaml:prepare.rows"] == 100
     model = "teams/air/models/model.txt"
-    assert training_data(mirror, commit, project, model) == ("teams/air/data/prepared", "teams/air/data/raw")
+    assert pinned.training_data(model) == ("teams/air/data/prepared", "teams/air/data/raw")
 
 
 def test_values_are_those_that_dvc_shows(project: Project) -> None:
@@ -238,7 +238,7 @@ def test_a_commit_without_a_dvc_project_and_an_unknown_output_are_told_apart(pro
     with pytest.raises(NotAProjectError):
         read_version(project.root, commit, PurePosixPath("nowhere"))
     with pytest.raises(UnknownError):
-        training_data(project.root, commit, PurePosixPath(), "models/other.txt")
+        read_version(project.root, commit, PurePosixPath()).training_data("models/other.txt")
 
 
 def test_code_of_the_version_does_not_run(blank: Project) -> None:

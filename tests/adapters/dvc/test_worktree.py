@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood.adapters.dvc.worktree import checkout_outputs, dvc_root, is_initialized, pipeline_findings
+from lastgood.adapters.dvc.worktree import checkout_outputs, pipeline_findings
 from lastgood.errors import FindingsError, LastgoodError, LockedError
 
 if TYPE_CHECKING:
@@ -101,10 +101,3 @@ def test_a_held_lock_is_told_after_some_patience(project: Project) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(LockedError):
             pipeline_findings(project.path, patience=0)
-
-
-def test_the_root_is_found_from_below(nested: Project, tmp_path: Path) -> None:
-    assert dvc_root(nested.path / "data/raw") == nested.path
-    assert dvc_root(tmp_path / "elsewhere") is None
-    assert is_initialized(nested.path)
-    assert not is_initialized(nested.root)

@@ -82,18 +82,6 @@ def read_version(
         )
 
 
-def read_artifacts(git_dir: Path, commit: str, project: PurePosixPath) -> tuple[Declared, ...]:
-    """The artifacts that `commit` declares in the DVC project, by name."""
-    with opened(git_dir, commit, project) as repo:
-        return _artifacts(repo, project)
-
-
-def training_data(git_dir: Path, commit: str, project: PurePosixPath, path: str) -> tuple[str, ...]:
-    """As `Pinned.training_data`, for a caller that needs nothing else."""
-    with opened(git_dir, commit, project) as repo:
-        return Pinned((), (), {}, {}, frozenset(), (), _lineage(repo)).training_data(path)
-
-
 def _artifacts(repo: Any, project: PurePosixPath) -> tuple[Declared, ...]:
     found = []
     for dvcfile, section in repo.index._artifacts.items():  # noqa: SLF001  # `artifacts.read` gives paths relative to the project

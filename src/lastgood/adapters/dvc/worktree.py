@@ -19,16 +19,6 @@ Answer = TypeVar("Answer")
 WORDS = {"deleted": "is missing", "not in cache": "is not in the cache", "new": "was never recorded"}
 
 
-def dvc_root(start: Path) -> Path | None:
-    """The nearest directory at or above `start` that holds `.dvc`."""
-    return next((directory for directory in (start, *start.parents) if is_initialized(directory)), None)
-
-
-def is_initialized(root: Path) -> bool:
-    """Whether `root` itself is the root of a DVC project."""
-    return (root / ".dvc").is_dir()
-
-
 def pipeline_findings(root: Path, *, patience: float = PATIENCE) -> tuple[Finding, ...]:
     """Everything in which the working tree is not what `dvc.lock` and the `.dvc` files record, or these are not what is
     committed. A stage that always runs, and a frozen one, is judged by its recorded hashes. Asks no remote."""

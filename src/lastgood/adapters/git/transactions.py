@@ -30,8 +30,6 @@ _LOST_THERE = (
     "incorrect old value",
     "failed to lock",
 )
-
-
 _LOST_IN_TRANSACTION = re.compile(
     r"cannot lock ref .*?(but expected|already exists|unable to resolve|File exists)", re.DOTALL
 )
@@ -94,10 +92,7 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
             "--recurse-submodules=no", remote, *prepared.refspecs, *more, deadline=deadline,
         )  # fmt: skip
     except UnreachableError as error:
-        raise UnreachableError(
-            f"{error.message}; nothing was changed here, but whether {remote} took the push is not known",
-            hint="the same command again finds out",
-        ) from error
+        raise _broken_off(remote, error.message) from error
     if code == 0:
         return
     lines = [line.split("\t")[1:] for line in out.decode(errors="replace").splitlines() if line.startswith("!")]
@@ -129,9 +124,12 @@ def _unanswered(remote: str, words: str) -> UnreachableError:
     """The error for a push that ended without an answer about any ref: it never began, or broke off."""
     if not any(sign in words for sign in _BROKEN_OFF):
         return unreachable(remote, words)
+    return _broken_off(remote, f"{remote} broke off: {' '.join(words.split())}")
+
+
+def _broken_off(remote: str, what: str) -> UnreachableError:
     return UnreachableError(
-        f"{remote} broke off: {' '.join(words.split())}; nothing was changed here, "
-        f"but whether {remote} took the push is not known",
+        f"{what}; nothing was changed here, but whether {remote} took the push is not known",
         hint="the same command again finds out",
     )
 
