@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -177,6 +178,7 @@ def test_an_interrupt_from_the_keyboard_comes_once(pair: World) -> None:
     said = b""
     for wanted, answer in ((b"ready", b"\x03"), (b"got", b"\n"), (b"times 1", b"")):
         while wanted not in said:
+            assert select.select([terminal], [], [], 120)[0], said
             said += os.read(terminal, 1000)
         os.write(terminal, answer)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
