@@ -1,6 +1,7 @@
 """Killed at any step of a rollback or a sync, the old version is live or the new one, and it is never silent."""
 
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -105,6 +106,7 @@ def race(*works: Callable[[], object]) -> list[int]:
     for work in works:
         child = os.fork()
         if child == 0:
+            signal.alarm(120)  # a child that hangs fails its test instead of stopping the suite
             os.close(go)
             os.read(ready, 1)  # until all are there
             code = 70

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -199,6 +200,7 @@ def killed_at(step: str, work: Callable[[Callable[[str], None]], object]) -> boo
     """Do `work` in a child that dies, as by SIGKILL, at a step; whether it came to that step."""
     child = os.fork()
     if child == 0:
+        signal.alarm(120)  # a child that hangs fails its test instead of stopping the suite
         code = 1
         try:
             work(lambda name: os._exit(99) if name == step else None)

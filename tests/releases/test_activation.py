@@ -1,6 +1,7 @@
 """The live link leads to one whole release at every instant, and history says which."""
 
 import os
+import signal
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -169,6 +170,7 @@ def test_a_second_process_is_told_who_is_at_work(world: World) -> None:
     ready, hold = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
+        signal.alarm(120)  # a child that hangs fails its test instead of stopping the suite
         with lock.exclusive(world.place, "rollback"):
             os.write(ready[1], b"x")
             os.read(hold[0], 1)
@@ -242,6 +244,7 @@ def test_a_place_of_another_user_is_told_before_anything_is_written() -> None:
         place = Place(Path(base) / ".lastgood").create()
         child = os.fork()
         if child == 0:
+            signal.alarm(120)  # a child that hangs fails its test instead of stopping the suite
             try:
                 os.setuid(65534)
                 with suppress(NotWritableError):

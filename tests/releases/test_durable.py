@@ -1,6 +1,7 @@
 """Changes to files are whole or absent, and removing never leaves its tree."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,7 @@ def test_somebody_who_is_not_root_can_remove_a_read_only_tree(tmp_path: Path) ->
         os.chown(path, 65534, 65534)
     child = os.fork()
     if child == 0:
+        signal.alarm(120)  # a child that hangs fails its test instead of stopping the suite
         try:
             os.setuid(65534)
             durable.remove_tree(base / "tree")

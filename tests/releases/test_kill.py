@@ -39,6 +39,7 @@ def in_child(work: Callable[[], None], number: int) -> int:
     """Run `work` in a child that dies before its `number`-th change; its wait status, `DONE` when it came through."""
     child = os.fork()
     if child == 0:
+        signal.alarm(120)  # a child that hangs fails its test instead of stopping the suite
         code = 1
         try:
             sys.addaudithook(kill_at(number))

@@ -1,6 +1,7 @@
 """Directories that a living process works in."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ def test_a_dead_process_uses_nothing(place: Place) -> None:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        signal.alarm(120)  # a child that hangs fails its test instead of stopping the suite
         with using(place, release):
             os.write(writer, b"in")
             os.kill(os.getpid(), 9)

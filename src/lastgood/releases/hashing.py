@@ -32,7 +32,8 @@ def read_stable(path: Path) -> tuple[Digests, os.stat_result]:
             before = os.fstat(stream.fileno())
             fast, strong, size = md5(usedforsecurity=False), sha256(), 0
             buffer = memoryview(bytearray(min(BLOCK, before.st_size + 1)))
-            while count := stream.readinto(buffer):
+            # No further than it was long: one that grows as fast as it is read would never end.
+            while size <= before.st_size and (count := stream.readinto(buffer)):
                 fast.update(buffer[:count])
                 strong.update(buffer[:count])
                 size += count
