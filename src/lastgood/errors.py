@@ -16,6 +16,11 @@ class Finding:
         return self.message
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 finding`, `2 findings`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 class LastgoodError(Exception):
     """Something failed; the message says what and whether anything changed. Exit code 1."""
 

@@ -141,7 +141,7 @@ def test_a_file_added_to_a_data_directory_is_not_lost(story: World) -> None:
 def test_a_missing_object_is_refused_before_anything_changes(story: World) -> None:
     story.lose("first")
     story.lose("2\n")
-    refused(story, "v1.0.0", r"cannot be restored \(2 findings\)", FindingsError)
+    refused(story, "v1.0.0", r"cannot be restored: 2 findings", FindingsError)
 
 
 def test_a_corrupted_object_is_fetched_again(story: World) -> None:

@@ -20,6 +20,8 @@ from lastgood.errors import (
     UnreachableError,
     UsageError,
 )
+from lastgood.releases.lock import exclusive
+from lastgood.releases.place import Place
 from tests.builders import git
 from tests.operations.world import REASON, World, forget, refuse_pushes
 
@@ -240,7 +242,7 @@ def test_an_object_that_is_nowhere_is_refused_with_all_findings_before_anything_
     story.lose("first")
     story.lose("2\n")
     before = story.snapshot()
-    with pytest.raises(FindingsError, match=r"cannot be restored \(2 findings\); nothing was changed") as caught:
+    with pytest.raises(FindingsError, match=r"cannot be restored: 2 findings; nothing was changed") as caught:
         story.rollback(here=here)
     assert {one.subject for one in caught.value.findings} == {"models/model.txt", "data/raw/b/c.csv"}
     assert story.snapshot() == before
@@ -534,3 +536,8 @@ def test_the_branch_layout_of_the_journal_serves_hosts_that_refuse_other_namespa
     world.release("v2.0.0", model="2", stages=["prod"])
     assert world.rollback().plan.target.text == "v1.0.0"
     assert world.clone().verify().all_findings == ()
+
+
+def test_a_machine_that_builds_for_long_does_not_hold_back_what_is_only_recorded(story: World) -> None:
+    with exclusive(Place(story.place), "sync flights prod"):
+        assert story.rollback(leaving="v3.0.0", here=False).record.tags

@@ -8,7 +8,7 @@ from lastgood.adapters.git import export, repository
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.preflight import Facts, check, check_tags
 from lastgood.core.registry import History, Version
-from lastgood.errors import Finding, FindingsError
+from lastgood.errors import Finding, FindingsError, counted
 from lastgood.operations.manifests import read_manifest
 from lastgood.project import Project
 from lastgood.releases.release import find_release
@@ -66,7 +66,7 @@ def require_restorable(
     findings = check(version, gather(project, version, manifest, here=here, stage=stage))
     if findings:
         raise FindingsError(
-            f"{name} cannot be restored ({len(findings)} findings); nothing was changed",
+            f"{name} cannot be restored: {counted(len(findings), 'finding')}; nothing was changed",
             findings,
             hint=f"push the missing objects from a machine that has them: git checkout {version.event.tag} && dvc push",
         )

@@ -17,7 +17,7 @@ from lastgood.core.tags import is_artifact
 from lastgood.core.transaction import Draft
 from lastgood.core.unknown import find_meant
 from lastgood.core.version import Bump
-from lastgood.errors import Finding, FindingsError, RefusedError, StaleError, UnknownError, UsageError
+from lastgood.errors import Finding, FindingsError, RefusedError, StaleError, UnknownError, UsageError, counted
 from lastgood.operations import manifests, recording
 from lastgood.operations.delivering import run_shell
 from lastgood.operations.reading import View, read, retrying
@@ -137,7 +137,8 @@ def _require_restorable(project: Project, commit: str, pinned: Pinned, declared:
     findings += pipeline_findings(root)
     if findings:
         raise FindingsError(
-            f"{declared.name} could not be restored from this commit ({len(findings)} findings); nothing was changed",
+            f"{declared.name} could not be restored from this commit: {counted(len(findings), 'finding')}; "
+            "nothing was changed",
             findings,
             hint="dvc repro (or dvc commit), then git commit"
             if any(finding.kind.startswith(("changed", "uncommitted")) for finding in findings)

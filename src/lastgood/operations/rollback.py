@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 from lastgood.core.events import Mark
@@ -96,7 +97,8 @@ def rollback(
         if dry_run:
             return Result(plan, seconds=time.monotonic() - started, dry_run=True)
         try:
-            with project.locked(f"rollback {plan.history.artifact} {plan.stage}"):
+            # Recording needs no lock, the push decides: a long sync here must not hold an emergency back.
+            with project.locked(f"rollback {plan.history.artifact} {plan.stage}") if plan.here else nullcontext():
                 result = execute(project, plan)
         except StaleError:
             # The version to leave is the one first seen: a race must not make a second rollback out of one.
