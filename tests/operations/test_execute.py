@@ -186,7 +186,7 @@ def test_an_interrupt_from_the_keyboard_comes_once(pair: World) -> None:
 
 
 def test_a_command_that_dies_of_a_signal_is_told_by_the_exit_code(pair: World) -> None:
-    with start(pair, "sh", "-c", "echo ready; read line") as process:
+    with start(pair, "sh", "-c", "echo ready; exec sleep 300") as process:
         assert first_line(process.stdout) == "ready"
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
