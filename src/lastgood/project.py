@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
+from lastgood.adapters.dvc.progress import Progress
 from lastgood.adapters.dvc.store import Store
 from lastgood.adapters.git import mirror, repository
 from lastgood.adapters.git.command import Git, strip_environment
@@ -109,6 +110,10 @@ class Project:
         root = self.root or self.place.root
         for directory in repository.projects_at(self.worktree, "HEAD"):
             yield root / directory
+
+    def report_transfer(self, progress: Progress) -> None:
+        """Tell of a transfer, as a store's `on_progress`."""
+        self.report(progress.doing, progress.done, progress.total, progress.bytes)
 
     @contextmanager
     def locked(self, purpose: str) -> Iterator[None]:

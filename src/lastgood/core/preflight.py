@@ -1,12 +1,12 @@
 """Whether a version can be restored: facts in, findings out; who gathers the facts is `operations`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from lastgood.core.manifest import Manifest, Output
-from lastgood.core.registry import History, Version
-from lastgood.errors import Finding
+from lastgood.core.registry import DAY, History, Version
+from lastgood.errors import Finding, FindingsError, RefusedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,25 @@ def check_tags(history: History, version: Version) -> tuple[Finding, ...]:
     return tuple(
         one for one in history.findings if one.subject == tag and one.kind in {"moved", "deleted", "unjournaled"}
     )
+
+
+def require_as_registered(history: History, version: Version) -> None:
+    """Raise `FindingsError` for a version whose tag is not what was registered."""
+    tampered = check_tags(history, version)
+    if tampered:
+        name = f"{history.artifact} {version.text}"
+        message = f"{name} is not what was registered: {'; '.join(map(str, tampered))}; nothing was changed"
+        raise FindingsError(message, tampered, hint="lastgood verify")
+
+
+def require_no_future(history: History, stages: Collection[str], now: int, what: str) -> None:
+    """Raise `RefusedError` when a date more than a day ahead would outrank what is about to be recorded of a stage."""
+    for event in history.events:
+        if event.stage in stages and event.when > now + DAY:
+            raise RefusedError(
+                f"tag {event.tag} is dated {event.at:%Y-%m-%d}: gto and dvc would not see {what}; nothing was changed",
+                hint=f"git push --delete origin refs/tags/{event.tag} && git tag -d '{event.tag}'",
+            )
 
 
 def check(version: Version, facts: Facts) -> tuple[Finding, ...]:

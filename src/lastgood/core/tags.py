@@ -93,6 +93,11 @@ def file_name(artifact: str) -> str:
     return artifact.replace("/", "+").replace(":", "=")
 
 
+def from_file_name(name: str) -> str:
+    """The inverse of `file_name`."""
+    return name.replace("+", "/").replace("=", ":")
+
+
 def split_artifact(name: str) -> tuple[str, str]:
     """The directory of the `dvc.yaml` (`""` at the git root) and the name inside it."""
     directory, _, short = name.rpartition(":")

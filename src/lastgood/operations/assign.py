@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field, replace
 
 from lastgood.core.events import RESERVED_STAGES, Mark
+from lastgood.core.preflight import require_no_future
 from lastgood.core.references import find_version
-from lastgood.core.registry import DAY, History, Version
+from lastgood.core.registry import History, Version
 from lastgood.core.tags import is_stage
 from lastgood.core.transaction import Draft
 from lastgood.errors import RefusedError, UsageError
@@ -66,11 +67,6 @@ def _prepare(project: Project, view: View, reference: str, stage: str, *, dry_ru
             f"{history.artifact} {version.text} is {why}; nothing was changed",
             hint=f"lastgood mark {history.artifact}@{version.text} stable" if not version.deregistered else "",
         )
-    for event in history.events:
-        if event.stage == stage and event.when > project.now() + DAY:
-            raise RefusedError(
-                f"tag {event.tag} is dated {event.at:%Y-%m-%d}: gto and dvc would not see this; nothing was changed",
-                hint=f"git push --delete origin refs/tags/{event.tag} && git tag -d '{event.tag}'",
-            )
+    require_no_future(history, (stage,), project.now(), "this")
     require_restorable(project, history, version, here=False, stage=stage)
     return Assigned(history, version, stage, former, dry_run=dry_run, view=view)

@@ -14,6 +14,7 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, LastgoodError, RefusedError, UnfinishedError
+from lastgood.operations.delivering import with_objects
 from lastgood.operations.facts import require_restorable
 from lastgood.operations.manifests import read_pinned
 from lastgood.operations.reading import View, read
@@ -21,7 +22,7 @@ from lastgood.operations.worktree import differing, read_outputs
 from lastgood.project import Project
 from lastgood.releases import durable
 from lastgood.releases.proofs import Proofs
-from lastgood.releases.proving import CorruptedObjectsError, find_missing, gather, prove
+from lastgood.releases.proving import find_missing, gather, prove
 
 NOTE = "checkout.json"
 BEGUN = ".*.tmp"
@@ -253,8 +254,6 @@ def _prove_objects(project: Project, manifest: Manifest) -> None:
     """Every object of the version in the cache and hashed, before anything in the working tree changes."""
     store = project.store(manifest.project)
     cache = store.cache()
-    project.on_step("fetch objects")
-    store.fetch(manifest.stored)
 
     def prove_all() -> None:
         parts = gather(manifest.outputs, lambda md5, legacy: cache.path_of(md5, legacy=legacy), store.members)
@@ -262,13 +261,7 @@ def _prove_objects(project: Project, manifest: Manifest) -> None:
         with Proofs(project.place.create().proofs) as proofs:
             prove(manifest.outputs, parts, lambda md5, legacy: cache.path_of(md5, legacy=legacy), proofs)
 
-    try:
-        prove_all()
-    except CorruptedObjectsError as corrupted:
-        for md5, legacy, _ in corrupted.objects:
-            store.drop(md5, legacy=legacy)
-        store.fetch(manifest.stored)
-        prove_all()
+    with_objects(project, store, manifest.stored, prove_all)
 
 
 def _move(project: Project, version: Version, manifest: Manifest, *, forced: bool) -> None:

@@ -3,13 +3,15 @@
 import os
 import signal
 import subprocess
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
-from lastgood.adapters.dvc.progress import Progress
+from lastgood.adapters.dvc.store import Store
 from lastgood.adapters.git import export
 from lastgood.adapters.git.command import GitError
-from lastgood.core.manifest import Manifest
+from lastgood.core.manifest import Manifest, Output
 from lastgood.errors import Finding, FindingsError, LastgoodError, NotCarriedOutError
 from lastgood.operations import environments
 from lastgood.operations.facts import select
@@ -20,6 +22,8 @@ from lastgood.releases.environments import find_environment
 from lastgood.releases.proofs import Proofs
 from lastgood.releases.proving import CorruptedObjectsError
 from lastgood.releases.release import Release, find_release
+
+T = TypeVar("T")
 
 
 def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> Release:
@@ -34,10 +38,6 @@ def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> R
         return found
     store = project.store(manifest.project)
     cache = store.cache()
-
-    def told(progress: Progress) -> None:
-        project.report(progress.doing, progress.done, progress.total, progress.bytes)
-
     request = BuildRequest(
         manifest=manifest,
         outputs=outputs,
@@ -47,17 +47,26 @@ def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> R
         environment=environments.find_digest(project, manifest),
     )
     project.place.create()
-    project.on_step("fetch objects")
-    store.fetch([output for output in outputs if output.storage == "dvc"], on_progress=told)
-    project.on_step("build")
-    with Proofs(project.place.proofs) as proofs:
-        try:
+
+    def work() -> Release:
+        project.on_step("build")
+        with Proofs(project.place.proofs) as proofs:
             return build(request, project.place, proofs, lambda done, total: project.report("building", done, total, 0))
-        except CorruptedObjectsError as corrupted:
-            for md5, legacy, _ in corrupted.objects:
-                store.drop(md5, legacy=legacy)
-            store.fetch([output for output in outputs if output.storage == "dvc"], on_progress=told)
-            return build(request, project.place, proofs)
+
+    return with_objects(project, store, outputs, work)
+
+
+def with_objects(project: Project, store: Store, outputs: Sequence[Output], work: Callable[[], T]) -> T:
+    """Do what needs the objects of these outputs in the cache; corrupted ones are dropped and fetched again, once."""
+    project.on_step("fetch objects")
+    store.fetch(outputs, on_progress=project.report_transfer)
+    try:
+        return work()
+    except CorruptedObjectsError as corrupted:
+        for md5, legacy, _ in corrupted.objects:
+            store.drop(md5, legacy=legacy)
+        store.fetch(outputs, on_progress=project.report_transfer)
+        return work()
 
 
 def deliver(project: Project, manifest: Manifest, stage: str) -> Release:

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from lastgood.adapters.git import export, repository
 from lastgood.core.manifest import Manifest, Output
-from lastgood.core.preflight import Facts, check, check_tags
+from lastgood.core.preflight import Facts, check, require_as_registered
 from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, counted
 from lastgood.operations.manifests import read_manifest
@@ -57,11 +57,8 @@ def require_restorable(
     project: Project, history: History, version: Version, *, here: bool, stage: str | None
 ) -> Manifest:
     """The manifest of a version that can be restored. Raises `FindingsError` with everything that stands in the way."""
-    tampered = check_tags(history, version)
+    require_as_registered(history, version)
     name = f"{history.artifact} {version.text}"
-    if tampered:
-        message = f"{name} is not what was registered: {'; '.join(map(str, tampered))}; nothing was changed"
-        raise FindingsError(message, tampered, hint="lastgood verify")
     manifest = read_manifest(project, history, version)
     findings = check(version, gather(project, version, manifest, here=here, stage=stage))
     if findings:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field, replace
 
 from lastgood.core.events import Mark
-from lastgood.core.preflight import check_tags
+from lastgood.core.preflight import require_as_registered
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
 from lastgood.core.transaction import Draft
-from lastgood.errors import Finding, FindingsError
+from lastgood.errors import Finding
 from lastgood.operations import recording
 from lastgood.operations.reading import View, read, retrying
 from lastgood.operations.recording import Record
@@ -57,11 +57,5 @@ def mark(project: Project, reference: str, mark: Mark, reason: str, *, dry_run: 
 
 def _prepare(view: View, reference: str, mark: Mark, *, dry_run: bool) -> Marked:
     history, version = find_version(view.registry, reference)
-    tampered = check_tags(history, version)
-    if tampered:
-        raise FindingsError(
-            f"{history.artifact} {version.text} is not what was registered: {tampered[0]}; nothing was changed",
-            tampered,
-            hint="lastgood verify",
-        )
+    require_as_registered(history, version)
     return Marked(history, version, mark, fulfilled=version.mark is mark, dry_run=dry_run, view=view)

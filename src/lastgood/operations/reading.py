@@ -129,7 +129,7 @@ def _read_journals(project: Project) -> dict[str, Journal]:
     prefix = _prefix(project)
     journals = {}
     for ref in refs.list_refs(project.git, prefix):
-        artifact = ref.removeprefix(prefix).replace("+", "/").replace("=", ":")
+        artifact = grammar.from_file_name(ref.removeprefix(prefix))
         if grammar.is_artifact(artifact):
             journals[artifact] = refs.read_journal(project.git, artifact, ref)
     return journals

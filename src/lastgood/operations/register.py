@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from lastgood.adapters.dvc.progress import Progress
 from lastgood.adapters.dvc.version import Declared, Pinned
 from lastgood.adapters.dvc.worktree import pipeline_findings
 from lastgood.adapters.git import export, refs, repository
@@ -209,12 +208,8 @@ def _proved(
 
 def _upload(project: Project, manifest: Manifest) -> tuple[str, ...]:
     project.on_step("upload")
-
-    def told(progress: Progress) -> None:
-        project.report(progress.doing, progress.done, progress.total, progress.bytes)
-
     store = project.store(manifest.project)
-    uploaded = store.push(manifest.stored, on_progress=told)
+    uploaded = store.push(manifest.stored, on_progress=project.report_transfer)
     absent = store.missing_on_remote(manifest.stored)
     if absent:
         findings = [Finding("missing", str(one.path), f"{one.path} ({one.md5}) is not on the remote") for one in absent]

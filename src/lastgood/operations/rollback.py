@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from lastgood.core.events import Mark
 from lastgood.core.manifest import EnvironmentChange, Manifest
 from lastgood.core.plan import Accept, Choice, Policy, choose, choose_named
+from lastgood.core.preflight import require_no_future
 from lastgood.core.references import find_history
-from lastgood.core.registry import DAY, History, Version
+from lastgood.core.registry import History, Version
 from lastgood.core.tags import version_tag
 from lastgood.core.transaction import Draft, Transaction
 from lastgood.errors import (
@@ -197,14 +198,7 @@ def _is_unfinished(project: Project, history: History, stage: str, request: Requ
 def _require_quiet(project: Project, history: History, stage: str, request: Request) -> None:
     """Refuse when the stage was just rolled back, or when a date in the future would outrank whatever is recorded."""
     now = project.now()
-    concerned = (stage, Mark.STABLE, Mark.FAILED)
-    for event in history.events:
-        if event.when > now + DAY and event.stage in concerned:
-            raise RefusedError(
-                f"tag {event.tag} is dated {event.at:%Y-%m-%d}: gto and dvc would not see a rollback; "
-                "nothing was changed",
-                hint=f"git push --delete origin refs/tags/{event.tag} && git tag -d '{event.tag}'",
-            )
+    require_no_future(history, (stage, Mark.STABLE, Mark.FAILED), now, "a rollback")
     newest = history.assigned[stage]
     rolled_back = _went_down(history, newest.message.trailers.get("From"), newest.version)
     settled = now - newest.when >= project.config.rollback.settle

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
+from lastgood.core.tags import file_name, from_file_name
 from lastgood.errors import NotWritableError, UsageError
 
 IGNORE_ALL = "# made by lastgood: nothing in here belongs into git\n*\n"
@@ -127,9 +128,9 @@ def encode_name(name: str) -> str:
     bad = any(part in {"", ".", ".."} for part in name.replace(":", "/").split("/"))
     if bad or name.startswith(".") or any(character in "+=\0" for character in name):
         raise UsageError(f"{name!r} cannot be the name of an artifact or a stage")
-    return name.replace("/", "+").replace(":", "=")
+    return file_name(name)
 
 
 def decode_name(name: str) -> str:
     """The inverse of `encode_name`."""
-    return name.replace("+", "/").replace("=", ":")
+    return from_file_name(name)
