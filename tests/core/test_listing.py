@@ -1,6 +1,5 @@
 import json
 from hashlib import md5
-from pathlib import PurePosixPath
 
 import pytest
 
@@ -21,7 +20,7 @@ def parse(data: bytes, identifier: str) -> tuple[Member, ...]:
 
 def test_a_listing_gives_its_members() -> None:
     data, identifier = listing(("a.csv", FOO), ("sub/b.csv", FOO))
-    assert parse(data, identifier) == (Member(PurePosixPath("a.csv"), FOO), Member(PurePosixPath("sub/b.csv"), FOO))
+    assert parse(data, identifier) == (Member("a.csv", FOO), Member("sub/b.csv", FOO))
 
 
 @pytest.mark.parametrize(
@@ -49,11 +48,11 @@ def test_a_member_without_a_plain_md5_is_refused(value: object) -> None:
 def test_members_that_cannot_both_exist_are_refused(one: str, two: str) -> None:
     with pytest.raises(FindingsError, match="refused"):
         parse(*listing((one, FOO), (two, FOO)))
-    assert clashes([PurePosixPath(one), PurePosixPath(two)])
+    assert clashes([one, two])
 
 
 def test_ten_thousand_plain_members_do_not_clash() -> None:
-    assert clashes(PurePosixPath(f"part-{number % 7}/{number}.csv") for number in range(10_000)) == ()
+    assert clashes(f"part-{number % 7}/{number}.csv" for number in range(10_000)) == ()
 
 
 @pytest.mark.parametrize("data", [b"not json", b"{}", b"[1]", b'[{"relpath": "a"}]', b"\xff"])

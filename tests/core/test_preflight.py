@@ -12,7 +12,7 @@ HISTORY = tell("v1.0.0")
 VERSION = HISTORY.version("v1.0.0")
 DATA = Output(PurePosixPath("data/raw"), "d" * 32 + ".dir")
 MODEL = Missing(Output(PurePosixPath("models/model.txt"), "a" * 32), "a" * 32)
-MEMBER = Missing(DATA, "b" * 32, PurePosixPath("x.csv"))
+MEMBER = Missing(DATA, "b" * 32, "x.csv")
 MANIFEST = Manifest(
     "flights", "v1.0.0", VERSION.commit, "t", ".", "m", environment=Environment("3.11", "uv.lock", "sha256:1")
 )

@@ -39,11 +39,12 @@ def test_digests_are_those_of_hashlib(tmp_path: Path, size: int) -> None:
 
 
 def test_many_files_keep_their_order(tmp_path: Path) -> None:
-    contents = [os.urandom(number * 20_000) for number in range(50)]
+    sizes = [number * 20_000 for number in range(50)]
+    contents = [os.urandom(size) for size in sizes]
     paths = [tmp_path / str(number) for number in range(50)]
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(content)
-    assert [digests for digests, _ in hashing.read_many(paths)] == [expected(content) for content in contents]
+    assert [digests for digests, _ in hashing.read_many(paths, sizes)] == [expected(content) for content in contents]
 
 
 def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:
@@ -80,12 +81,12 @@ def test_our_own_link_keeps_the_proof_and_somebody_elses_ends_it(tmp_path: Path)
     path = settled(tmp_path / "file", b"content")
     with Proofs(tmp_path / "proofs.db") as proofs:
         proofs.digests(path)
-        before = path.stat().st_ctime_ns
-        while path.stat().st_ctime_ns == before:  # until the kernel's clock has moved on by a tick
+        before = hashing.state(path.stat())
+        while hashing.state(path.stat()) == before:  # until the kernel's clock has moved on by a tick
             (tmp_path / "ours").unlink(missing_ok=True)
             os.link(path, tmp_path / "ours")
         assert not remembered(proofs, path)
-        proofs.linked(tmp_path / "ours")
+        proofs.moved([(before, hashing.state(path.stat()))])
         assert remembered(proofs, path)
 
 
@@ -93,9 +94,10 @@ def test_a_write_before_the_link_is_not_covered_by_it(tmp_path: Path) -> None:
     path = settled(tmp_path / "file", b"content")
     with Proofs(tmp_path / "proofs.db") as proofs:
         proofs.digests(path)
+        before = hashing.state(path.stat())
         path.write_bytes(b"CONTENT")
         os.link(path, tmp_path / "ours")
-        proofs.linked(tmp_path / "ours")
+        proofs.moved([(before, hashing.state(path.stat()))])
         assert proofs.digests(tmp_path / "ours") == expected(b"CONTENT")
 
 

@@ -51,8 +51,8 @@ class World:
         return Output(PurePosixPath(path), digest, len(content), None, strong, executable=executable)
 
     def directory(self, path: str, content: Mapping[str, bytes]) -> Output:
-        members = [Member(PurePosixPath(name), self.store(data)) for name, data in sorted(content.items())]
-        listing = json.dumps([{"md5": m.md5, "relpath": str(m.path)} for m in members], sort_keys=True).encode()
+        members = [Member(name, self.store(data)) for name, data in sorted(content.items())]
+        listing = json.dumps([{"md5": m.md5, "relpath": m.path} for m in members], sort_keys=True).encode()
         digest = self.store(listing, name=md5(listing).hexdigest() + ".dir")
         self.listings[digest] = members
         strong = tree_sha256((PurePosixPath(n), len(d), sha256(d).hexdigest()) for n, d in content.items())
@@ -74,7 +74,7 @@ class World:
             manifest=self.manifest(version, outputs),
             outputs=tuple(chosen),
             export=lambda tree: export(tree, code),
-            object_path=self.object_path,
+            object_path=lambda digest, legacy: str(self.object_path(digest, legacy)),
             members=lambda output: self.listings[output.md5],
         )
 

@@ -15,7 +15,7 @@ class Missing:
 
     output: Output
     md5: str
-    member: PurePosixPath | None = None
+    member: str | None = None
 
     @property
     def path(self) -> PurePosixPath:

@@ -256,10 +256,10 @@ def _prove_objects(project: Project, manifest: Manifest) -> None:
     cache = store.cache()
 
     def prove_all() -> None:
-        parts = gather(manifest.outputs, lambda md5, legacy: cache.path_of(md5, legacy=legacy), store.members)
-        find_missing(parts)
+        parts = gather(manifest.outputs, cache.place_of, store.members)
+        states = find_missing(parts)
         with Proofs(project.place.create().proofs) as proofs:
-            prove(manifest.outputs, parts, lambda md5, legacy: cache.path_of(md5, legacy=legacy), proofs)
+            prove(manifest.outputs, parts, states, cache.place_of, proofs)
 
     with_objects(project, store, manifest.stored, prove_all)
 

@@ -42,7 +42,7 @@ def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> R
         manifest=manifest,
         outputs=outputs,
         export=lambda target: _export(project, manifest, target),
-        object_path=lambda md5, legacy: cache.path_of(md5, legacy=legacy),
+        object_path=cache.place_of,
         members=store.members,
         environment=environments.find_digest(project, manifest),
     )

@@ -126,7 +126,7 @@ def _members(project: Project, manifest: Manifest, output: Output) -> dict[str, 
     store = project.store(manifest.project)
     if not store.cache().has(output.md5, legacy=output.legacy):
         store.missing_on_remote([output])
-    return {str(member.path): member.md5 for member in store.members(output)}
+    return {member.path: member.md5 for member in store.members(output)}
 
 
 def _values(old: Mapping[str, Json], new: Mapping[str, Json]) -> tuple[ValueChange, ...]:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from lastgood.adapters.dvc.version import Declared, Pinned
 from lastgood.adapters.dvc.worktree import pipeline_findings
@@ -176,15 +176,12 @@ def _prove(project: Project, manifest: Manifest) -> Manifest:
     store = project.store(manifest.project)
     cache = store.cache()
 
-    def object_path(md5: str, legacy: bool) -> Path:  # the builder's own signature
-        return cache.path_of(md5, legacy=legacy)
-
     project.place.create()
     with Proofs(project.place.proofs) as proofs:
         outputs = manifest.outputs
-        parts = proving.gather(outputs, object_path, store.members)
-        proving.find_missing(parts)
-        found = proving.prove(outputs, parts, object_path, proofs)
+        parts = proving.gather(outputs, cache.place_of, store.members)
+        states = proving.find_missing(parts)
+        found = proving.prove(outputs, parts, states, cache.place_of, proofs)
     of_output: dict[PurePosixPath, list[proving.Part]] = {}
     for part in parts:
         of_output.setdefault(part.output.path, []).append(part)
@@ -193,7 +190,7 @@ def _prove(project: Project, manifest: Manifest) -> Manifest:
 
 
 def _proved(
-    project: Project, commit: str, output: Output, parts: list[proving.Part], found: Mapping[Path, Digests]
+    project: Project, commit: str, output: Output, parts: list[proving.Part], found: Mapping[str, Digests]
 ) -> Output:
     if output.storage == "dvc":
         size = sum(found[part.source].size for part in parts)

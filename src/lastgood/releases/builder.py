@@ -5,16 +5,16 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from lastgood.core.digests import Digests, tree_md5
 from lastgood.core.manifest import Manifest, Output
 from lastgood.errors import Finding, FindingsError, NotCarriedOutError
-from lastgood.releases import durable, proving, staging
+from lastgood.releases import durable, hashing, proving, staging
 from lastgood.releases.place import Place
 from lastgood.releases.placing import Placer, will_copy
-from lastgood.releases.proofs import Proofs
+from lastgood.releases.proofs import Proofs, State
 from lastgood.releases.proving import CorruptedObjectsError, Members, ObjectPath, Part
 from lastgood.releases.release import (
     RELEASE_FILE,
@@ -28,7 +28,6 @@ from lastgood.releases.release import (
     format_release,
     list_releases,
     load_release,
-    look,
     release_path,
     selected,
     walk,
@@ -88,14 +87,14 @@ def build(request: BuildRequest, place: Place, proofs: Proofs, on_file: OnFile |
     try:
         place.create()
         _check_space(parts, states, place)
-        proved = proving.prove(request.outputs, parts, request.object_path, proofs)
+        proved = proving.prove(request.outputs, parts, states, request.object_path, proofs)
         with staging.stage(place) as directory:
             tree = directory / "tree"
             tree.mkdir()
             request.export(tree)
             _make_room(tree, request.outputs)
-            counts = _place(parts, tree, proofs, on_file or _silent)
-            contents = _settle(tree, {part.path: proved[part.source] for part in parts}, proofs)
+            counts = _place(parts, states, tree, on_file or _silent)
+            contents = _settle(tree, parts, states, proved, proofs)
             _describe(request, tree, contents, counts)
             return _publish(tree, path, request.manifest)
     except OSError as error:
@@ -106,11 +105,12 @@ def _silent(_done: int, _total: int) -> None:
     pass
 
 
-def _check_space(parts: Sequence[Part], states: Sequence[os.stat_result], place: Place) -> None:
+def _check_space(parts: Sequence[Part], states: Mapping[str, os.stat_result], place: Place) -> None:
     """Refuse before anything is written what surely does not fit; an unexpected copy fails later, as cleanly."""
     device = place.staging.stat().st_dev
     needed = 0
-    for part, status in zip(parts, states, strict=True):
+    for part in parts:
+        status = states[part.source]
         if will_copy(status, device, executable=part.output.executable):
             needed += status.st_size
     room = os.statvfs(place.staging)
@@ -146,40 +146,52 @@ def _is_directory(path: Path) -> bool:
     return S_ISDIR(path.lstat().st_mode)
 
 
-def _place(parts: Sequence[Part], tree: Path, proofs: Proofs, on_file: OnFile) -> dict[str, int]:
+def _place(parts: Sequence[Part], states: Mapping[str, os.stat_result], tree: Path, on_file: OnFile) -> dict[str, int]:
     """Place every part in real directories, and count how; what came of it `_settle` looks at."""
     device, placer = tree.stat().st_dev, Placer()
-    made: set[Path] = set()
-    linked: list[Path] = []
-    for number, part in enumerate(parts, start=1):
-        target = tree / part.path
-        parent = target.parent
+    made: set[str] = set()
+    for number, (output, path, _, source) in enumerate(parts, start=1):
+        parent = path.rpartition("/")[0]
         if parent not in made:
-            parent.mkdir(parents=True, exist_ok=True)
+            (tree / parent).mkdir(parents=True, exist_ok=True)
             made.add(parent)
-        if placer.place(part.source, target, device=device, executable=part.output.executable) == "hard link":
-            linked.append(target)
+        placer.place(source, f"{tree}/{path}", states[source], device=device, executable=output.executable)
         on_file(number, len(parts))
-    proofs.linked(*linked)
     return {str(how): count for how, count in placer.counts.items()}
 
 
-def _settle(tree: Path, proved: Mapping[PurePosixPath, Digests], proofs: Proofs) -> Contents:
+def _settle(
+    tree: Path,
+    parts: Sequence[Part],
+    states: Mapping[str, os.stat_result],
+    proved: Mapping[str, Digests],
+    proofs: Proofs,
+) -> Contents:
     """Make a filled tree read-only and look at it: copies are read back, links must still be of the proved inodes."""
-    modes = dict(walk(tree))
-    _protect(tree, modes)
-    contents = look(tree, modes, proofs)
-    for path, digests in proved.items():
-        if contents.digests.get(path) != digests:
-            raise NotCarriedOutError(f"{path} changed while it was placed; nothing was changed, try again")
-    return contents
+    found, directories = walk(tree)
+    digests: dict[str, Digests] = {}
+    moved: list[tuple[State, State]] = []
+    for part in parts:
+        before, after = hashing.state(states[part.source]), hashing.state(found[part.path])
+        if before[:4] == after[:4]:
+            digests[part.path] = proved[part.source]
+            moved.append((before, after))
+    proofs.moved(moved)
+    _protect(tree, found, directories)
+    others = {path: f"{tree}/{path}" for path in found if path not in digests and S_ISREG(found[path].st_mode)}
+    read = proofs.digests_of(others.values())
+    digests.update((path, read[place]) for path, place in others.items())
+    for part in parts:
+        if digests.get(part.path) != proved[part.source]:
+            raise NotCarriedOutError(f"{part.path} changed while it was placed; nothing was changed, try again")
+    return Contents(tree, found, digests)
 
 
 def _describe(request: BuildRequest, tree: Path, contents: Contents, counts: dict[str, int]) -> None:
     """Write `release.json` from what lies in the tree, and return when all of it is on disk."""
     manifest = request.manifest
     kept = [output for output in request.outputs if output.storage != "url"]
-    owned, rest = divide(contents.modes, kept)
+    owned, rest = divide(contents.states, kept)
     outputs = tuple(_placed(output, contents, owned[output.path]) for output in kept)
     release = Release(
         path=tree,
@@ -198,7 +210,7 @@ def _describe(request: BuildRequest, tree: Path, contents: Contents, counts: dic
     durable.fsync_tree(tree)
 
 
-def _placed(output: Output, contents: Contents, paths: Sequence[PurePosixPath]) -> Output:
+def _placed(output: Output, contents: Contents, paths: Sequence[str]) -> Output:
     """The output with the digest, size and number of files that lie in the release; one from git is proved by that."""
     files = {path: contents.digests[path] for path in paths if path in contents.digests}
     digest = digest_of(output, files)
@@ -211,26 +223,23 @@ def _placed(output: Output, contents: Contents, paths: Sequence[PurePosixPath]) 
     return replace(output, sha256=digest, size=size, files=len(files) if output.is_directory else output.files)
 
 
-def _is_md5(output: Output, files: Mapping[PurePosixPath, Digests], tree: Path) -> bool:
+def _is_md5(output: Output, files: Mapping[str, Digests], tree: Path) -> bool:
+    own = str(output.path)
     if output.is_directory:
-        return tree_md5((path.relative_to(output.path), found.md5) for path, found in files.items()) == output.md5
-    if output.path not in files:
-        return False
-    return proving.is_md5_of(tree / output.path, files[output.path], output.md5, legacy=output.legacy)
+        return tree_md5((path[len(own) + 1 :], found.md5) for path, found in files.items()) == output.md5
+    return own in files and proving.is_md5_of(tree / own, files[own], output.md5, legacy=output.legacy)
 
 
-def _protect(tree: Path, modes: Mapping[PurePosixPath, int]) -> None:
+def _protect(tree: Path, states: Mapping[str, os.stat_result], directories: Sequence[str]) -> None:
     """Take away all write permissions but the tree's own, which renaming it into another directory needs.
 
     What is hard-linked has none, and is left alone: its mode belongs to DVC's cache too.
     """
-    for path, mode in modes.items():
-        if S_ISREG(mode) and mode & 0o222:
-            (tree / path).chmod(0o555 if mode & 0o100 else 0o444)
-    for parent, directories, _ in os.walk(tree):
-        for directory in (Path(parent, name) for name in directories):
-            if not directory.is_symlink():
-                directory.chmod(0o555)
+    for path, status in states.items():
+        if S_ISREG(status.st_mode) and status.st_mode & 0o222:
+            (tree / path).chmod(0o555 if status.st_mode & 0o100 else 0o444)
+    for directory in directories[1:]:
+        (tree / directory).chmod(0o555)
 
 
 def _publish(tree: Path, path: Path, manifest: Manifest) -> Release:

@@ -20,7 +20,7 @@ def fsync_directory(path: Path) -> None:
     _fsync(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
-def _fsync(path: Path, flags: int) -> None:
+def _fsync(path: str | Path, flags: int) -> None:
     descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
@@ -76,6 +76,9 @@ def fsync_tree(directory: Path) -> None:
     """
     paths = []
     for parent, directories, files in os.walk(directory):
+        if len(files) > 2 * FEW:
+            sync_file_system(directory)
+            return
         names = [name for name in files if not os.path.islink(os.path.join(parent, name))]  # noqa: PTH114, PTH118 (10,000 files)
         paths += [Path(parent, name) for name in names]
         paths += [Path(parent, name) for name in directories if not Path(parent, name).is_symlink()]
@@ -86,11 +89,11 @@ def fsync_tree(directory: Path) -> None:
         _fsync(path, os.O_RDONLY | os.O_NOFOLLOW)
 
 
-def fsync_files(paths: Iterable[Path]) -> None:
+def fsync_files(paths: Iterable[str | Path]) -> None:
     """Return when all these files' contents are on disk; many on one file system by a single flush."""
-    by_device: dict[int, list[Path]] = {}
+    by_device: dict[int, list[str | Path]] = {}
     for path in paths:
-        by_device.setdefault(path.stat().st_dev, []).append(path)
+        by_device.setdefault(os.stat(path).st_dev, []).append(path)  # noqa: PTH116  # text paths too
     for chosen in by_device.values():
         if len(chosen) > FEW:
             sync_file_system(chosen[0])
@@ -99,7 +102,7 @@ def fsync_files(paths: Iterable[Path]) -> None:
                 _fsync(path, os.O_RDONLY)
 
 
-def sync_file_system(path: Path) -> None:
+def sync_file_system(path: str | Path) -> None:
     """Flush the file system that a path lies on: syncfs(2), which reports failed writes since Linux 5.8; else sync."""
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import md5, sha256
 from pathlib import Path
+from typing import TypeAlias
 
 from lastgood.core.digests import Digests
 from lastgood.errors import NotCarriedOutError
+
+StrPath: TypeAlias = str | Path
+"""Text where there may be 100,000 of them."""
 
 BLOCK = 1 << 20
 """Bytes per read. Also the block in which DVC judges and converts text, so a change here breaks `legacy_md5`."""
@@ -17,18 +21,18 @@ ATTEMPTS = 3
 TEXT = bytes(range(32, 127)) + b"\n\r\t\f\b"
 
 
-def digests(path: Path) -> Digests:
+def digests(path: StrPath) -> Digests:
     """MD5 and SHA-256 of a file in one reading; see `read_stable` for what it raises."""
     return read_stable(path)[0]
 
 
-def read_stable(path: Path) -> tuple[Digests, os.stat_result]:
+def read_stable(path: StrPath) -> tuple[Digests, os.stat_result]:
     """The digests of a file that did not change while it was read, and the state it was in.
 
     Raises `OSError`, and `NotCarriedOutError` for a file that somebody keeps writing.
     """
     for _ in range(ATTEMPTS):
-        with path.open("rb", buffering=0) as stream:
+        with open(path, "rb", buffering=0) as stream:  # noqa: PTH123  # text paths too
             before = os.fstat(stream.fileno())
             fast, strong, size = md5(usedforsecurity=False), sha256(), 0
             buffer = memoryview(bytearray(min(BLOCK, before.st_size + 1)))
@@ -43,12 +47,13 @@ def read_stable(path: Path) -> tuple[Digests, os.stat_result]:
     raise NotCarriedOutError(f"{path} changes while it is read", hint="see who writes it, then try again")
 
 
-def read_many(paths: Sequence[Path]) -> list[tuple[Digests, os.stat_result]]:
-    """`read_stable` of many files, in their order; the large ones on all processors: hashlib lets go of Python's lock.
+def read_many(paths: Sequence[StrPath], sizes: Sequence[int]) -> list[tuple[Digests, os.stat_result]]:
+    """`read_stable` of many files of about these sizes, in their order; the large ones on all processors.
 
-    Small ones would fight for that lock: 10,000 files of 4 KiB took 0.57 s in two threads and 0.19 s in one.
+    hashlib lets go of Python's lock for those. Small ones would fight for that lock: 10,000 files of 4 KiB took
+    0.57 s in two threads and 0.19 s in one.
     """
-    large = [path for path in paths if path.stat().st_size >= LARGE]
+    large = [path for path, size in zip(paths, sizes, strict=True) if size >= LARGE]
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         pending = {path: pool.submit(read_stable, path) for path in large}
         done = {path: read_stable(path) for path in paths if path not in pending}
@@ -61,7 +66,7 @@ def state(status: os.stat_result) -> tuple[int, int, int, int, int]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def legacy_md5(path: Path) -> str:
+def legacy_md5(path: StrPath) -> str:
     """DVC's `md5-dos2unix`: CRLF counts as LF in what looks like text (dvc_data/hashfile/hash.py).
 
     DVC 3 judges every MiB by its first 512 bytes, and converts it alone: a CRLF across two blocks stays.
@@ -69,15 +74,15 @@ def legacy_md5(path: Path) -> str:
     return _legacy_md5(path, each=True)
 
 
-def is_legacy_md5(path: Path, expected: str) -> bool:
+def is_legacy_md5(path: StrPath, expected: str) -> bool:
     """Whether a file has this `md5-dos2unix` as DVC 3 computes it, or DVC 2, which judged the first block only."""
     return expected in (_legacy_md5(path, each=each) for each in (True, False))
 
 
-def _legacy_md5(path: Path, *, each: bool) -> str:
+def _legacy_md5(path: StrPath, *, each: bool) -> str:
     digest = md5(usedforsecurity=False)
     text: bool | None = None
-    with path.open("rb") as stream:
+    with open(path, "rb") as stream:  # noqa: PTH123  # text paths too
         while block := stream.read(BLOCK):
             if each or text is None:
                 text = _looks_like_text(block[:512])

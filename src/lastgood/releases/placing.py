@@ -9,6 +9,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Literal, TypeAlias
 
+from lastgood.releases.hashing import StrPath
+
 How: TypeAlias = Literal["reflink", "hard link", "copy"]
 
 FICLONE = 0x40049409
@@ -26,14 +28,13 @@ class Placer:
     counts: dict[How, int] = field(default_factory=lambda: {"reflink": 0, "hard link": 0, "copy": 0})
     _no_reflink: set[tuple[int, int]] = field(default_factory=set)
 
-    def place(self, source: Path, target: Path, *, device: int, executable: bool = False) -> How:
+    def place(self, source: str, target: str, status: os.stat_result, *, device: int, executable: bool = False) -> How:
         """Make `target`, which must not exist, a read-only file with the content of `source`, and say how.
 
         A hard link is taken only of what is read-only already (a writable object may still be written by its maker)
-        and not for an executable output: the mode belongs to the inode, which DVC's cache shares. `device` is that of
-        the target's directory. Raises `OSError` (a full disk, a lost source).
+        and not for an executable output: the mode belongs to the inode, which DVC's cache shares. `status` is
+        the source's, `device` that of the target's directory. Raises `OSError` (a full disk, a lost source).
         """
-        status = source.lstat()
         how: How = "copy"
         if (status.st_dev, device) not in self._no_reflink and self._reflink(source, target, status.st_dev, device):
             how = "reflink"
@@ -42,7 +43,7 @@ class Placer:
         if how == "copy":
             shutil.copyfile(source, target, follow_symlinks=False)
         if how != "hard link":
-            target.chmod(0o555 if executable else 0o444)
+            os.chmod(target, 0o555 if executable else 0o444)  # noqa: PTH101  # text: 100,000 files
         self.counts[how] += 1
         return how
 
@@ -56,14 +57,14 @@ class Placer:
             shutil.copyfile(source, target, follow_symlinks=False)
         target.chmod(status.st_mode & 0o777 | 0o600)
 
-    def _reflink(self, source: Path, target: Path, *devices: int) -> bool:
+    def _reflink(self, source: StrPath, target: StrPath, *devices: int) -> bool:
         reader = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
         try:
             writer = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 fcntl.ioctl(writer, FICLONE, reader)
             except OSError as error:
-                target.unlink()
+                os.unlink(target)  # noqa: PTH108  # text paths too
                 if error.errno not in NO_REFLINK:
                     raise
                 self._no_reflink.add((devices[0], devices[1]))
@@ -88,7 +89,7 @@ def will_copy(status: os.stat_result, device: int, *, executable: bool) -> bool:
     return executable or status.st_dev != device or not may_link(status)
 
 
-def _hard_link(source: Path, target: Path) -> bool:
+def _hard_link(source: str, target: str) -> bool:
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError as error:

@@ -1,17 +1,19 @@
 """What was hashed, and when that stops being true; a memory that may be thrown away at any time, never a truth."""
 
+import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from os import stat_result
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, TypeVar
 
 from lastgood.core.digests import Digests
 from lastgood.releases import durable, hashing
 
 State: TypeAlias = tuple[int, int, int, int, int]
+P = TypeVar("P", str, Path)
 
 APPLICATION = 0x6C617374  # "last"
 FORMAT = 1
@@ -56,28 +58,21 @@ class Proofs:
         """The digests of one file, from memory where that still holds. Raises as `hashing.read_stable`."""
         return self.digests_of([path])[path]
 
-    def digests_of(self, paths: Iterable[Path]) -> dict[Path, Digests]:
+    def digests_of(self, paths: Iterable[P]) -> dict[P, Digests]:
         """The digests of many files, the unknown ones hashed in parallel. Raises as `hashing.read_stable`."""
-        states = {path: hashing.state(path.stat()) for path in paths}
-        known = self._recall(states.values())
-        unknown = {state: path for path, state in states.items() if state not in known}
+        return self.digests_at({path: os.stat(path) for path in paths})  # noqa: PTH116  # text paths too
+
+    def digests_at(self, states: Mapping[P, stat_result]) -> dict[P, Digests]:
+        """As `digests_of`, for files whose state was just looked at."""
+        state_of = {path: hashing.state(status) for path, status in states.items()}
+        known = self._recall(state_of.values())
+        unknown = {state: path for path, state in state_of.items() if state not in known}
         if unknown:
-            read = hashing.read_many(list(unknown.values()))
-            self._remember(list(unknown.values()), read)
+            paths = list(unknown.values())
+            read = hashing.read_many(paths, [state[2] for state in unknown])
+            self._remember(paths, read)
             known.update(zip(unknown, (digests for digests, _ in read), strict=True))
-        return {path: known[state] for path, state in states.items()}
-
-    def linked(self, *paths: Path) -> None:
-        """Keep the proofs of files that we ourselves have just linked, unlinked or protected, which moved their ctime.
-
-        The caller knows that the proof held just before. Size and modification time must still be the same: a write in
-        between would have moved the latter.
-        """
-        moved = [hashing.state(path.stat()) for path in paths]
-        rows = [(ctime, _signed(dev), _signed(ino), size, mtime) for dev, ino, size, mtime, ctime in moved]
-        statement = "UPDATE proofs SET ctime = ? WHERE dev = ? AND ino = ? AND size = ? AND mtime = ?"
-        with suppress(sqlite3.Error), self._database:
-            self._database.executemany(statement, rows)
+        return {path: known[state] for path, state in state_of.items()}
 
     def moved(self, pairs: Iterable[tuple[State, State]]) -> None:
         """Keep the proofs of files whose change time we moved ourselves, given their states just before and after.
@@ -124,7 +119,7 @@ class Proofs:
             return []
         return rows
 
-    def _remember(self, paths: Sequence[Path], read: Sequence[tuple[Digests, stat_result]]) -> None:
+    def _remember(self, paths: Sequence[P], read: Sequence[tuple[Digests, stat_result]]) -> None:
         durable.fsync_files(paths)
         now = self._clock()
         rows = []

@@ -1,55 +1,44 @@
 """Whether DVC's cache holds what a version pins: every object there, and its bytes the pinned ones. Writes nothing."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
-from typing import Protocol
+from typing import NamedTuple
 
 from lastgood.core.digests import Digests, tree_md5, tree_sha256
-from lastgood.core.listing import is_md5, why_unsafe
+from lastgood.core.listing import Member, is_md5, why_unsafe
 from lastgood.core.manifest import Output
 from lastgood.errors import Finding, FindingsError
 from lastgood.releases import hashing
 from lastgood.releases.proofs import Proofs
 
 
-class MemberLike(Protocol):
-    """One file of a directory output: `path` relative to the directory, `md5` its object (`core.listing.Member`)."""
-
-    @property
-    def path(self) -> PurePosixPath:
-        """Relative to the directory."""
-
-    @property
-    def md5(self) -> str:
-        """Its object."""
-
-
 class CorruptedObjectsError(FindingsError):
     """Objects in the cache are not what their names say; `objects` are (md5, legacy, path), to drop and fetch again."""
 
     def __init__(
-        self, message: str, findings: Sequence[Finding], objects: Sequence[tuple[str, bool, Path]], *, hint: str = ""
+        self, message: str, findings: Sequence[Finding], objects: Sequence[tuple[str, bool, str]], *, hint: str = ""
     ) -> None:
         """Facts as in `FindingsError`, and the objects."""
         super().__init__(message, findings, hint=hint)
         self.objects = tuple(objects)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One file to place: its path from the git root, the object's name in the cache, and where that lies."""
+class Part(NamedTuple):
+    """One file to place: its path from the git root, the object's name in the cache, and where that lies.
+
+    Plain text and no dataclass: there may be 100,000 of them, and `pathlib` was half of a build's time.
+    """
 
     output: Output
-    path: PurePosixPath
+    path: str
     md5: str
-    source: Path
+    source: str
 
 
-ObjectPath = Callable[[str, bool], Path]
-Members = Callable[[Output], Sequence[MemberLike]]
+ObjectPath = Callable[[str, bool], str]
+Members = Callable[[Output], Sequence[Member]]
 
 
 def gather(outputs: Sequence[Output], object_path: ObjectPath, members: Members) -> tuple[Part, ...]:
@@ -62,64 +51,70 @@ def gather(outputs: Sequence[Output], object_path: ObjectPath, members: Members)
     for output in outputs:
         if output.storage != "dvc":
             continue
-        listed = [(output.path, output.md5)]
-        if is_md5(output.md5) and output.is_directory:
-            listed = [(output.path / member.path, member.md5) for member in members(output)]
-        bad = [finding for path, md5 in [(output.path, output.md5), *listed] for finding in _unsafe(output, path, md5)]
+        own, legacy = str(output.path), output.legacy
+        bad = _unsafe(own, own, output.md5, listing=output.is_directory)
+        if not bad and output.is_directory:
+            for path, md5 in members(output):
+                bad += _unsafe(own, path, md5, listing=False)
+                parts.append(Part(output, f"{own}/{path}", md5, object_path(md5, legacy)))
+        elif not bad:
+            parts.append(Part(output, own, output.md5, object_path(output.md5, legacy)))
         findings += bad
-        if not bad:
-            parts += [Part(output, path, md5, object_path(md5, output.legacy)) for path, md5 in listed]
     if findings:
         raise FindingsError("the version names paths or objects that lastgood refuses; nothing was changed", findings)
     return tuple(parts)
 
 
-def _unsafe(output: Output, path: PurePosixPath, md5: str) -> Iterator[Finding]:
-    # An absolute member replaces the output's path when the two are joined, so the whole path must still be below it.
-    why = why_unsafe(str(path)) or (
-        "" if path == output.path or str(path).startswith(f"{output.path}/") else f"is not below {output.path}"
-    )
-    if why:
-        yield Finding("unsafe-path", str(output.path), f"{output.path}: the path {str(path)!r} {why}")
-    if not is_md5(md5) or (path != output.path and md5.endswith(".dir")):
-        yield Finding("bad-hash", str(output.path), f"{output.path}: {md5!r} is no object of DVC's")
-
-
-def find_missing(parts: Sequence[Part]) -> list[os.stat_result]:
-    """The state of every part's object. Raises `FindingsError`, kind `missing`, naming all that are not there."""
+def _unsafe(output: str, path: str, md5: str, *, listing: bool) -> list[Finding]:
     findings = []
-    states = []
+    if why := why_unsafe(path):
+        findings.append(Finding("unsafe-path", output, f"{output}: the path {path!r} {why}"))
+    if not is_md5(md5) or md5.endswith(".dir") is not listing:
+        findings.append(Finding("bad-hash", output, f"{output}: {md5!r} is no object of DVC's"))
+    return findings
+
+
+def find_missing(parts: Sequence[Part]) -> dict[str, os.stat_result]:
+    """The state of every part's source. Raises `FindingsError`, kind `missing`, naming all that are not there."""
+    findings = []
+    states = {}
     for part in parts:
         try:
-            states.append(os.lstat(part.source))
-            there = S_ISREG(states[-1].st_mode)
+            status = os.lstat(part.source)
         except (FileNotFoundError, NotADirectoryError):
             there = False
+        else:
+            states[part.source] = status
+            there = S_ISREG(status.st_mode)
         if not there:
-            findings.append(Finding("missing", str(part.path), f"{part.path}: object {part.md5} is not in DVC's cache"))
+            findings.append(Finding("missing", part.path, f"{part.path}: object {part.md5} is not in DVC's cache"))
     if findings:
         raise FindingsError(f"{len(findings)} objects are missing; nothing was changed", findings, hint="dvc fetch")
     return states
 
 
 def prove(
-    outputs: Sequence[Output], parts: Sequence[Part], object_path: ObjectPath, proofs: Proofs
-) -> dict[Path, Digests]:
-    """The digests of every part's source, all of them what the outputs pin.
+    outputs: Sequence[Output],
+    parts: Sequence[Part],
+    states: Mapping[str, os.stat_result],
+    object_path: ObjectPath,
+    proofs: Proofs,
+) -> dict[str, Digests]:
+    """The digests of every part's source, all of them what the outputs pin; `states` are those of `find_missing`.
 
     The SHA-256 decides where the manifest has one: of the file, or of the directory's listing. The MD5 decides for
     adopted versions and says which objects are the culprits. Raises `CorruptedObjectsError` with all of them.
     """
-    found = proofs.digests_of({part.source for part in parts})
+    found = proofs.digests_at(states)
     by_output: dict[PurePosixPath, list[Part]] = {}
     for part in parts:
         by_output.setdefault(part.output.path, []).append(part)
     findings: list[Finding] = []
-    objects: list[tuple[str, bool, Path]] = []
+    objects: list[tuple[str, bool, str]] = []
     for output in outputs:
         if output.storage == "dvc":
             for path, md5, source in _culprits(output, by_output.get(output.path, []), found, object_path):
-                findings.append(Finding("corrupted", str(path), f"{path}: object {md5} is corrupted in DVC's cache"))
+                findings.append(Finding("corrupted", path, f"{path}: object {md5} is corrupted in DVC's cache"))
                 objects.append((md5, output.legacy, source))
     if objects:
         message = f"{len(objects)} objects in DVC's cache are corrupted; nothing was changed"
@@ -128,30 +123,31 @@ def prove(
 
 
 def _culprits(
-    output: Output, parts: Sequence[Part], found: Mapping[Path, Digests], object_path: ObjectPath
-) -> list[tuple[PurePosixPath, str, Path]]:
+    output: Output, parts: Sequence[Part], found: Mapping[str, Digests], object_path: ObjectPath
+) -> list[tuple[str, str, str]]:
     if output.sha256 is not None and sha256_of(output, parts, found) == output.sha256:
         return []
     wrong = [part for part in parts if not is_md5_of(part.source, found[part.source], part.md5, legacy=output.legacy)]
     culprits = [(part.path, part.md5, part.source) for part in wrong]
     if output.is_directory:
-        listing = tree_md5((part.path.relative_to(output.path), part.md5) for part in parts)
+        start = len(f"{output.path}/")
+        listing = tree_md5((part.path[start:], part.md5) for part in parts)
         if listing != output.md5 or (output.sha256 is not None and not wrong):
-            culprits.append((output.path, output.md5, object_path(output.md5, output.legacy)))
+            culprits.append((str(output.path), output.md5, object_path(output.md5, output.legacy)))
     elif output.sha256 is not None and not wrong:
         culprits = [(part.path, part.md5, part.source) for part in parts]
     return culprits
 
 
-def sha256_of(output: Output, parts: Sequence[Part], found: Mapping[Path, Digests]) -> str:
+def sha256_of(output: Output, parts: Sequence[Part], found: Mapping[str, Digests]) -> str:
     """The SHA-256 that the output has as its objects lie in the cache."""
     if not output.is_directory:
         return found[parts[0].source].sha256
     start = len(f"{output.path}/")
-    members = ((str(part.path)[start:], found[part.source]) for part in parts)
+    members = ((part.path[start:], found[part.source]) for part in parts)
     return tree_sha256((path, digests.size, digests.sha256) for path, digests in members)
 
 
-def is_md5_of(path: Path, digests: Digests, md5: str, *, legacy: bool) -> bool:
+def is_md5_of(path: str | Path, digests: Digests, md5: str, *, legacy: bool) -> bool:
     """Whether a file with these digests is what DVC calls `md5`, in the old way for `legacy`."""
     return digests.md5 == md5 or (legacy and hashing.is_legacy_md5(path, md5))

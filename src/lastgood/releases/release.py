@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -43,11 +43,14 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What lies in a directory: the modes of all that is no directory, the digests of the regular files among it."""
+    """What lies in a directory: the states of all that is no directory, the digests of the regular files among it.
+
+    Paths are from the directory, as text.
+    """
 
     root: Path
-    modes: Mapping[PurePosixPath, int]
-    digests: Mapping[PurePosixPath, Digests]
+    states: Mapping[str, os.stat_result]
+    digests: Mapping[str, Digests]
 
 
 def selected(manifest: Manifest, outputs: Sequence[Output]) -> tuple[PurePosixPath, ...] | None:
@@ -141,8 +144,8 @@ def check_release(release: Release, proofs: Proofs) -> tuple[Finding, ...]:
     Hashes what the proofs do not know. Python's `__pycache__`, which root writes through 0555, does not count.
     """
     try:
-        contents = look(release.path, dict(walk(release.path)), proofs)
-        owned, rest = divide(contents.modes, release.outputs)
+        contents = look(release.path, proofs)
+        owned, rest = divide(contents.states, release.outputs)
         code = code_digest(contents, rest)
     except OSError as error:
         return (Finding("broken-release", str(release.path), f"{release.path} cannot be read: {error}"),)
@@ -152,7 +155,7 @@ def check_release(release: Release, proofs: Proofs) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def _check_output(output: Output, paths: Sequence[PurePosixPath], contents: Contents) -> Iterator[Finding]:
+def _check_output(output: Output, paths: Sequence[str], contents: Contents) -> Iterator[Finding]:
     if not paths and (output.files or not output.is_directory):
         yield Finding("missing", str(output.path), f"{output.path} in {contents.root} is gone")
     elif odd := [path for path in paths if path not in contents.digests]:
@@ -161,58 +164,65 @@ def _check_output(output: Output, paths: Sequence[PurePosixPath], contents: Cont
         yield Finding("changed", str(output.path), f"{output.path} in {contents.root} was changed after it was built")
 
 
-def digest_of(output: Output, content: Mapping[PurePosixPath, Digests]) -> str:
+def digest_of(output: Output, content: Mapping[str, Digests]) -> str:
     """The SHA-256 of an output whose files, by path from the git root, are these."""
     if not output.is_directory:
-        return content[output.path].sha256 if output.path in content else ""
+        own = str(output.path)
+        return content[own].sha256 if own in content else ""
     start = len(f"{output.path}/")
-    return tree_sha256((str(path)[start:], found.size, found.sha256) for path, found in content.items())
+    return tree_sha256((path[start:], found.size, found.sha256) for path, found in content.items())
 
 
-def divide(
-    paths: Mapping[PurePosixPath, int], outputs: Sequence[Output]
-) -> tuple[dict[PurePosixPath, list[PurePosixPath]], dict[PurePosixPath, int]]:
-    """The paths of each output, by its own path; and the rest, which is the code, with their modes."""
-    owned: dict[PurePosixPath, list[PurePosixPath]] = {output.path: [] for output in outputs}
+def divide(paths: Iterable[str], outputs: Sequence[Output]) -> tuple[dict[PurePosixPath, list[str]], list[str]]:
+    """The paths of each output, by its own path; and the rest, which is the code."""
+    owned: dict[PurePosixPath, list[str]] = {output.path: [] for output in outputs}
     by_name = {str(path): found for path, found in owned.items()}
-    rest = {}
-    for path, mode in paths.items():
-        name = str(path)
+    rest = []
+    for path in paths:
+        name = path
         while name and name not in by_name:
             name = name.rpartition("/")[0]
         if name:
             by_name[name].append(path)
-        elif BYTECODE not in path.parts and str(path) != RELEASE_FILE:
-            rest[path] = mode
+        elif path != RELEASE_FILE and BYTECODE not in path.split("/"):
+            rest.append(path)
     return owned, rest
 
 
-def code_digest(contents: Contents, paths: Mapping[PurePosixPath, int]) -> str:
+def code_digest(contents: Contents, paths: Iterable[str]) -> str:
     """One digest of what is neither an output nor `release.json`: files, and where links point to."""
     members = []
-    for path, mode in paths.items():
+    for path in paths:
         if (found := contents.digests.get(path)) is not None:
             members.append((path, found.size, found.sha256))
         else:
-            place = contents.root / path
-            target = os.fsencode(os.readlink(place)) if S_ISLNK(mode) else b""  # noqa: PTH115  # as it is written
+            is_link = S_ISLNK(contents.states[path].st_mode)
+            target = os.fsencode(os.readlink(contents.root / path)) if is_link else b""  # noqa: PTH115  # as written
             members.append((path, -1, sha256(target).hexdigest()))
     return tree_sha256(members)
 
 
-def look(root: Path, modes: Mapping[PurePosixPath, int], proofs: Proofs) -> Contents:
-    """What lies below `root`, given the modes of its files (`walk`); hashes what the proofs do not know."""
-    places = {path: root / path for path, mode in modes.items() if S_ISREG(mode)}
-    found = proofs.digests_of(places.values())
-    return Contents(root, modes, {path: found[place] for path, place in places.items()})
+def look(root: Path, proofs: Proofs) -> Contents:
+    """What lies below `root`; hashes what the proofs do not know."""
+    states, _ = walk(root)
+    regular = {path: status for path, status in states.items() if S_ISREG(status.st_mode)}
+    places = {f"{root}/{path}": status for path, status in regular.items()}
+    found = proofs.digests_at(places)
+    return Contents(root, states, dict(zip(regular, found.values(), strict=True)))
 
 
-def walk(root: Path, below: str = "") -> Iterator[tuple[PurePosixPath, int]]:
-    """Path from `root` and mode of everything below it that is no directory; links are not followed."""
-    with os.scandir(root / below) as entries:
-        for entry in entries:
-            path = f"{below}/{entry.name}" if below else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                yield from walk(root, path)
-            else:
-                yield PurePosixPath(path), entry.stat(follow_symlinks=False).st_mode
+def walk(root: Path) -> tuple[dict[str, os.stat_result], list[str]]:
+    """The state of everything below `root` that is no directory, and the directories, `""` for itself first.
+
+    Paths are from the root, as text; links are not followed.
+    """
+    states, directories = {}, [""]
+    for directory in directories:  # grows on the way
+        with os.scandir(f"{root}/{directory}") as entries:
+            for entry in entries:
+                path = f"{directory}/{entry.name}" if directory else entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    directories.append(path)
+                else:
+                    states[path] = entry.stat(follow_symlinks=False)
+    return states, directories

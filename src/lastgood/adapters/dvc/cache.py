@@ -18,8 +18,11 @@ class Cache:
 
     def path_of(self, md5: str, *, legacy: bool = False) -> Path:
         """Where the object lies, present or not: DVC 3's layout, or DVC 2's for `md5-dos2unix`."""
-        base = self.directory if legacy else self.directory / "files" / "md5"
-        return base / md5[:2] / md5[2:]
+        return Path(self.place_of(md5, legacy))
+
+    def place_of(self, md5: str, legacy: bool) -> str:  # the builder's own signature
+        """As `path_of`, in text: a version may have 100,000 objects."""
+        return f"{self.directory}/{md5[:2]}/{md5[2:]}" if legacy else f"{self.directory}/files/md5/{md5[:2]}/{md5[2:]}"
 
     def has(self, md5: str, *, legacy: bool = False) -> bool:
         """Whether the object is there; says nothing about its content."""

@@ -20,7 +20,7 @@ def check_outputs(repo: Any, trusted: frozenset[str] | None) -> tuple[tuple[Outp
         problems += _problems(repo, out, output, trusted)
         if output.storage == "git" or is_md5(output.md5):
             outputs.append(output)
-    pairs = clashes(output.path for output in outputs)
+    pairs = clashes(str(output.path) for output in outputs)
     problems += [_finding("unsafe-path", str(two), f"{one} and {two} clash: rename one") for one, two in pairs]
     return tuple(outputs), tuple(problems)
 

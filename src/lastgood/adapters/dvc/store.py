@@ -7,7 +7,7 @@ process with a deadline, the cache is read without DVC.
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from lastgood.adapters.dvc import child
@@ -107,6 +107,4 @@ def _stored(outputs: Iterable[Output]) -> list[Output]:
 
 
 def _missing(document: Mapping[str, Any], outputs: list[Output]) -> Missing:
-    member = document["member"]
-    path = None if member is None else PurePosixPath(member)
-    return Missing(outputs[document["output"]], str(document["md5"]), path)
+    return Missing(outputs[document["output"]], str(document["md5"]), document["member"])

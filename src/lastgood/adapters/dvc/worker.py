@@ -53,10 +53,7 @@ def _answer(request: dict[str, Any], meter: Meter) -> list[dict[str, Any]]:
     with translated(f"remote {names}"), foreign(f"remote {names}"):
         found = jobs.JOBS[request["job"]](job)
     positions = {output: position for position, output in enumerate(outputs)}
-    return [
-        {"output": positions[need.output], "md5": need.md5, "member": None if need.member is None else str(need.member)}
-        for need in found
-    ]
+    return [{"output": positions[need.output], "md5": need.md5, "member": need.member} for need in found]
 
 
 def _document(progress: Progress) -> dict[str, object]:
