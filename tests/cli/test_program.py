@@ -33,7 +33,7 @@ def test_reading_imports_no_dvc(run: Program, story: Project, arguments: list[st
     assert run("sync", "--stage", "prod").code == 0
     command = [sys.executable, "-c", HEAVY.format(arguments=arguments)]
     done = subprocess.run(command, cwd=story.root, capture_output=True, text=True, check=False)
-    assert done.stderr.splitlines()[-1] == "0 ['git']"
+    assert done.stderr.splitlines()[-1] == "0 []"
 
 
 def test_a_rollback_to_a_built_release_imports_no_dvc(run: Program, story: Project) -> None:
@@ -44,7 +44,7 @@ def test_a_rollback_to_a_built_release_imports_no_dvc(run: Program, story: Proje
     command = [sys.executable, "-c", HEAVY.format(arguments=["rollback", "--from", "v2.0.0", "--reason", "late"])]
     done = subprocess.run(command, cwd=story.root, capture_output=True, text=True, check=False)
     assert "v1.0.0 is live here" in done.stdout
-    assert done.stderr.splitlines()[-1] == "0 ['git']"
+    assert done.stderr.splitlines()[-1] == "0 []"
 
 
 def test_help_imports_neither_git_nor_dvc(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from lastgood.adapters.git.command import Git, GitError, strip_environment
 from lastgood.adapters.git.refs import fetch, list_origin
-from lastgood.errors import UnreachableError
+from lastgood.errors import LastgoodError, UnreachableError
 from tests.builders import Project
 
 
@@ -87,3 +87,9 @@ def test_the_repositorys_own_programs_do_not_run(project: Project, tmp_path: Pat
     Git(project.root).run("status", "--porcelain")
     Git(project.root).run("update-ref", "refs/tags/x", "HEAD")
     assert not ran.exists()
+
+
+def test_a_machine_without_git_is_told_so(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LastgoodError, match="git is not installed here"):
+        Git(project.root).line("rev-parse", "HEAD")

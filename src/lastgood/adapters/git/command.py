@@ -4,12 +4,12 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 
-from git.cmd import Git as GitPython
-
+from lastgood.adapters.git.objects import ObjectReader
 from lastgood.errors import LastgoodError, UnreachableError
 
 SAFE = (
@@ -32,6 +32,8 @@ _KEPT = (
     "GIT_SSL",
 )
 _ENVIRONMENT = {
+    "LANGUAGE": "C",  # some of git's words are read (transactions.py)
+    "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_NO_REPLACE_OBJECTS": "1",
@@ -41,7 +43,7 @@ _ENVIRONMENT = {
 def strip_environment() -> None:
     """Forget the `GIT_*` variables that hooks and CI leave behind (`GIT_DIR`, `GIT_INDEX_FILE` …); keep credentials.
 
-    GitPython hands our whole environment to its children, so it is done in our own process, once, at start.
+    GitPython and DVC hand our whole environment to their children, so it is done in our own process, once, at start.
     """
     for name in list(os.environ):
         if name.startswith("GIT_") and not name.startswith(_KEPT):
@@ -90,21 +92,42 @@ class Git:
         deadline: float | None = None,
     ) -> tuple[int, bytes, str]:
         """Exit code, standard output and standard error. Raises `UnreachableError` past `deadline` seconds."""
-        if not (self.directory.is_dir() and os.access(self.directory, os.X_OK)):
-            # GitPython would silently run git in our own current directory, another repository perhaps
-            raise GitError(arguments, 128, f"cannot enter {self.directory}")
-        where = [f"--git-dir={self.git_dir}"] if self.git_dir else []
-        started = GitPython(self.directory).execute(
-            ["git", *where, *SAFE, *arguments],
-            istream=DEVNULL if stdin is None else PIPE,
-            as_process=True,
-            env={**_ENVIRONMENT, **self.environment, **(environment or {})},
-        )
-        process = started.proc  # `started` ends it when it is forgotten
-        if process is None:  # pragma: no cover (it was just started)
-            raise GitError(arguments, 128, "it was not started")
-        out, words = _communicate(process, stdin, deadline, f"git {arguments[0]}")
+        process = self.start(arguments, DEVNULL if stdin is None else PIPE, PIPE, environment)
+        try:
+            out, words = _communicate(process, stdin, deadline, f"git {arguments[0]}")
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
         return int(process.returncode), out, words.decode(errors="replace")
+
+    @cached_property
+    def objects(self) -> ObjectReader:
+        """Reads objects without a process for each."""
+        same = replace(self)  # not ourselves: a reader that holds its owner is not ended with it
+        return ObjectReader(lambda: same.start(("cat-file", "--batch"), PIPE, DEVNULL))
+
+    def start(
+        self, arguments: tuple[str, ...], stdin: int, stderr: int, environment: Mapping[str, str] | None = None
+    ) -> "Popen[bytes]":
+        """A git process, its pipes and its end the caller's business.
+
+        Not by GitPython: its import takes 40 ms and two processes of its own, which say what version git is.
+        """
+        where = [f"--git-dir={self.git_dir}"] if self.git_dir else []
+        try:
+            return Popen(  # arguments are a list, nothing is parsed by a shell
+                ["git", *where, *SAFE, *arguments],
+                cwd=self.directory,
+                stdin=stdin,
+                stdout=PIPE,
+                stderr=stderr,
+                env={**os.environ, **_ENVIRONMENT, **self.environment, **(environment or {})},
+            )
+        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            if error.filename == "git":
+                raise LastgoodError("git is not installed here, or not on PATH; nothing was changed") from error
+            raise GitError(arguments, 128, f"cannot enter {self.directory}") from error
 
 
 def _communicate(
@@ -112,8 +135,8 @@ def _communicate(
 ) -> tuple[bytes, bytes]:
     """What a process says until it ends. One that is silent too long is killed with all that it started.
 
-    GitPython's own deadline needs `ps` or `pgrep` for that, which slim images lack: then `git-remote-https` lived on
-    with our pipes in its hands, and the wait for their end had none.
+    Its descendants are found without `ps` or `pgrep`, which slim images lack: else `git-remote-https` lives on with our
+    pipes in its hands, and the wait for their end has none.
     """
     try:
         return process.communicate(stdin, timeout=deadline)

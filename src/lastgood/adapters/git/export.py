@@ -62,8 +62,8 @@ def read_blobs(git: Git, oids: list[str]) -> list[bytes]:
 
 def read_file(git: Git, commit: str, path: str) -> bytes | None:
     """A file's content at a commit, or `None` when it is not there."""
-    code, out, _ = git.attempt("cat-file", "blob", f"{commit}:{path}")
-    return out if code == 0 else None
+    found = git.objects.read(f"{commit}:{path}")
+    return found[1] if found is not None and found[0] == "blob" else None
 
 
 def export_code(git: Git, commit: str, target: Path) -> None:

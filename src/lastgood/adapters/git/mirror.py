@@ -61,6 +61,15 @@ def fetch_all(git: Git, remote: str, deadline: float) -> str | None:
 
 def _open(path: Path) -> Git:
     if not all((path / name).exists() for name in ("HEAD", "config", "refs", "objects/info")):  # the last one made last
-        path.mkdir(parents=True, exist_ok=True)
-        Git(path).run("init", "--bare", "--quiet", ".")
+        _create(path)
     return Git(path, git_dir=path)
+
+
+def _create(path: Path) -> None:
+    from git import GitCommandError, Repo  # here, once for a repository: the import costs what eight git processes do
+
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        Repo.init(path, bare=True).close()
+    except GitCommandError as error:
+        raise GitError(("init",), 128, str(error.stderr)) from error

@@ -77,7 +77,7 @@ def tree_of(git: Git, commit: str) -> str:
 
 def has_commit(git: Git, commit: str) -> bool:
     """Whether the commit and its whole tree listing can be read here."""
-    return git.attempt("cat-file", "-e", f"{commit}^{{tree}}")[0] == 0
+    return git.objects.read(f"{commit}^{{tree}}") is not None
 
 
 def dirty_paths(git: Git, *, untracked: bool = True) -> tuple[str, ...]:

@@ -1,0 +1,70 @@
+"""Reading objects one after the other from one `git cat-file --batch`, which is started when the first is asked for."""
+
+import weakref
+from collections.abc import Callable
+from subprocess import Popen
+from typing import IO
+
+TYPES = frozenset({"blob", "tree", "commit", "tag"})
+
+
+class ObjectReader:
+    """Objects by name, each a few microseconds instead of a process. Objects never change, so nothing gets stale: one
+    that is not there is looked for anew each time it is asked for.
+
+    `start` starts the process. It ends with the reader, or with us.
+    """
+
+    def __init__(self, start: Callable[[], "Popen[bytes]"]) -> None:
+        self._start = start
+        self._process: Popen[bytes] | None = None
+        self._end: Callable[[], object] = lambda: None
+
+    def read(self, name: str) -> tuple[str, bytes] | None:
+        """An object's type and content, or `None` when it is absent or cannot be read. `name` is what git takes for
+        one: an id, `COMMIT:path`, `COMMIT^{tree}`."""
+        if "\n" in name:  # the end of a request; `-z` would allow it, from git 2.38 on
+            return None
+        try:
+            process = self._process or self._begin()
+            if process.stdin is None or process.stdout is None:  # pragma: no cover (both are pipes)
+                return None
+            process.stdin.write(name.encode(errors="surrogateescape") + b"\n")
+            process.stdin.flush()
+            return _answer(process.stdout)
+        except (BrokenPipeError, EOFError):  # git gives up on an object that is corrupted
+            self.close()
+            return None
+        except BaseException:  # an answer read by half would be taken for that to the next question
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the process; the next question starts another."""
+        self._process = None
+        self._end()
+
+    def _begin(self) -> "Popen[bytes]":
+        self._process = self._start()
+        self._end = weakref.finalize(self, _end, self._process)
+        return self._process
+
+
+def _answer(stream: IO[bytes]) -> tuple[str, bytes] | None:
+    """git-cat-file(1), BATCH OUTPUT: `<oid> <type> <size>`, the content, a line feed; else `<name> missing`."""
+    header = stream.readline()
+    if not header.endswith(b"\n"):
+        raise EOFError
+    words = header.decode(errors="replace").split()
+    if len(words) != 3 or words[1] not in TYPES or not words[2].isdigit():
+        return None
+    size = int(words[2])
+    content = stream.read(size + 1)
+    if len(content) != size + 1:
+        raise EOFError
+    return words[1], content[:-1]
+
+
+def _end(process: "Popen[bytes]") -> None:
+    process.kill()  # it only reads
+    process.communicate()
