@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
 import shutil
@@ -267,14 +268,17 @@ def test_an_object_that_a_power_cut_emptied_on_the_remote_is_missing_there(proje
     assert project.store.push([empty]) == ()
 
 
-def test_what_a_killed_download_left_is_swept_after_a_day(project: Project) -> None:
+def test_what_a_killed_download_left_is_removed_and_what_another_one_stages_is_not(project: Project) -> None:
     outputs = project.read().outputs
     project.store.push(outputs)
     emptied(project)
     staging = project.store.cache().directory / "lastgood"
-    for name, age in (("old", 2), ("young", 0)):
+    for name, days in (("dead", 0), ("alive", 2), ("made.new", 0), ("old.new", 2)):
         (staging / name).mkdir(parents=True)
         (staging / name / MODEL).write_bytes(b"mod")
-        os.utime(staging / name, (time.time() - age * 86_400,) * 2)
+        os.utime(staging / name, (time.time() - days * 86_400,) * 2)
+    held = os.open(staging / "alive", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
     project.store.fetch(outputs)
-    assert [path.name for path in staging.iterdir()] == ["young"]
+    os.close(held)
+    assert sorted(path.name for path in staging.iterdir()) == ["alive", "made.new"]

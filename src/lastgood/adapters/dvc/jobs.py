@@ -1,17 +1,21 @@
 """What the worker does with a request: find what is missing, fetch it, push it. Runs in the worker process only."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, TypeVar
 
 from lastgood.adapters.dvc.cache import Cache
 from lastgood.adapters.dvc.progress import Meter
-from lastgood.adapters.dvc.remote import Remote
+from lastgood.adapters.dvc.remote import Brought, Remote
+from lastgood.adapters.dvc.translate import foreign, translated
 from lastgood.core.manifest import Output
 from lastgood.core.preflight import Missing
 from lastgood.errors import Finding, FindingsError, LastgoodError
 
+Answer = TypeVar("Answer")
 Where = tuple[str, bool]
 """A remote's name, and whether the object has DVC 2's layout."""
 
@@ -24,7 +28,10 @@ class Job:
     cache: Cache
     outputs: Sequence[Output]
     meter: Meter
+    have: frozenset[str] = frozenset()
+    """Objects that need not be fetched: a release has them."""
     remotes: dict[Where, Remote] = field(default_factory=dict)
+    stopped: Event = field(default_factory=Event)
 
     def where(self, output: Output) -> Where:
         """The output's own remote where the trusted configuration knows it, else the default one."""
@@ -43,30 +50,61 @@ class Job:
 
     def absent(self, needs: Iterable[Missing]) -> list[Missing]:
         """Those of `needs` that their remote does not have."""
-        found: list[Missing] = []
-        for where, group in self._by_remote(needs).items():
-            identifiers = list(dict.fromkeys(need.md5 for need in group))
-            self.meter.start(f"asking `{where[0]}`", len(identifiers))
-            present = self.remote(where).present(identifiers, self.meter)
-            found += [need for need in group if need.md5 not in present]
-        return found
+        groups = self._by_remote(needs)
+        if not groups:
+            return []
+        self.meter.start(f"asking {_names(groups)}", _count(groups))
+        present = self._together(groups, lambda remote, group: remote.present(_unique(group), self.meter))
+        return [need for where, group in groups.items() for need in group if need.md5 not in present[where]]
 
     def bring(self, needs: Iterable[Missing]) -> list[Missing]:
-        """Download what the remote has of `needs` into the cache; the rest is returned. Raises on corrupted objects."""
-        wanted = [need for need in needs if not self.cache.has(need.md5, legacy=need.output.legacy)]
-        absent = self.absent(wanted)
-        lost = {(need.md5, need.output.legacy) for need in absent}
-        corrupted: list[Finding] = []
-        for where, group in self._by_remote(wanted).items():
-            identifiers = [need.md5 for need in group if (need.md5, where[1]) not in lost]
-            identifiers = sorted(set(identifiers), key=lambda one: one.endswith(".dir"))
-            self.meter.start(f"fetching from `{where[0]}`", len(identifiers))
-            shared = bool(self.config["cache"].get("shared"))
-            bad = self.remote(where).download(identifiers, self.cache.directory, self.meter, shared=shared)
-            corrupted += [_corrupted(need, f"remote `{where[0]}`") for need in group if need.md5 in bad]
+        """Download what the cache lacks of `needs` into it, from all remotes at once; what they lack is returned.
+
+        Raises `FindingsError` with the objects that are corrupted there.
+        """
+        groups = self._by_remote(need for need in needs if self._lacks(need))
+        if not groups:
+            return []
+        size = self.cache.size_of_missing(need for group in groups.values() for need in group)
+        self.meter.start(f"fetching from {_names(groups)}", _count(groups), size)
+        brought = self._together(groups, self._download)
+        absent = [need for where, group in groups.items() for need in group if need.md5 in brought[where].absent]
+        corrupted = [
+            _corrupted(need, f"remote `{where[0]}`")
+            for where, group in groups.items()
+            for need in group
+            if need.md5 in brought[where].corrupted
+        ]
         if corrupted:
             raise FindingsError("objects on the remote are corrupted; none of them was kept", corrupted)
         return absent
+
+    def _download(self, remote: Remote, group: Sequence[Missing]) -> Brought:
+        ordered = sorted(group, key=lambda need: need.md5.endswith(".dir"))
+        sizes = {need.md5: _weight(need.output) for need in ordered}
+        shared = bool(self.config["cache"].get("shared"))
+        return remote.download(sizes, self.cache.directory, self.meter, shared=shared, stopped=self.stopped)
+
+    def push(self, absent: Iterable[Missing]) -> None:
+        """Upload these objects of the cache, to all remotes at once; then see that what every output's remote holds,
+        whoever put it there, survives a power cut."""
+        groups = self._by_remote(absent)
+        if groups:
+            sizes = (
+                _size(self.cache, md5, legacy=where[1]) for where, group in groups.items() for md5 in _unique(group)
+            )
+            self.meter.start(f"pushing to {_names(groups)}", _count(groups), sum(sizes))
+            self._together(groups, self._upload)
+        everything = self._by_remote(Missing(output, output.md5) for output in self.outputs)
+        self._together(everything, lambda remote, _: remote.settle(self.meter))
+
+    def _upload(self, remote: Remote, group: Sequence[Missing]) -> None:
+        """Listings go last: one on the remote must mean that its members are there (FIELD 17)."""
+        identifiers = _unique(group)
+        for directories in (False, True):
+            part = [one for one in identifiers if one.endswith(".dir") is directories]
+            remote.upload(part, self.cache.directory, self.meter)
+        _check_after_upload(self, remote, identifiers)
 
     def listings(self) -> list[Missing]:
         """Have every directory's listing in the cache, to know its members; returns those that are nowhere."""
@@ -77,11 +115,38 @@ class Job:
         hidden = {need.output for need in without}
         return [need for output in self.outputs if output not in hidden for need in self.cache.objects(output)]
 
+    def _lacks(self, need: Missing) -> bool:
+        return need.md5 not in self.have and not self.cache.has(need.md5, legacy=need.output.legacy)
+
     def _by_remote(self, needs: Iterable[Missing]) -> dict[Where, list[Missing]]:
         groups: dict[Where, list[Missing]] = {}
         for need in needs:
             groups.setdefault(self.where(need.output), []).append(need)
         return groups
+
+    def _together(
+        self, groups: Mapping[Where, list[Missing]], work: Callable[[Remote, list[Missing]], Answer]
+    ) -> dict[Where, Answer]:
+        """Do `work` at every remote: different ones at the same time, the two layouts of one after each other.
+
+        The first error stops the others before their next batch.
+        """
+        remotes = {where: self.remote(where) for where in groups}
+
+        def serve(name: str) -> dict[Where, Answer]:
+            with translated(f"remote `{name}`"), foreign(f"remote `{name}`"):
+                return {where: work(remotes[where], groups[where]) for where in groups if where[0] == name}
+
+        answers: dict[Where, Answer] = {}
+        names = sorted({name for name, _ in groups})
+        with ThreadPoolExecutor(len(names)) as pool:
+            try:
+                for done in as_completed([pool.submit(serve, name) for name in names]):
+                    answers.update(done.result())
+            except BaseException:
+                self.stopped.set()
+                raise
+        return answers
 
 
 def missing(job: Job) -> list[Missing]:
@@ -91,10 +156,9 @@ def missing(job: Job) -> list[Missing]:
 
 
 def fetch(job: Job) -> list[Missing]:
-    """Everything into the cache. Members come before the listing: a listing in the cache may be read by anybody."""
+    """Everything into the cache: the listings, which say what else is needed, then all objects of all outputs."""
     lost = job.listings()
-    needs = job.needs(lost)
-    lost += job.bring(needs)
+    lost += job.bring(job.needs(lost))
     if lost:
         found = [_lost(need) for need in lost]
         raise FindingsError(f"{len(found)} objects are neither in the cache nor on the remote", found)
@@ -102,19 +166,11 @@ def fetch(job: Job) -> list[Missing]:
 
 
 def push(job: Job) -> list[Missing]:
-    """Everything onto the remote that it lacks; returns what was uploaded. Listings go last: one on the remote must
-    mean that its members are there."""
+    """Everything onto the remotes that they lack; returns what was uploaded. All of it is on disk there at the end."""
     lost = job.listings()
     absent = job.absent(job.needs(lost))
     _check_before_upload(job, lost, absent)
-    for where, group in job._by_remote(absent).items():  # noqa: SLF001  # a job's own functions
-        remote = job.remote(where)
-        unique = list(dict.fromkeys(need.md5 for need in group))
-        job.meter.start(f"pushing to `{where[0]}`", len(unique))
-        for directories in (False, True):
-            part = [one for one in unique if one.endswith(".dir") is directories]
-            remote.upload(part, job.cache.directory, job.meter)
-        _check_after_upload(job, where, unique)
+    job.push(absent)
     return absent
 
 
@@ -127,26 +183,44 @@ def _check_before_upload(job: Job, lost: Sequence[Missing], absent: Sequence[Mis
         remote = job.remote(job.where(need.output))
         if not path.is_file():
             found.append(_lost(need))
-        elif remote.hash_of(path, job.meter) != need.md5.removesuffix(".dir"):
+        elif remote.hash_of(str(path), lambda size: job.meter.beat(size=size)) != need.md5.removesuffix(".dir"):
             found.append(_corrupted(need, "cache"))
         job.meter.beat(objects=1)
     if found:
         raise FindingsError("nothing was uploaded: objects are missing or corrupted", found)
 
 
-def _check_after_upload(job: Job, where: Where, identifiers: Sequence[str]) -> None:
-    remote = job.remote(where)
-    present = remote.present(identifiers, job.meter)
-    there = [one for one in identifiers if one in present]
-    sizes = remote.sizes(there)
-    whole = {one for one in there if one not in sizes or sizes[one] == _size(job.cache, one, legacy=where[1])}
+def _check_after_upload(job: Job, remote: Remote, identifiers: Sequence[str]) -> None:
+    present = remote.present(identifiers, Meter(lambda _: job.meter.beat()))
+    whole = [
+        one
+        for one in present
+        if not remote.knows_sizes() or remote.size(one) == _size(job.cache, one, legacy=remote.legacy)
+    ]
     if len(whole) < len(identifiers):
-        message = f"remote `{where[0]}` took {len(identifiers)} objects and has {len(whole)} of them"
+        message = f"remote `{remote.name}` took {len(identifiers)} objects and has {len(whole)} of them"
         raise LastgoodError(message, hint="say it again; what arrived is not sent twice")
 
 
 def _size(cache: Cache, md5: str, *, legacy: bool) -> int:
     return cache.path_of(md5, legacy=legacy).stat().st_size
+
+
+def _weight(output: Output) -> int:
+    """About how many bytes an object of the output has; for cutting batches, never shown."""
+    return (output.size or 0) // max(1, output.files or 1)
+
+
+def _unique(needs: Iterable[Missing]) -> list[str]:
+    return list(dict.fromkeys(need.md5 for need in needs))
+
+
+def _count(groups: Mapping[Where, Sequence[Missing]]) -> int:
+    return sum(len(_unique(group)) for group in groups.values())
+
+
+def _names(groups: Iterable[Where]) -> str:
+    return ", ".join(sorted({f"`{name}`" for name, _ in groups}))
 
 
 def _lost(need: Missing) -> Finding:
@@ -162,9 +236,9 @@ def _corrupted(need: Missing, where: str) -> Finding:
 JOBS: dict[str, Callable[[Job], list[Missing]]] = {"missing": missing, "fetch": fetch, "push": push}
 
 
-def load(root: Path, outputs: Sequence[Output], meter: Meter) -> Job:
+def load(root: Path, outputs: Sequence[Output], meter: Meter, have: Iterable[str] = ()) -> Job:
     """A job with the configuration that `root/.dvc` and the levels above it give."""
     from lastgood.adapters.dvc.configuration import cache_directory, read_config
 
     config = read_config(root)
-    return Job(config, Cache(cache_directory(config, root)), outputs, meter)
+    return Job(config, Cache(cache_directory(config, root)), outputs, meter, frozenset(have))

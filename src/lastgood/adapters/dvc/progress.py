@@ -1,46 +1,49 @@
 """Progress of a transfer: the value that a caller sees, and the meter that produces it inside the worker."""
 
-from __future__ import annotations
-
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 INTERVAL = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a transfer is: `doing` says what, objects done of those known so far, and bytes moved or hashed."""
+    """How far a phase is: `doing` says what, objects done of those known so far, bytes moved or hashed in this phase.
+
+    `size` is how many bytes it will be, `None` where nobody knows: DVC's listings hold no sizes.
+    """
 
     doing: str
     done: int
     total: int
     bytes: int
+    size: int | None = None
 
 
 class Meter:
-    """Counts objects and bytes and reports at most ten times a second; every report is a sign of life."""
+    """Counts objects and bytes and reports at most ten times a second; every report is a sign of life.
+
+    Several threads may count at once.
+    """
 
     def __init__(self, report: Callable[[Progress], None]) -> None:
         self._report = report
         self._lock = threading.Lock()
         self._last = 0.0
         self._doing, self._done, self._total, self._bytes = "", 0, 0, 0
+        self._size: int | None = None
 
-    def start(self, doing: str, total: int) -> None:
-        """Begin a phase of `total` objects."""
+    def start(self, doing: str, total: int, size: int | None = None) -> None:
+        """Begin a phase of `total` objects and, where that is known, `size` bytes."""
         with self._lock:
-            self._doing, self._done, self._total = doing, 0, total
+            self._doing, self._done, self._total, self._bytes, self._size = doing, 0, total, 0, size
             self._last = 0.0
         self.beat()
 
     def beat(self, *, objects: int = 0, size: int = 0) -> None:
-        """Something moved."""
+        """Something moved; or, with negative numbers, what was counted has to be moved again."""
         with self._lock:
             self._done += objects
             self._bytes += size
@@ -49,38 +52,8 @@ class Meter:
             if now - self._last < INTERVAL and not ended:
                 return
             self._last = now
-            progress = Progress(self._doing, min(self._done, self._total), self._total, self._bytes)
+            if self._size is not None and self._bytes > self._size:
+                self._size = None  # what was recorded of the outputs is wrong
+            done = min(self._done, self._total)
+            progress = Progress(self._doing, done, self._total, self._bytes, self._size)
         self._report(progress)
-
-    def callback(self) -> Any:
-        """A callback for fsspec's and DVC's batches: one step is one object, its children count bytes."""
-        from dvc.fs import Callback
-
-        meter = self
-
-        class Objects(Callback):  # type: ignore[misc]  # DVC ships no types
-            def relative_update(self, inc: int = 1) -> None:
-                meter.beat(objects=inc)
-
-            def branched(self, path_1: str, path_2: str, **kwargs: object) -> Callback:  # noqa: ARG002  # fsspec's signature
-                return meter.child()
-
-        return Objects()
-
-    def child(self) -> Any:
-        """A callback that counts the bytes of one object."""
-        from dvc.fs import Callback
-
-        meter = self
-
-        class Bytes(Callback):  # type: ignore[misc]  # DVC ships no types
-            reached = 0
-
-            def relative_update(self, inc: int = 1) -> None:
-                meter.beat(size=inc)
-
-            def absolute_update(self, value: int) -> None:
-                meter.beat(size=max(0, value - self.reached))
-                self.reached = value
-
-        return Bytes()

@@ -1,29 +1,37 @@
 """One remote of the trusted configuration, inside the worker process: what it has, bring it here, put it there.
 
-Objects are moved by DVC's own file systems, so every kind of remote works that DVC knows. lastgood hashes them itself.
+Objects are moved by DVC's own file systems, so every kind of remote works that DVC knows; those of a local remote are
+copied and hashed in one go. lastgood hashes them all itself.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import rmtree
-from time import time
+from threading import Event
 from typing import Any
-from uuid import uuid4
 
 from lastgood.adapters.dvc.progress import Meter
+from lastgood.adapters.dvc.staging import Staging, flush_all, hash_file
 from lastgood.errors import LastgoodError
 
 BATCH = 512
-"""Objects downloaded before they are hashed and moved into the cache: what a kill costs at most."""
+"""Objects brought before they are hashed, flushed and get their names: with `HEAVY` what a kill costs at most."""
+
+HEAVY = 1 << 30
+"""Bytes, where they are known, that close a batch."""
 
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 """The md5 of no bytes."""
 
-ABANDONED = 24 * 3600
-"""Seconds after which a staging directory belongs to a download that was killed."""
+
+@dataclass
+class Brought:
+    """What a download did not bring: objects that the remote lacks, and those that are not what their name says."""
+
+    absent: set[str] = field(default_factory=set)
+    corrupted: set[str] = field(default_factory=set)
 
 
 class Remote:
@@ -43,6 +51,8 @@ class Remote:
         remote = DvcRemote(name, path, kind(**settings), **settings)
         self.name = name
         self.legacy = legacy
+        self._path = path
+        self._shared = bool(settings.get("shared"))
         self._odb = remote.legacy_odb if legacy else remote.odb
         self._is_local = type(self._odb.fs).__name__ == "LocalFileSystem"
         self._is_http = self._odb.fs.protocol in ("http", "https")
@@ -50,15 +60,17 @@ class Remote:
     def present(self, identifiers: Sequence[str], meter: Meter) -> frozenset[str]:
         """Those of the objects that the remote has, each asked for or listed by name (FIELD 17)."""
         found: set[str] = set()
-        for batch in _batches(identifiers, 2000):  # so that a silence of many requests cannot pass for a dead remote
+        for start in range(0, len(identifiers), 2000):  # so that many silent requests cannot pass for a dead remote
+            batch = identifiers[start : start + 2000]
             if self._is_local:
                 # DVC's `oids_exist` hashes here, deletes what is corrupted and makes the rest 0444: existence only.
-                found.update(one for one in batch if _is_whole(Path(self._odb.oid_to_path(one)), one))
+                found.update(one for one in batch if self.size(one) is not None)
+                meter.beat(objects=len(batch))
             elif self._is_http:
                 found.update(self._present_http(batch, meter))
             else:
                 found.update(self._odb.oids_exist(batch, progress=lambda *_: meter.beat()))
-            meter.beat()
+                meter.beat(objects=len(batch))
         return frozenset(found)
 
     def _present_http(self, identifiers: Sequence[str], meter: Meter) -> list[str]:
@@ -67,110 +79,139 @@ class Remote:
 
         def ask(identifier: str) -> bool:
             there = filesystem.fs.exists(self._odb.oid_to_path(identifier), strict=True)
-            meter.beat()
+            meter.beat(objects=1)
             return bool(there)
 
         with ThreadPoolExecutor(filesystem.jobs) as pool:
             answers = list(pool.map(ask, identifiers))
         return [one for one, there in zip(identifiers, answers, strict=True) if there]
 
-    def download(self, identifiers: Sequence[str], cache: Path, meter: Meter, *, shared: bool) -> list[str]:
-        """Bring objects into the cache at `cache`; those whose content is not what their name says are returned and
-        not kept. An object appears in the cache whole, hashed and flushed to disk, or not at all."""
+    def download(self, sizes: Mapping[str, int], cache: Path, meter: Meter, *, shared: bool, stopped: Event) -> Brought:
+        """Bring objects into the cache at `cache`. An object appears there whole, hashed and flushed to disk, or not
+        at all. `sizes` are the objects with their sizes, as far as one knows; `stopped` ends it before the next batch.
+        """
+        brought = Brought()
+        with Staging(cache, meter, legacy=self.legacy, shared=shared) as staging, ThreadPoolExecutor(1) as pool:
+            keeping: Future[None] | None = None
+            for batch in _batches(sizes):
+                if stopped.is_set():
+                    break
+                digests = self._bring(batch, staging, meter)
+                brought.absent.update(one for one in batch if one not in digests)
+                if keeping is not None:
+                    keeping.result()
+                # While one batch is hashed and flushed, the next one comes.
+                keeping = pool.submit(self._keep, digests, staging, meter, brought.corrupted)
+            if keeping is not None:
+                keeping.result()
+            staging.settle()
+        return brought
+
+    def _keep(self, digests: Mapping[str, str], staging: Staging, meter: Meter, corrupted: set[str]) -> None:
+        good = []
+        for one, known in digests.items():
+            digest = known or self.hash_of(staging.path_of(one), lambda _: meter.beat())
+            if digest == one.removesuffix(".dir"):
+                good.append(one)
+            else:
+                corrupted.add(one)
+        staging.keep(good)
+
+    def _bring(self, identifiers: Sequence[str], staging: Staging, meter: Meter) -> dict[str, str]:
+        """Those of the objects that the remote has, now in `staging`, with their md5 or "" where it is not known."""
+        if not self._is_local:
+            return self._bring_far(identifiers, staging, meter)
+        found = {}
+        for one in identifiers:
+            if self.size(one) is not None:
+                found[one] = staging.copy(self._odb.oid_to_path(one), one)
+                meter.beat(objects=1)
+        return found
+
+    def _bring_far(self, identifiers: Sequence[str], staging: Staging, meter: Meter) -> dict[str, str]:
+        """Nobody is asked first whether it has the objects: only when something went wrong."""
+        from lastgood.adapters.dvc.callbacks import Objects
+
+        counted = Objects(meter)
+        try:
+            self._copy(identifiers, staging, counted)
+        except Exception:
+            here = [one for one in identifiers if os.path.exists(staging.path_of(one))]  # noqa: PTH110  # 512 times
+            meter.beat(objects=len(here) - counted.objects)
+            there = self.present([one for one in identifiers if one not in here], Meter(lambda _: meter.beat()))
+            if len(here) + len(there) == len(identifiers):
+                raise
+            self._copy(sorted(there), staging, counted)
+            identifiers = [*here, *there]
+        return dict.fromkeys(identifiers, "")
+
+    def _copy(self, identifiers: Sequence[str], staging: Staging, counted: Any) -> None:
         from dvc_objects.fs import generic, localfs
 
-        base = cache if self.legacy else cache / "files" / "md5"
-        staging = cache / "lastgood" / uuid4().hex
-        corrupted = []
-        _sweep(staging.parent)
-        staging.mkdir(parents=True)
-        try:
-            for batch in _batches(identifiers, BATCH):
-                sources = [self._odb.oid_to_path(one) for one in batch]
-                targets = [str(staging / one) for one in batch]
-                generic.copy(self._odb.fs, sources, localfs, targets, callback=meter.callback())
-                for one in batch:
-                    if self.hash_of(staging / one, meter) == one.removesuffix(".dir"):
-                        _keep(staging / one, base / one[:2] / one[2:], shared=shared)
-                    else:
-                        corrupted.append(one)
-        finally:
-            _remove(staging)
-        return corrupted
+        if not identifiers:
+            return
+        sources = [self._odb.oid_to_path(one) for one in identifiers]
+        targets = [staging.path_of(one) for one in identifiers]
+        generic.copy(self._odb.fs, sources, localfs, targets, callback=counted)
 
     def upload(self, identifiers: Sequence[str], cache: Path, meter: Meter) -> None:
         """Put objects of the cache to the remote; their content must have been hashed before."""
         from dvc_objects.fs import localfs
 
+        from lastgood.adapters.dvc.callbacks import Objects
+
         if not identifiers:
             return
         base = cache if self.legacy else cache / "files" / "md5"
-        sources = [str(base / one[:2] / one[2:]) for one in identifiers]
+        sources = [f"{base}/{one[:2]}/{one[2:]}" for one in identifiers]
         if self._is_local:
-            for one in identifiers:  # DVC takes an emptied object for a whole one where the file system can reflink
-                Path(self._odb.oid_to_path(one)).unlink(missing_ok=True)
-        self._odb.add(sources, localfs, list(identifiers), check_exists=False, verify=False, callback=meter.callback())
+            self._put(dict(zip(identifiers, sources, strict=True)), meter)
+        else:
+            callback = Objects(meter)
+            self._odb.add(sources, localfs, list(identifiers), check_exists=False, verify=False, callback=callback)
+
+    def _put(self, sources: Mapping[str, str], meter: Meter) -> None:
+        """Into a local remote as into a cache. DVC itself would not flush, and where the file system can reflink take
+        an emptied object for a whole one."""
+        with Staging(Path(self._path), meter, legacy=self.legacy, shared=self._shared) as staging:
+            for batch in _batches({one: os.stat(path).st_size for one, path in sources.items()}):  # noqa: PTH116  # 100,000 times
+                for one in batch:
+                    if staging.copy(sources[one], one) != one.removesuffix(".dir"):
+                        raise LastgoodError(f"{one} changed in the cache while it was pushed to `{self.name}`")
+                    meter.beat(objects=1)
+                staging.keep(batch)
+            staging.settle()
+
+    def settle(self, meter: Meter) -> None:
+        """Return when what this remote holds survives a power cut, also what others put there: DVC never flushes."""
         if self._is_local:
-            # DVC never flushes: after a power cut the remote would hold empty 0444 files for good (FIELD 16).
-            paths = [Path(self._odb.oid_to_path(one)) for one in identifiers]
-            for path in (*paths, *{path.parent for path in paths}, Path(self._odb.path)):
-                _flush(path)
-                meter.beat()
+            flush_all(self._odb.path, meter)
 
-    def sizes(self, identifiers: Sequence[str]) -> dict[str, int | None]:
-        """The objects' sizes at a local remote, where they cost nothing; empty for others."""
-        if not self._is_local:
-            return {}
-        return {one: Path(self._odb.oid_to_path(one)).stat().st_size for one in identifiers}
+    def size(self, identifier: str) -> int | None:
+        """An object's size at a local remote; `None` when it is not there, or emptied by a power cut (FIELD 16)."""
+        try:
+            size = os.stat(self._odb.oid_to_path(identifier)).st_size  # noqa: PTH116  # 100,000 times
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return size if size or identifier == EMPTY else None
 
-    def hash_of(self, path: Path, meter: Meter) -> str:
-        """The md5 that DVC gives the file in this layout; for the legacy one text is hashed with unix line ends."""
-        from dvc_data.hashfile.hash import file_md5
+    def knows_sizes(self) -> bool:
+        """Whether `size` can be asked: of a local remote only, where it costs nothing."""
+        return self._is_local
 
-        name = "md5-dos2unix" if self.legacy else "md5"
-        return str(file_md5(str(path), name=name, callback=meter.child()))
-
-
-def _is_whole(path: Path, identifier: str) -> bool:
-    """There, and not emptied by a power cut, which DVC would trust for ever (FIELD 16)."""
-    return path.is_file() and (path.stat().st_size > 0 or identifier == EMPTY)
+    def hash_of(self, path: str, tell: Callable[[int], object]) -> str:
+        """The md5 that DVC gives the file in this layout; `tell` is told how many bytes were read."""
+        return hash_file(path, tell, legacy=self.legacy)
 
 
-def _batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
-def _keep(source: Path, target: Path, *, shared: bool) -> None:
-    """Data first, then the name, then the directory: a 0444 file in the cache is trusted unread, for ever."""
-    if not target.parent.is_dir():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if shared:
-            target.parent.chmod(0o2775)
-    source.chmod(0o444)
-    _flush(source)
-    source.replace(target)
-    _flush(target.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sweep(directory: Path) -> None:
-    with suppress(OSError):  # another user's in a shared cache, or just being removed
-        for left in directory.iterdir():
-            if time() - left.stat().st_mtime > ABANDONED:
-                rmtree(left)
-
-
-def _remove(directory: Path) -> None:
-    for path in directory.iterdir():
-        path.unlink()
-    directory.rmdir()
-    with suppress(OSError):  # another download may be staging beside this one
-        directory.parent.rmdir()
+def _batches(sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    heavy = 0
+    for one, size in sizes.items():
+        batch.append(one)
+        heavy += size
+        if len(batch) >= BATCH or heavy >= HEAVY:
+            yield batch
+            batch, heavy = [], 0
+    if batch:
+        yield batch

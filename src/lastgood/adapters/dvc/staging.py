@@ -1,0 +1,200 @@
+"""Objects on their way into a directory: beside it first, proved and flushed there, then renamed to their names.
+
+The directory is DVC's cache or a local remote; in both DVC trusts a 0444 file unread, for ever (FIELD 16).
+"""
+
+import fcntl
+import os
+import subprocess
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
+from shutil import rmtree
+from time import time
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from lastgood.adapters.dvc.progress import Meter
+
+CHUNK = 1 << 20
+
+FEW = 16
+"""Up to here single fsyncs are cheaper than a flush of the file system: each costs a journal commit, that only one."""
+
+PATIENCE = 600
+"""Seconds that a flush may take before it counts as silence: other people's writes go to the disk with ours."""
+
+ABANDONED = 24 * 3600
+"""Seconds after which a staging directory without a readable lock belongs to a process that was killed."""
+
+
+class Staging:
+    """A directory of this process's own in `directory / "lastgood"`, on the file system of the objects' names.
+
+    It is gone at the end. What a killed process left is removed by the next one: its lock died with it.
+    """
+
+    def __init__(self, directory: Path, meter: Meter, *, legacy: bool, shared: bool) -> None:
+        self._base = str(directory if legacy else directory / "files" / "md5")
+        self._parent = directory / "lastgood"
+        self._path = self._parent / uuid4().hex
+        self._meter = meter
+        self._legacy = legacy
+        self._shared = shared
+        self._reflinks = True
+        self._lock = -1
+        self._unsettled: set[str] = set()
+        self._known: set[str] = set()
+
+    def __enter__(self) -> Self:
+        self._parent.mkdir(parents=True, exist_ok=True)
+        if self._shared:
+            with suppress(OSError):  # the other user's, who made it so before
+                self._parent.chmod(0o2775)
+        _sweep(self._parent)
+        unlocked = self._path.with_suffix(".new")  # no sweep looks at it until it is locked
+        unlocked.mkdir(parents=True)  # another process may just have removed the empty parent
+        self._lock = os.open(unlocked, os.O_RDONLY | os.O_DIRECTORY)
+        with suppress(OSError):  # a file system without locks: then age decides
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unlocked.rename(self._path)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        rmtree(self._path, ignore_errors=True)  # what stays is swept by the next one
+        os.close(self._lock)
+        with suppress(OSError):  # another process may be staging beside this one
+            self._parent.rmdir()
+
+    def path_of(self, identifier: str) -> str:
+        """Where an object lies until it is kept."""
+        return f"{self._path}/{identifier}"
+
+    def copy(self, source: str, identifier: str) -> str:
+        """Bring a file of this machine here, and the md5 of what was brought. Raises `OSError`."""
+        from dvc_objects.fs.system import reflink
+
+        target = self.path_of(identifier)
+        if self._reflinks:
+            try:
+                reflink(source, target)
+            except FileNotFoundError:
+                raise
+            except OSError:  # none between these two places
+                self._reflinks = False
+            else:
+                return hash_file(target, self._count, legacy=self._legacy)
+        with open(target, "xb") as copy:  # noqa: PTH123  # 100,000 times
+            return hash_file(source, self._count, legacy=self._legacy, copy=copy.write)
+
+    def keep(self, identifiers: Collection[str]) -> None:
+        """Give objects their names. Data first, then the name: a name is never seen with less than its whole data."""
+        staged = [self.path_of(one) for one in identifiers]
+        for path in staged:
+            os.chmod(path, 0o444)  # noqa: PTH101  # 100,000 times
+        flush(staged, self._meter)
+        for path, one in zip(staged, identifiers, strict=True):
+            directory = f"{self._base}/{one[:2]}"
+            self._make(directory)
+            os.rename(path, f"{directory}/{one[2:]}")  # noqa: PTH104  # 100,000 times
+            self._unsettled.add(directory)
+        self._meter.beat()
+
+    def settle(self) -> None:
+        """Return when a power cut cannot take the names away that were given so far."""
+        flush(self._unsettled, self._meter)
+        self._unsettled.clear()
+
+    def _count(self, size: int) -> None:
+        self._meter.beat(size=size)
+
+    def _make(self, name: str) -> None:
+        if name in self._known:
+            return
+        missing, directory = [], Path(name)
+        while not directory.is_dir():
+            missing.append(directory)
+            directory = directory.parent
+        for directory in reversed(missing):
+            directory.mkdir(exist_ok=True)
+            if self._shared:
+                directory.chmod(0o2775)
+            self._unsettled.add(str(directory.parent))
+        self._known.add(name)
+
+
+def hash_file(
+    path: str, tell: Callable[[int], object], *, legacy: bool, copy: Callable[[bytes], object] | None = None
+) -> str:
+    """The md5 that DVC gives a file; in the legacy layout text is hashed with unix line ends.
+
+    `tell` is told how many bytes were read, `copy` gets them.
+    """
+    from dvc_data.hashfile.hash import get_hash_stream
+
+    with open(path, "rb") as file:  # noqa: PTH123  # 100,000 times
+        stream = get_hash_stream(file, name="md5-dos2unix" if legacy else "md5")
+        while chunk := stream.read(CHUNK):
+            if copy is not None:
+                copy(chunk)
+            tell(len(chunk))
+    return str(stream.hash_value)
+
+
+def flush(paths: Collection[str], meter: Meter) -> None:
+    """Return when these files and directories of one file system are on disk. Raises `OSError`."""
+    if len(paths) > FEW and _flush_file_system(next(iter(paths)), meter):
+        return
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        meter.beat()
+
+
+def flush_all(directory: str, meter: Meter) -> None:
+    """Return when everything below a directory is on disk, whoever wrote it."""
+    if os.path.isdir(directory) and not _flush_file_system(directory, meter):  # noqa: PTH112  # DVC's paths are text
+        os.sync()
+
+
+def _flush_file_system(path: str, meter: Meter) -> bool:
+    """One journal commit for any number of files. False where that cannot be had or failed: each fsync then tells."""
+    try:
+        process = subprocess.Popen(["sync", "-f", path], stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.DEVNULL)
+    except OSError:
+        return False
+    for _ in range(PATIENCE):
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(1) == 0
+        meter.beat()
+    return process.wait() == 0
+
+
+def _sweep(directory: Path) -> None:
+    with suppress(OSError):  # another user's in a shared cache, or just being removed
+        for left in directory.iterdir():
+            if _is_abandoned(left):
+                rmtree(left)
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Its maker is dead: nobody holds its lock or, where there are no locks, nothing happened for a day."""
+    if path.suffix != ".new":
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        else:
+            return True
+        finally:
+            os.close(descriptor)
+    return time() - path.stat().st_mtime > ABANDONED
