@@ -61,6 +61,13 @@ def hook(project: Project, name: str, script: str) -> None:
     path.chmod(0o755)
 
 
+def test_every_journal_begins_with_the_same_commit(project: Project) -> None:
+    """Journals of earlier versions of lastgood begin with it, too."""
+    prepare(project, "flights@v1.0.0")
+    entry = prepare(project, "flights@v1.0.0").journal
+    assert project.git("rev-parse", f"{entry}^1") == "8baf0f1ada95ea15474b9a840b20c07b870e4bd0"
+
+
 def test_objects_are_made_without_any_ref_and_refs_follow_origin(project: Project) -> None:
     prepared = prepare(project, "flights@v1.0.0")
     assert refs_of(project.root) == {} == refs_of(project.origin)

@@ -6,15 +6,14 @@ ref is the moment, and `land` puts missing tags in place afterwards.
 """
 
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from secrets import token_hex
 
 from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.export import read_blobs
 from lastgood.adapters.git.identity import Identity
+from lastgood.adapters.git.packs import Pack
 from lastgood.adapters.git.refs import list_origin, list_refs, unreachable
 from lastgood.core.journal import GENESIS, Journal, Recorded, format_entry
 from lastgood.core.tags import TAGS
@@ -56,16 +55,16 @@ class Prepared:
 
 def write_objects(git: Git, transaction: Transaction, journal: Journal, ref: str, identity: Identity) -> Prepared:
     """Make the tag objects and the journal commit. No ref moves."""
+    pack = Pack(transaction.tags[0].commit)
     raws = [_raw(tag, identity) for tag in transaction.tags]
-    oids = [git.run("mktag", stdin=raw).decode().strip() for raw in raws]
-    recorded = tuple(Recorded(oid, tag.name) for oid, tag in zip(oids, transaction.tags, strict=True))
+    recorded = tuple(Recorded(pack.add("tag", raw), tag.name) for raw, tag in zip(raws, transaction.tags, strict=True))
     files = {f"tag-{place}": raw for place, raw in enumerate(raws, 1)}
     if transaction.manifest is not None:
         files["manifest.json"] = str(transaction.manifest).encode() + b"\n"
     parents = [transaction.commit] if transaction.commit else []
-    commit = _commit_entry(
-        git, journal, format_entry(transaction.subject, recorded), files, parents, identity, transaction.latest
-    )
+    message = format_entry(transaction.subject, recorded)
+    commit = _add_entry(pack, journal, message, files, parents, (identity, transaction.latest))
+    pack.write(git)
     return Prepared(transaction.artifact, recorded, ref, commit, journal.tip)
 
 
@@ -73,10 +72,12 @@ def write_adoption(
     git: Git, journal: Journal, recorded: Sequence[Recorded], ref: str, identity: Identity, when: int
 ) -> Prepared:
     """The journal entry that adopts tags as they are, by their own bytes."""
+    pack = Pack(recorded[0].oid)
     raws = read_blobs(git, [tag.oid for tag in recorded])
     files = {f"tag-{place}": raw for place, raw in enumerate(raws, 1)}
     message = format_entry(f"Adopt {len(recorded)} tags of {journal.artifact}", recorded, adoption=True)
-    commit = _commit_entry(git, journal, message, files, [], identity, when)
+    commit = _add_entry(pack, journal, message, files, [], (identity, when))
+    pack.write(git)
     return Prepared(journal.artifact, tuple(recorded), ref, commit, journal.tip)
 
 
@@ -149,8 +150,15 @@ def land(git: Git, prepared: Prepared, *, accepted: bool) -> None:
     With `accepted`, origin has everything: a journal that another process moved here meanwhile is left to the next
     fetch. Without a remote this is the moment of the record, and then it raises `StaleError`.
     """
+    none = "0" * len(prepared.journal)
+    # One after the other, the journal first, once all are locked: git's own order (refs/files-backend.c).
+    lines = [f"update {prepared.journal_ref} {prepared.journal} {prepared.previous or none}\n"]
+    lines += [f"create {TAGS}{tag.name} {tag.oid}\n" for tag in prepared.tags]
+    few = len(prepared.tags) <= MOST_TAGS  # more are an adoption's, and there
+    if few and git.attempt("update-ref", "--stdin", stdin="".join(lines).encode())[0] == 0:
+        return
     try:
-        git.run("update-ref", prepared.journal_ref, prepared.journal, prepared.previous or "0" * 40)
+        git.run("update-ref", prepared.journal_ref, prepared.journal, prepared.previous or none)
     except GitError as error:
         now = git.attempt("rev-parse", "--verify", "--quiet", prepared.journal_ref)[1].decode().strip()
         if not accepted and now != prepared.journal:
@@ -164,7 +172,7 @@ def put_tags(git: Git, recorded: Sequence[Recorded]) -> None:
     for tag in recorded:
         if TAGS + tag.name in here:
             continue  # an adoption's are all here: no process for each of 10,000
-        git.attempt("update-ref", TAGS + tag.name, tag.oid, "0" * 40)
+        git.attempt("update-ref", TAGS + tag.name, tag.oid, "0" * len(tag.oid))
 
 
 def _raw(tag: NewTag, identity: Identity) -> bytes:
@@ -172,49 +180,18 @@ def _raw(tag: NewTag, identity: Identity) -> bytes:
     return f"{header}\n{tag.message}".encode(errors="replace")
 
 
-def _commit_entry(
-    git: Git, journal: Journal, message: str, files: dict[str, bytes], parents: list[str], identity: Identity, when: int
+def _add_entry(
+    pack: Pack, journal: Journal, message: str, files: dict[str, bytes], parents: list[str], who: tuple[Identity, int]
 ) -> str:
-    oids = _write_blobs(git, list(files.values()))
-    lines = [f"100644 blob {oid}\t{name}" for name, oid in zip(files, oids, strict=True)]
-    tree = git.run("mktree", stdin="".join(line + "\n" for line in lines).encode()).decode().strip()
     # The same transaction by the same actor in the same second would be the same commit: both racers would win.
     message = f"{message}Writer: {token_hex(8)}\n"
-    return _commit(git, tree, [journal.tip or _genesis(git), *parents], message, (identity, when))
+    tree = pack.add_tree(files)
+    former = journal.tip or _add_commit(pack, pack.add_tree({}), [], GENESIS, (_NOBODY, 0))
+    return _add_commit(pack, tree, [former, *parents], message, who)
 
 
-def _write_blobs(git: Git, contents: Sequence[bytes]) -> list[str]:
-    """Blobs of these contents, by one process: an adoption can be of 10,000 tags."""
-    with tempfile.TemporaryDirectory() as directory:
-        paths = [Path(directory) / str(number) for number in range(len(contents))]
-        for path, content in zip(paths, contents, strict=True):
-            path.write_bytes(content)
-        names = "".join(f"{path}\n" for path in paths).encode()
-        return git.run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=names).decode().split()
-
-
-def _genesis(git: Git) -> str:
-    tree = git.run("mktree", stdin=b"").decode().strip()
-    return _commit(git, tree, [], GENESIS, (_NOBODY, 0))
-
-
-def _commit(git: Git, tree: str, parents: list[str], message: str, who: tuple[Identity, int]) -> str:
+def _add_commit(pack: Pack, tree: str, parents: list[str], message: str, who: tuple[Identity, int]) -> str:
     identity, when = who
-    environment = {
-        f"GIT_{role}_{key}": value
-        for role in ("AUTHOR", "COMMITTER")
-        for key, value in (("NAME", identity.name), ("EMAIL", identity.email), ("DATE", f"@{when} +0000"))
-    }
-    options = [option for parent in parents for option in ("-p", parent)]
-    out = git.run(
-        "-c",
-        "i18n.commitEncoding=UTF-8",
-        "commit-tree",
-        *options,
-        "-F",
-        "-",
-        tree,
-        stdin=message.encode(errors="replace"),
-        environment=environment,
-    )
-    return out.decode().strip()
+    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+    lines += [f"{role} {identity} {when} +0000" for role in ("author", "committer")]
+    return pack.add("commit", "\n".join([*lines, "", message]).encode(errors="replace"))
