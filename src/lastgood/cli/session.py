@@ -45,7 +45,8 @@ class Session:
             beside = self.directory / repository if repository else None
             url = str(beside) if beside is not None and beside.is_dir() else repository
             project = Project.serve(self.directory / root, url)
-        project.report, project.on_step = self.progress.report, self.progress.step
+        project.report, project.report_transfer = self.progress.report, self.progress.transfer
+        project.on_step = self.progress.step
         return project
 
     def answer(self, document: json.Document, words: str) -> None:
@@ -92,7 +93,8 @@ def write(stream: TextIO, words: str) -> None:
     if not words:
         return
     try:
-        stream.write(text.clean(text.without_secrets(words), keep="\n") + "\n")
+        stream.write(text.clean(text.without_secrets(words), keep="\n"))
+        stream.write("\n")
         stream.flush()
     except BrokenPipeError:
         with suppress(OSError, ValueError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from lastgood.core.events import TagObject
@@ -38,9 +39,13 @@ class Entry:
     @classmethod
     def parse(cls, commit: str, message: str) -> Self:
         """The entry that a journal commit's message describes."""
-        lines = (line.removeprefix(_TAG) for line in message.split("\n") if line.startswith(_TAG))
-        pairs = (line.partition(" ") for line in lines)
-        return cls(commit, tuple(Recorded(oid, name) for oid, _, name in pairs if name), _ADOPTION in message)
+        recorded = []
+        for line in message.split("\n"):
+            if line.startswith(_TAG):
+                oid, _, name = line[len(_TAG) :].partition(" ")
+                if name:
+                    recorded.append(Recorded(oid, name))
+        return cls(commit, tuple(recorded), _ADOPTION in message)
 
 
 def format_entry(subject: str, recorded: Iterable[Recorded], *, adoption: bool = False) -> str:
@@ -49,7 +54,7 @@ def format_entry(subject: str, recorded: Iterable[Recorded], *, adoption: bool =
     return f"{one_line(subject)}\n{_ADOPTION if adoption else chr(10)}{lines}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Journal:
     """All entries of one artifact, oldest first; `tip` is the newest journal commit, `None` before the first."""
 
@@ -57,7 +62,7 @@ class Journal:
     tip: str | None = None
     entries: tuple[Entry, ...] = ()
 
-    @property
+    @cached_property
     def recorded(self) -> tuple[tuple[Entry, Recorded], ...]:
         """Every recorded tag with its entry, in order; of two of one name the later counts."""
         latest: dict[str, tuple[Entry, Recorded]] = {}

@@ -6,12 +6,14 @@ Git's own tools would drop a reason that begins with `#` and take lines of the r
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from sys import intern
 
-_TRAILER = re.compile(r"([A-Z][A-Za-z-]*): (.*)")
+_KEY = re.compile(r"[A-Z][A-Za-z-]*")
 _CUTTING = re.compile(r"\0|^(?=-----BEGIN )", re.MULTILINE)
 """Where git would end the message: at a NUL, and at what looks like the beginning of a signature."""
 _MANIFEST = "manifest: "
 TRAILERS = ("Artifact", "Version", "Stage", "From", "To", "Actor", "Trigger", "Run", "Manifest")
+_OWN = frozenset(TRAILERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,10 @@ def parse_message(text: str) -> Message:
 def _parse_trailers(paragraph: str) -> dict[str, str]:
     trailers: dict[str, str] = {}
     for line in paragraph.split("\n"):
-        match = _TRAILER.fullmatch(line)
-        if match is None or match[1] in trailers:
+        key, colon, value = line.partition(": ")
+        if not colon or key in trailers or not (key in _OWN or _KEY.fullmatch(key)):
             return {}
-        trailers[match[1]] = match[2]
+        trailers[intern(key)] = intern(value)  # the same few words in tens of thousands of tags
     return trailers
 
 

@@ -214,30 +214,33 @@ def _history(artifact: str, named: list[Named], journal: Journal, now: int) -> H
     versions = _versions_by_commit(named)
     registered = {name.version for _, name in named if name.action is Action.REGISTER}
     # by name too: the object of a recorded tag under another ref's name is no recorded event (FIELD.md 23)
-    journaled = {(tag.oid, tag.name) for _, tag in journal.recorded}
-    places = {(tag.oid, tag.name): at for at, (entry, tag) in enumerate(journal.recorded) if not entry.adoption}
+    recorded = {tag.name: (tag.oid, at, entry.adoption) for at, (entry, tag) in enumerate(journal.recorded)}
     own: list[tuple[int, Event]] = []
     adopted: list[Event] = []
+    unjournaled: set[str] = set()
     findings = []
     for tag, name in named:
         event = Event.read(tag, name, name.version or versions.get(tag.commit, ""))
-        known = event.version in registered or (tag.oid, tag.name) in journaled
+        oid, place, adoption = recorded.get(tag.name, ("", 0, False))
+        journaled = oid == tag.oid
+        known = journaled or event.version in registered
         if not known and name.action is not Action.DEPRECATE:
             text = f"tag {tag.name} belongs to no version of {artifact} that is here; it counts for nothing"
             findings.append(Finding("stray", tag.name, text))
-        elif (tag.oid, tag.name) in places:
-            own.append((places[tag.oid, tag.name], event))
+        elif journaled and not adoption:
+            own.append((place, event))
         else:
             adopted.append(event)
-            if event.message.is_own and (tag.oid, tag.name) not in journaled:
+            if not journaled:
+                unjournaled.add(tag.name)
+            if not journaled and event.message.is_own:
                 text = f"tag {tag.name} was written by lastgood but is not in the journal"
                 findings.append(Finding("unjournaled", tag.name, text))
     ordered = [event for _, event in sorted(own, key=lambda pair: pair[0])]
     merged = _merge(ordered, sorted(adopted, key=lambda event: (event.when, event.counter or 0, event.tag)))
     findings.extend(_order_findings(merged, now))
     strange = frozenset(event.tag for event in adopted)
-    unjournaled = frozenset(event.tag for event in adopted if (event.oid, event.tag) not in journaled)
-    return History(artifact, tuple(merged), journal, strange, unjournaled, tuple(findings))
+    return History(artifact, tuple(merged), journal, strange, frozenset(unjournaled), tuple(findings))
 
 
 def _versions_by_commit(named: list[Named]) -> dict[str, str]:

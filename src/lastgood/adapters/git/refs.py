@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from lastgood.adapters.git.command import Git, GitError
@@ -16,7 +16,6 @@ _FIELDS = (
     "refname", "objecttype", "objectname", "type", "object", "*tree", "taggerdate:unix",
     "taggername", "taggeremail", "contents:subject", "contents:body",
 )  # fmt: skip  # not `*objecttype`: from git 2.45 on it peels nested tags to the end
-_STRIDE = len(_FIELDS)
 _SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----", re.MULTILINE)
 
 
@@ -42,12 +41,11 @@ class Origin:
 def read_tags(git: Git) -> Tags:
     """Every tag with all its fields, by one `for-each-ref`. A name or message in no known encoding is replaced."""
     template = "%00".join(f"%({name})" for name in _FIELDS) + "%00"
-    text = git.run("for-each-ref", f"--format={template}", TAGS).decode(errors="replace")
-    values = text.split("\0")
     objects, others = {}, {}
-    for start in range(0, len(values) - 1, _STRIDE):
-        ref, kind, oid, target, commit, tree, when, name, email, subject, body = values[start : start + _STRIDE]
-        short = ref.lstrip("\n").removeprefix(TAGS)
+    for line in _split(git.run("for-each-ref", f"--format={template}", TAGS), b"\0\n"):
+        values = line.decode(errors="replace").split("\0")
+        ref, kind, oid, target, commit, tree, when, name, email, subject, body = values
+        short = ref.removeprefix(TAGS)
         if kind == "tag" and target == "commit":
             seconds = int(when) if when.isdigit() else 0
             objects[short] = TagObject(short, oid, commit, tree, seconds, f"{name} {email}", f"{subject}\n\n{body}")
@@ -56,14 +54,21 @@ def read_tags(git: Git) -> Tags:
     return Tags(objects, others)
 
 
+def _split(text: bytes, end: bytes) -> Iterator[bytes]:
+    """The parts of a text, each with `end` behind it, one at a time: all at once take its memory several times."""
+    start = 0
+    while (found := text.find(end, start)) >= 0:
+        yield text[start:found]
+        start = found + len(end)
+
+
 def read_journal(git: Git, artifact: str, ref: str) -> Journal:
     """The journal of an artifact, by one walk over first parents; empty when there is none."""
     code, out, _ = git.attempt("log", "--first-parent", "--reverse", "--format=%H%x00%B%x00", ref, "--")
     if code != 0:
         return Journal(artifact)
-    values = out.decode(errors="replace").split("\0")
-    pairs = zip(values[0::2], values[1::2], strict=False)
-    entries = tuple(Entry.parse(commit.strip(), message) for commit, message in pairs)
+    values = (value.decode(errors="replace") for value in _split(out, b"\0"))
+    entries = tuple(Entry.parse(commit.strip(), message) for commit, message in zip(values, values, strict=False))
     return Journal(artifact, entries[-1].commit if entries else None, tuple(one for one in entries if one.tags))
 
 

@@ -17,7 +17,10 @@ def clean(text: object, *, keep: str = "") -> str:
 
     Everything that comes from git or DVC passes here, or it could move the cursor, hide lines or swap them.
     """
-    return "".join(_shown(character, keep) for character in str(text))
+    words = str(text)
+    if (words.replace(keep, "") if keep else words).isprintable():
+        return words  # nearly always, and a hundred times faster than to look at each character
+    return "".join(_shown(character, keep) for character in words)
 
 
 def _shown(character: str, keep: str) -> str:
@@ -75,7 +78,8 @@ def table(rows: Iterable[Sequence[object]], header: Sequence[str] = (), *, inden
     if not cells:
         return ""
     widths = [max(_width(cell) for cell in column) for column in list(zip(*cells, strict=True))[:-1]]
-    return "\n".join(_row(row, widths, " " * indent) for row in cells)
+    room = columns() - indent - sum(width + 2 for width in widths)
+    return "\n".join(_row(row, widths, " " * indent, room) for row in cells)
 
 
 def fields(pairs: Iterable[tuple[str, object]], *, indent: int = 0) -> str:
@@ -116,14 +120,16 @@ def columns() -> int:
     return shutil.get_terminal_size((80, 24)).columns
 
 
-def _row(row: Sequence[str], widths: Sequence[int], indent: str) -> str:
+def _row(row: Sequence[str], widths: Sequence[int], indent: str, room: int) -> str:
+    """One row, `room` columns left for its last cell."""
     *first, last = row
     start = indent + "".join(cell + " " * (width - _width(cell) + 2) for cell, width in zip(first, widths, strict=True))
-    hang = len(indent) + sum(width + 2 for width in widths)
-    room = columns() - hang
-    if _width(last) > room and room < NARROWEST:
+    if _width(last) <= room:
+        return (start + last).rstrip()
+    if room < NARROWEST:
         return f"{start.rstrip()}\n{prose(last, indent=len(indent) + 4)}"
-    lines = textwrap.wrap(last, max(room, NARROWEST), break_long_words=False, break_on_hyphens=False) or [""]
+    lines = textwrap.wrap(last, room, break_long_words=False, break_on_hyphens=False) or [""]
+    hang = len(indent) + sum(width + 2 for width in widths)
     return f"\n{' ' * hang}".join((start + lines[0], *lines[1:])).rstrip()
 
 
