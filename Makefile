@@ -1,14 +1,16 @@
 # Everything runs in .venv, made here from the locked requirements; nothing else on the machine is touched.
 PYTHON ?= python3
 VENV := .venv
+BENCH := .venv-bench
 BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/.ready
+PIP := -m pip install --quiet --disable-pip-version-check
 WORKERS ?= 2
 # LightGBM's threads spin while they wait, which is slow on a busy machine; the result is the same.
 export OMP_WAIT_POLICY := passive
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help setup demo test repro lint types contracts suite docs clean
+.PHONY: help setup demo test repro lint types contracts suite bench docs clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,8 +21,8 @@ $(READY): requirements/dev.txt pyproject.toml
 	@echo "setting up $(VENV) (a minute, once)"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lastgood needs Python 3.11 or later")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python $(PIP) --require-hashes -r requirements/dev.txt
+	$(BIN)/python $(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: setup  ## register, break, roll back and prove it, on real flights in a scratch directory
@@ -44,8 +46,17 @@ contracts: setup
 suite: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q
 
+bench: setup $(BENCH)/.ready  ## measure lastgood against its peers (half an hour), write docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+$(BENCH)/.ready: requirements/bench.txt
+	@echo "setting up $(BENCH) with MLflow (a minute, once)"
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python $(PIP) --require-hashes -r requirements/bench.txt
+	@touch $@
+
 docs: setup  ## write the command reference anew
 	$(BIN)/python -m lastgood.cli.reference > docs/cli.md
 
 clean:  ## remove what the targets above made, but not data, models and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,169 @@
+"""The rows of the table: what is compared with what, what is to be reached, and why it is not where it is not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from benchmarks import against_mlflow, building, hosts, rollbacks, tags
+from benchmarks.bench import Bench
+from benchmarks.measuring import OURS, THEIRS, Measured
+
+
+class Goal(StrEnum):
+    """What a row's ratio says, and whether more or less of it is better."""
+
+    FASTER = "faster"
+    """Their time over ours: at least so much."""
+    WITHIN = "within"
+    """Our time over theirs: at most so much."""
+    BELOW = "below"
+    """Our peak memory over theirs: less than so much."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row. `reason` is shown where the factor is not reached, `note` always."""
+
+    number: int
+    slug: str
+    what: str
+    against: str
+    goal: Goal
+    factor: float
+    measure: Callable[[Bench], Measured]
+    note: str = ""
+    reason: str = ""
+
+    @property
+    def target(self) -> str:
+        """What is to be reached, in words."""
+        if self.goal is Goal.FASTER:
+            return "at least as fast" if self.factor == 1 else f"{self.factor:g} × faster"
+        return f"within {self.factor:g} ×" if self.goal is Goal.WITHIN else "below it"
+
+    def ratio(self, measured: Measured) -> float:
+        """The ratio of the medians."""
+        ours, theirs = measured[OURS], measured[THEIRS]
+        if self.goal is Goal.FASTER:
+            return theirs.seconds / ours.seconds
+        return ours.seconds / theirs.seconds if self.goal is Goal.WITHIN else ours.peak / theirs.peak
+
+    def reached(self, ratio: float) -> bool:
+        """Whether that is what was to be reached."""
+        if self.goal is Goal.FASTER:
+            return ratio >= self.factor
+        return ratio <= self.factor if self.goal is Goal.WITHIN else ratio < self.factor
+
+
+CHECKOUT = "`git checkout TAG && dvc checkout` into the changed tree"
+ROWS = (
+    Row(
+        1,
+        "from-nothing",
+        "From command to live, nothing built before, warm cache: 10,000 files of 4 KiB and a 200 MB model",
+        CHECKOUT,
+        Goal.FASTER,
+        1,
+        rollbacks.from_nothing,
+        "The release and `proofs.db` are removed before each run, so that every byte is hashed; DVC hashes nothing, "
+        "and its own state database is warm.",
+    ),
+    Row(
+        2,
+        "built",
+        "Rollback to a built release, the same project",
+        CHECKOUT,
+        Goal.FASTER,
+        10,
+        rollbacks.built,
+    ),
+    Row(
+        3,
+        "built-large",
+        "Rollback to a built release, 100,000 files and the model",
+        CHECKOUT,
+        Goal.FASTER,
+        100,
+        rollbacks.built_large,
+    ),
+    Row(
+        4,
+        "sizes",
+        "Rollback to a built release at 100,000 files",
+        "itself at 100 files",
+        Goal.WITHIN,
+        1.2,
+        rollbacks.sizes,
+    ),
+    Row(
+        5,
+        "build",
+        "Building a release from proved files, 10,000 files and the model",
+        "`dvc checkout` into an empty tree with hard links",
+        Goal.FASTER,
+        4,
+        building.against_dvc,
+        "Whole processes, interpreter and imports included; ours also exports the code and waits for the disk.",
+    ),
+    Row(
+        6,
+        "build-inside",
+        "The same, start-up apart",
+        "`cp -al` of that tree",
+        Goal.WITHIN,
+        3,
+        building.against_cp,
+        "Ours is the time inside the process from the step `build` to the finished release: proofs looked up, code "
+        "exported, links made and looked at, fsync. `cp` looks at nothing and does not wait for the disk.",
+    ),
+    Row(
+        7,
+        "empty-host",
+        "`sync` on an empty host, local remote: 10,000 files and the model",
+        "`git clone && git checkout TAG && dvc pull`",
+        Goal.FASTER,
+        1.5,
+        hosts.empty_host,
+        "Every byte fetched is hashed by lastgood.",
+    ),
+    Row(
+        8,
+        "list",
+        "`list` at 4,000 tags",
+        "`gto show`",
+        Goal.FASTER,
+        100,
+        tags.listing,
+        "`list` prints all versions, `gto show` one line for each artifact.",
+    ),
+    Row(
+        9,
+        "record-only",
+        "`rollback --record-only` at 4,000 tags",
+        "`gto assign --force --push`",
+        Goal.FASTER,
+        100,
+        tags.recording,
+        "Both push to origin. Only ours chooses the version and asks the DVC remote for every object of it.",
+    ),
+    Row(
+        10,
+        "mlflow",
+        "The whole rollback command, release built",
+        "MLflow: set the alias and download the model with its client",
+        Goal.FASTER,
+        1,
+        against_mlflow.whole,
+    ),
+    Row(
+        11,
+        "memory",
+        "Peak memory of a rollback to a built release, 10,000 files",
+        "`dvc checkout`",
+        Goal.BELOW,
+        1,
+        rollbacks.built,
+        "RSS of the largest process on each side, from the same runs as row 2.",
+    ),
+)
+BY_NUMBER = {row.number: row for row in ROWS}
