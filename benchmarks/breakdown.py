@@ -47,12 +47,16 @@ class Ran:
 def break_down(bench: Bench) -> dict[str, object]:
     """The parts of one rollback at the usual size, each the median of its own runs, and the floor."""
     world = bench.world(bench.scale.files)
-    rounds = range(bench.rounds)
-    whole = median(_restored(world, *world.roll_back()) for _ in rounds)
-    python = median(world.time(sys.executable, "-c", "pass").seconds for _ in rounds)
     modules = _modules(world)
-    imports = median(world.time(sys.executable, "-c", READ_MODULES, *modules).seconds for _ in rounds) - python
-    traced = [_trace_git(world) for _ in rounds]
+    series: list[tuple[float, float, float]] = []
+    traced = []
+    for _ in range(bench.rounds):
+        whole = _restored(world, *world.roll_back())
+        started = world.time(sys.executable, "-c", "pass").seconds
+        loaded = world.time(sys.executable, "-c", READ_MODULES, *modules).seconds
+        series.append((whole, started, loaded - started))
+        traced.append(_trace_git(world))
+    whole, python, imports = (median(column) for column in zip(*series, strict=True))
     parts = [Part("interpreter", 1000 * python), Part("imports", 1000 * imports, len(modules))]
     parts += _git_parts(traced)
     own, theirs = _synced(world, bench.rounds)

@@ -45,7 +45,8 @@ def draw(results: Sequence[Result]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
         "<title>How many times faster, or smaller, lastgood is than the other side of each row</title>",
         f"<style>{_STYLE}</style>",
-        f'<text x="{LEFT}" y="18">times faster than the other side (memory: times smaller); | is the target</text>',
+        f'<text x="{LEFT}" y="18">times faster than the other side (memory: times smaller)</text>',
+        f'<text class="small" x="{LEFT}" y="{height - 4}">short line: the target; brown bar: not reached</text>',
         *(_grid(x(mark), mark, height) for mark in marks),
         *(_bar(one, TOP + LINE * place, x) for place, one in enumerate(results)),
         "</svg>",
@@ -68,7 +69,7 @@ def _grid(x: float, mark: float, height: int) -> str:
 def _bar(result: Result, y: int, x: Callable[[float], float]) -> str:
     times, target = _times(result.row.goal, result.ratio), _times(result.row.goal, result.row.factor)
     left, right = sorted((x(1), x(times)))
-    label = f"{result.row.number}  {result.row.slug.replace('-', ' ')}"
+    label = f"{result.row.number}  {result.row.label}"
     kind = "bar" if result.reached else "bar missed"
     return "\n".join(
         (

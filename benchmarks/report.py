@@ -107,7 +107,7 @@ def _parts(breakdown: dict[str, Any]) -> str:
         "",
         "| part | ms | share | how many |",
         "|---|--:|--:|--:|",
-        *(f"| {name} | {time:.0f} | {time / whole:.0%} | {count or ''} |" for name, time, count in rows),
+        *(f"| {name} | {time:.1f} | {time / whole:.0%} | {count or ''} |" for name, time, count in rows),
         f"| **the whole command** | **{whole:.0f}** | | |",
         f"| the floor: {FLOOR} | {breakdown['floor']:.0f} | {breakdown['floor'] / whole:.0%} | |",
     ]

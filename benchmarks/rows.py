@@ -22,10 +22,14 @@ class Goal(StrEnum):
 
 @dataclass(frozen=True)
 class Row:
-    """One row. `reason` is shown where the factor is not reached, `note` always."""
+    """One row. `slug` names its file, `label` its bar in the chart.
+
+    `note` is shown with it always, `reason` where the factor is not reached.
+    """
 
     number: int
     slug: str
+    label: str
     what: str
     against: str
     goal: Goal
@@ -60,6 +64,7 @@ ROWS = (
     Row(
         1,
         "from-nothing",
+        "rollback, nothing built, 10,000 files",
         "From command to live, nothing built before, warm cache: 10,000 files of 4 KiB and a 200 MB model",
         CHECKOUT,
         Goal.FASTER,
@@ -71,6 +76,7 @@ ROWS = (
     Row(
         2,
         "built",
+        "rollback, built, 10,000 files",
         "Rollback to a built release, the same project",
         CHECKOUT,
         Goal.FASTER,
@@ -80,6 +86,7 @@ ROWS = (
     Row(
         3,
         "built-large",
+        "rollback, built, 100,000 files",
         "Rollback to a built release, 100,000 files and the model",
         CHECKOUT,
         Goal.FASTER,
@@ -89,6 +96,7 @@ ROWS = (
     Row(
         4,
         "sizes",
+        "rollback at 100,000 files against 100",
         "Rollback to a built release at 100,000 files",
         "itself at 100 files",
         Goal.WITHIN,
@@ -98,6 +106,7 @@ ROWS = (
     Row(
         5,
         "build",
+        "build against dvc checkout with links",
         "Building a release from proved files, 10,000 files and the model",
         "`dvc checkout` into an empty tree with hard links",
         Goal.FASTER,
@@ -108,6 +117,7 @@ ROWS = (
     Row(
         6,
         "build-inside",
+        "build against cp -al",
         "The same, start-up apart",
         "`cp -al` of that tree",
         Goal.WITHIN,
@@ -119,6 +129,7 @@ ROWS = (
     Row(
         7,
         "empty-host",
+        "sync on an empty host",
         "`sync` on an empty host, local remote: 10,000 files and the model",
         "`git clone && git checkout TAG && dvc pull`",
         Goal.FASTER,
@@ -129,6 +140,7 @@ ROWS = (
     Row(
         8,
         "list",
+        "list at 4,000 tags",
         "`list` at 4,000 tags",
         "`gto show`",
         Goal.FASTER,
@@ -139,6 +151,7 @@ ROWS = (
     Row(
         9,
         "record-only",
+        "rollback --record-only at 4,000 tags",
         "`rollback --record-only` at 4,000 tags",
         "`gto assign --force --push`",
         Goal.FASTER,
@@ -149,6 +162,7 @@ ROWS = (
     Row(
         10,
         "mlflow",
+        "rollback against MLflow",
         "The whole rollback command, release built",
         "MLflow: set the alias and download the model with its client",
         Goal.FASTER,
@@ -158,6 +172,7 @@ ROWS = (
     Row(
         11,
         "memory",
+        "peak memory of a rollback",
         "Peak memory of a rollback to a built release, 10,000 files",
         "`dvc checkout`",
         Goal.BELOW,
