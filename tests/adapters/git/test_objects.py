@@ -1,4 +1,5 @@
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,3 +73,28 @@ def test_the_process_ends_with_its_reader(project: Project) -> None:
     assert children() - before
     del git
     assert not children() - before
+
+
+def test_a_fork_reads_by_a_process_of_its_own_and_leaves_ours_alone(project: Project) -> None:
+    git = Git(project.root)
+    assert git.objects.read("HEAD:.dvcignore") == ("blob", b"")
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)  # a child that hangs fails its test instead of stopping the suite
+        found = git.objects.read("HEAD:.dvcignore")
+        del git
+        os._exit(0 if found == ("blob", b"") else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert git.objects.read("HEAD:dvc.yaml") is not None
+
+
+def test_a_fork_that_forgets_our_reader_does_not_wait_for_it(project: Project) -> None:
+    git = Git(project.root)
+    assert git.objects.read("HEAD") is not None
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        del git
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert git.objects.read("HEAD") is not None

@@ -1,5 +1,6 @@
 """Reading objects one after the other from one `git cat-file --batch`, which is started when the first is asked for."""
 
+import os
 import weakref
 from collections.abc import Callable
 from subprocess import Popen
@@ -18,6 +19,7 @@ class ObjectReader:
     def __init__(self, start: Callable[[], "Popen[bytes]"]) -> None:
         self._start = start
         self._process: Popen[bytes] | None = None
+        self._owner = os.getpid()
         self._end: Callable[[], object] = lambda: None
 
     def read(self, name: str) -> tuple[str, bytes] | None:
@@ -25,6 +27,8 @@ class ObjectReader:
         one: an id, `COMMIT:path`, `COMMIT^{tree}`."""
         if "\n" in name:  # the end of a request; `-z` would allow it, from git 2.38 on
             return None
+        if self._owner != os.getpid():  # we were forked: two that read the same answers
+            self._process, self._owner = None, os.getpid()
         try:
             process = self._process or self._begin()
             if process.stdin is None or process.stdout is None:  # pragma: no cover (both are pipes)
@@ -46,7 +50,7 @@ class ObjectReader:
 
     def _begin(self) -> "Popen[bytes]":
         self._process = self._start()
-        self._end = weakref.finalize(self, _end, self._process)
+        self._end = weakref.finalize(self, _end, self._process, os.getpid())
         return self._process
 
 
@@ -65,6 +69,8 @@ def _answer(stream: IO[bytes]) -> tuple[str, bytes] | None:
     return words[1], content[:-1]
 
 
-def _end(process: "Popen[bytes]") -> None:
+def _end(process: "Popen[bytes]", owner: int) -> None:
+    if owner != os.getpid():
+        return  # a fork of ours forgets the reader, whose process is not its own
     process.kill()  # it only reads
     process.communicate()
