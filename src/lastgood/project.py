@@ -36,7 +36,8 @@ class Project:
     """The opened parts. `git` is where refs are read and written: the clone, or our mirror where a clone is shallow
     and on a serving host; `root` is the working tree, `None` on a serving host.
 
-    `now` gives seconds since 1970. `report` is told of progress, `on_step` the name of each step before it is done.
+    `now` gives seconds since 1970. `report` is told of progress, `report_transfer` of a store's, `on_step` the name of
+    each step before it is done.
     """
 
     place: Place
@@ -46,6 +47,7 @@ class Project:
     remote: str | None = None
     now: Callable[[], int] = field(default=lambda: int(time.time()))
     report: Report = _silent
+    report_transfer: Callable[[Progress], None] = field(default=lambda _progress: None)
     on_step: Callable[[str], None] = field(default=lambda _step: None)
 
     @classmethod
@@ -110,10 +112,6 @@ class Project:
         root = self.root or self.place.root
         for directory in repository.projects_at(self.worktree, "HEAD"):
             yield root / directory
-
-    def report_transfer(self, progress: Progress) -> None:
-        """Tell of a transfer, as a store's `on_progress`."""
-        self.report(progress.doing, progress.done, progress.total, progress.bytes)
 
     @contextmanager
     def locked(self, purpose: str) -> Iterator[None]:

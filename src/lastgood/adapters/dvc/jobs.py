@@ -65,8 +65,12 @@ class Job:
         groups = self._by_remote(need for need in needs if self._lacks(need))
         if not groups:
             return []
-        size = self.cache.size_of_missing(need for group in groups.values() for need in group)
-        self.meter.start(f"fetching from {_names(groups)}", _count(groups), size)
+        wanted = [need for group in groups.values() for need in group]
+        if all(need.member is None and need.output.is_directory for need in wanted):
+            self.meter.start(f"fetching listings from {_names(groups)}", _count(groups))
+        else:
+            size = self.cache.size_of_missing(wanted)
+            self.meter.start(f"fetching from {_names(groups)}", _count(groups), size, moves=True)
         brought = self._together(groups, self._download)
         absent = [need for where, group in groups.items() for need in group if need.md5 in brought[where].absent]
         corrupted = [
@@ -93,7 +97,7 @@ class Job:
             sizes = (
                 _size(self.cache, md5, legacy=where[1]) for where, group in groups.items() for md5 in _unique(group)
             )
-            self.meter.start(f"pushing to {_names(groups)}", _count(groups), sum(sizes))
+            self.meter.start(f"pushing to {_names(groups)}", _count(groups), sum(sizes), moves=True)
             self._together(groups, self._upload)
         everything = self._by_remote(Missing(output, output.md5) for output in self.outputs)
         self._together(everything, lambda remote, _: remote.settle(self.meter))

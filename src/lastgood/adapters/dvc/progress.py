@@ -12,7 +12,8 @@ INTERVAL = 0.1
 class Progress:
     """How far a phase is: `doing` says what, objects done of those known so far, bytes moved or hashed in this phase.
 
-    `size` is how many bytes it will be, `None` where nobody knows: DVC's listings hold no sizes.
+    `size` is how many bytes it will be, `None` where nobody knows: DVC's listings hold no sizes. `moves` says that
+    outputs go from one place to another, not just that something is asked or hashed.
     """
 
     doing: str
@@ -20,6 +21,7 @@ class Progress:
     total: int
     bytes: int
     size: int | None = None
+    moves: bool = False
 
 
 class Meter:
@@ -34,10 +36,12 @@ class Meter:
         self._last = 0.0
         self._doing, self._done, self._total, self._bytes = "", 0, 0, 0
         self._size: int | None = None
+        self._moves = False
 
-    def start(self, doing: str, total: int, size: int | None = None) -> None:
+    def start(self, doing: str, total: int, size: int | None = None, *, moves: bool = False) -> None:
         """Begin a phase of `total` objects and, where that is known, `size` bytes."""
         with self._lock:
+            self._moves = moves
             self._doing, self._done, self._total, self._bytes, self._size = doing, 0, total, 0, size
             self._last = 0.0
         self.beat()
@@ -55,5 +59,5 @@ class Meter:
             if self._size is not None and self._bytes > self._size:
                 self._size = None  # what was recorded of the outputs is wrong
             done = min(self._done, self._total)
-            progress = Progress(self._doing, done, self._total, self._bytes, self._size)
+            progress = Progress(self._doing, done, self._total, self._bytes, self._size, self._moves)
         self._report(progress)
