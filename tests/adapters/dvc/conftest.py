@@ -13,6 +13,7 @@ import pytest
 
 from lastgood.adapters.dvc.store import Store
 from lastgood.adapters.dvc.version import Pinned, read_version
+from tests.adapters.dvc.server import Server
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Ada",
@@ -231,3 +232,17 @@ def blank(tmp_path: Path) -> Project:
 def git() -> Git:
     """`git(directory, *arguments)`."""
     return run_git
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """An HTTP server that keeps what it is sent."""
+    with Server(tmp_path / "served").running() as server:
+        yield server
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Server]:
+    """Another one."""
+    with Server(tmp_path / "served elsewhere").running() as server:
+        yield server

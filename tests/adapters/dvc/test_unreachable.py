@@ -7,10 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -25,81 +22,9 @@ if TYPE_CHECKING:
 
     from lastgood.adapters.dvc.progress import Progress
     from tests.adapters.dvc.conftest import Project
+    from tests.adapters.dvc.server import Server
 
 MODEL = "20f35e630daf44dbfa4c3f68f5399d8c"
-
-
-class Files(BaseHTTPRequestHandler):
-    """Keeps what is posted under `server.base`; `server.pause` is slept between chunks of an answer."""
-
-    server: Server
-
-    def do_POST(self) -> None:
-        path = self.server.base / self.path.lstrip("/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self._body())
-        self._answer(200, b"")
-
-    def do_GET(self) -> None:
-        path = self.server.base / self.path.lstrip("/")
-        if self.server.status:
-            self._answer(self.server.status, b"")
-        elif path.is_file():
-            self._answer(200, path.read_bytes())
-        else:
-            self._answer(404, b"")
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def _body(self) -> bytes:
-        if length := self.headers.get("Content-Length"):
-            return self.rfile.read(int(length))
-        body = b""
-        while size := int(self.rfile.readline(), 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return body
-
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command == "HEAD":
-            return
-        part = len(body) // 4 + 1
-        with suppress(ConnectionError):
-            for start in range(0, len(body), part):
-                self.wfile.write(body[start : start + part])
-                self.server.stopped.wait(self.server.pause)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, base: Path) -> None:
-        super().__init__(("127.0.0.1", 0), Files)
-        self.base = base
-        self.status = 0
-        self.pause = 0.0
-        self.stopped = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with Server(tmp_path / "served") as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.stopped.set()
-        server.shutdown()
 
 
 @pytest.fixture

@@ -9,13 +9,15 @@ import subprocess
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 from shutil import rmtree
 from time import time
 from types import TracebackType
 from typing import Self
-from uuid import uuid4
 
 from lastgood.adapters.dvc.progress import Meter
+
+NAME = "lastgood"
 
 CHUNK = 1 << 20
 
@@ -30,15 +32,15 @@ ABANDONED = 24 * 3600
 
 
 class Staging:
-    """A directory of this process's own in `directory / "lastgood"`, on the file system of the objects' names.
+    """A directory of this process's own in `directory / NAME`, on the file system of the objects' names.
 
     It is gone at the end. What a killed process left is removed by the next one: its lock died with it.
     """
 
     def __init__(self, directory: Path, meter: Meter, *, legacy: bool, shared: bool) -> None:
         self._base = str(directory if legacy else directory / "files" / "md5")
-        self._parent = directory / "lastgood"
-        self._path = self._parent / uuid4().hex
+        self._parent = directory / NAME
+        self._path = self._parent / token_hex(16)
         self._meter = meter
         self._legacy = legacy
         self._shared = shared
@@ -48,13 +50,15 @@ class Staging:
         self._known: set[str] = set()
 
     def __enter__(self) -> Self:
-        self._parent.mkdir(parents=True, exist_ok=True)
+        sweep(self._parent.parent)
+        unlocked = self._path.with_suffix(".new")  # no sweep looks at it until it is locked
+        try:
+            unlocked.mkdir(parents=True)
+        except FileNotFoundError:  # another process has just removed the empty parent
+            unlocked.mkdir(parents=True)
         if self._shared:
             with suppress(OSError):  # the other user's, who made it so before
                 self._parent.chmod(0o2775)
-        _sweep(self._parent)
-        unlocked = self._path.with_suffix(".new")  # no sweep looks at it until it is locked
-        unlocked.mkdir(parents=True)  # another process may just have removed the empty parent
         self._lock = os.open(unlocked, os.O_RDONLY | os.O_DIRECTORY)
         with suppress(OSError):  # a file system without locks: then age decides
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -176,11 +180,13 @@ def _flush_file_system(path: str, meter: Meter) -> bool:
     return process.wait() == 0
 
 
-def _sweep(directory: Path) -> None:
-    with suppress(OSError):  # another user's in a shared cache, or just being removed
-        for left in directory.iterdir():
+def sweep(directory: Path) -> None:
+    """Remove what killed processes left beside the objects of a cache or local remote."""
+    with suppress(OSError):  # none, another user's in a shared cache, or just being removed
+        for left in (directory / NAME).iterdir():
             if _is_abandoned(left):
                 rmtree(left)
+        (directory / NAME).rmdir()
 
 
 def _is_abandoned(path: Path) -> bool:

@@ -5,7 +5,7 @@ process with a deadline, the cache is read without DVC.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -65,11 +65,22 @@ class Store:
         """
         return self._ask("missing", outputs, on_progress)
 
-    def fetch(self, outputs: Iterable[Output], *, on_progress: Report | None = None) -> None:
-        """Everything that the cache lacks, from the remote, hashed before it is kept. Raises `FindingsError` with all
-        that is nowhere (`missing`) or wrong on the remote (`corrupted`); what could be fetched stays in the cache."""
-        wanted = [output for output in _stored(outputs) if self.cache().missing([output])]
-        self._ask("fetch", wanted, on_progress)
+    def fetch(
+        self, outputs: Iterable[Output], *, have: Collection[str] = (), on_progress: Report | None = None
+    ) -> None:
+        """Everything that the cache lacks, from the remote, hashed before it is kept; not what the caller says to have.
+
+        Raises `FindingsError` with all that is nowhere (`missing`) or wrong on the remote (`corrupted`); what could be
+        fetched stays in the cache."""
+        cache = self.cache()
+        wanted = [
+            output for output in _stored(outputs) if any(need.md5 not in have for need in cache.missing([output]))
+        ]
+        if not wanted:  # else the worker does
+            from lastgood.adapters.dvc.staging import sweep
+
+            sweep(cache.directory)
+        self._ask("fetch", wanted, on_progress, have)
 
     def push(self, outputs: Iterable[Output], *, on_progress: Report | None = None) -> tuple[str, ...]:
         """Everything that the remote lacks, from the cache, hashed before; returns the ids uploaded. Raises
@@ -81,7 +92,9 @@ class Store:
         """Remove a corrupted object from the cache, so that `fetch` brings it again."""
         self.cache().path_of(md5, legacy=legacy).unlink(missing_ok=True)
 
-    def _ask(self, job: str, outputs: Iterable[Output], on_progress: Report | None) -> tuple[Missing, ...]:
+    def _ask(
+        self, job: str, outputs: Iterable[Output], on_progress: Report | None, have: Collection[str] = ()
+    ) -> tuple[Missing, ...]:
         wanted = list(dict.fromkeys(_stored(outputs)))
         if not wanted:
             return ()
@@ -89,7 +102,12 @@ class Store:
             raise LastgoodError("no DVC remote is configured; nothing was changed", hint="dvc remote add -d NAME URL")
         names = sorted({str(output.remote if self._knows(output) else self.default_remote()) for output in wanted})
         answer = child.ask(
-            {"job": job, "root": str(self.root.absolute()), "outputs": [output.to_json() for output in wanted]},
+            {
+                "job": job,
+                "root": str(self.root.absolute()),
+                "outputs": [output.to_json() for output in wanted],
+                "have": list(have),
+            },
             deadline=self.deadline,
             environ=self._environ,
             subject="remote " + ", ".join(f"`{name}`" for name in names),

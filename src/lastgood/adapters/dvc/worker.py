@@ -47,7 +47,7 @@ def _answer(request: dict[str, Any], meter: Meter) -> list[dict[str, Any]]:
     quiet()
     outputs = [Output.from_json(document) for document in request["outputs"]]
     with translated("DVC's configuration"):
-        job = jobs.load(Path(request["root"]), outputs, meter)
+        job = jobs.load(Path(request["root"]), outputs, meter, request["have"])
     meter.start("starting", 0)
     names = ", ".join(sorted({f"`{job.where(output)[0]}`" for output in outputs}))
     with translated(f"remote {names}"), foreign(f"remote {names}"):
