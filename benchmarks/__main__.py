@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import report, results
 from benchmarks.bench import SCALES, Bench
 from benchmarks.breakdown import break_down
-from benchmarks.machine import ROOT, Machine, describe
+from benchmarks.machine import ROOT, BenchmarkError, Machine, describe
 from benchmarks.projects import remove
 from benchmarks.rows import BY_NUMBER, ROWS
 
@@ -23,7 +23,10 @@ MLFLOW_ROW = "10"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure the rows that were asked for. Returns 0 also when a target is not reached: the table says it."""
+    """Measure the rows that were asked for. Returns 0 also when a target is not reached: the table says it.
+
+    A row that cannot be measured keeps its former figures, the others go on, and 1 is returned.
+    """
     given = _parse(arguments)
     output: Path | None = given.output
     directory = output / "results" if output else ROOT / "benchmarks/results"
@@ -35,12 +38,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "scale": {"name": given.scale, **asdict(bench.scale)},
             "rounds": bench.rounds,
         }
-        for wanted in given.rows:
-            _measure(bench, wanted, directory, facts)
-    found = results.read(directory)
-    report.write(docs / "benchmarks.md", docs / "benchmarks.svg", found, report.read_breakdown(directory))
-    bench.say(f"wrote {docs / 'benchmarks.md'}")
-    return 0
+        failed = [wanted for wanted in given.rows if not _attempt(bench, wanted, directory, facts)]
+        found = results.read(directory)
+        report.write(docs / "benchmarks.md", docs / "benchmarks.svg", found, report.read_breakdown(directory))
+        bench.say(f"wrote {docs / 'benchmarks.md'}" + (f"; not measured: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
+
+
+def _attempt(bench: Bench, wanted: str, directory: Path, facts: dict[str, object]) -> bool:
+    try:
+        _measure(bench, wanted, directory, facts)
+    except BenchmarkError as error:
+        bench.say(f"  row {wanted} cannot be measured: {error}")
+        return False
+    return True
 
 
 def _measure(bench: Bench, wanted: str, directory: Path, facts: dict[str, object]) -> None:

@@ -79,7 +79,9 @@ class Bench:
 
     def _make(self, name: str, build: Callable[[Path], World]) -> World:
         if name not in self._worlds:
-            self._worlds[name] = build(self.machine.scratch / name)
+            base = self.machine.scratch / name
+            projects.remove(base)  # what an attempt that failed has left
+            self._worlds[name] = build(base)
         return self._worlds[name]
 
     def _build_registry(self, base: Path) -> World:

@@ -37,6 +37,7 @@ def read_breakdown(directory: Path) -> dict[str, Any] | None:
 
 def write_breakdown(directory: Path, breakdown: dict[str, object], facts: dict[str, object]) -> None:
     """Keep the parts of the time."""
+    directory.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**breakdown, **facts}, indent=1)
     (directory / BREAKDOWN).write_text(text + "\n", encoding="utf-8")
 

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import measuring
 from benchmarks.__main__ import MLFLOW_ROW, ORDER, main
 from benchmarks.comparing import require_same
-from benchmarks.machine import ROOT, BenchmarkError, Sample
+from benchmarks.machine import ROOT, BenchmarkError, Sample, describe
 from benchmarks.measuring import OURS, THEIRS, Series, Side
 from benchmarks.report import BEGIN, END
 from benchmarks.rows import BY_NUMBER, ROWS, Goal
@@ -39,6 +39,23 @@ def test_every_row_runs_and_is_written_as_numbers_table_and_chart(tmp_path: Path
     parts = json.loads((tmp_path / "results/breakdown.json").read_text())
     assert {"fetch", "ls-remote"} & {*parts["git processes"]}
     assert "push" in parts["git processes"]
+
+
+def test_a_row_that_cannot_be_measured_is_named_and_keeps_its_former_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "results").mkdir()
+    sides = {name: {"command": "", "samples": [{"seconds": 2.0, "peak": 1}]} for name in (OURS, THEIRS)}
+    facts = describe(tmp_path, None) | {"scale": {"name": "small"}, "rounds": 1}
+    former = {"row": 10, "ratio": 1.0, "reached": False, "sides": sides, **facts}
+    (tmp_path / "results/10-mlflow.json").write_text(json.dumps(former))
+
+    options = ["--scale", "small", "--rows", MLFLOW_ROW, "--mlflow", str(tmp_path / "none"), "--output", str(tmp_path)]
+    assert main(options) == 1
+
+    assert "not measured: 10" in capsys.readouterr().err
+    assert "| 10 | The whole rollback command" in (tmp_path / PAGE).read_text()
+    assert "**not reached**" in (tmp_path / PAGE).read_text()
 
 
 def test_the_order_is_swapped_each_round_and_the_warm_up_is_not_counted() -> None:
