@@ -9,6 +9,7 @@ import pytest
 
 from lastgood.adapters.git.command import Git, GitError, strip_environment
 from lastgood.adapters.git.refs import fetch, list_origin
+from lastgood.adapters.git.repository import remotes
 from lastgood.errors import LastgoodError, UnreachableError
 from tests.builders import Project
 
@@ -93,3 +94,15 @@ def test_a_machine_without_git_is_told_so(project: Project, monkeypatch: pytest.
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LastgoodError, match="git is not installed here"):
         Git(project.root).line("rev-parse", "HEAD")
+
+
+def test_settings_are_those_of_remotes_and_of_who_commits_as_they_count(project: Project) -> None:
+    project.git("config", "--add", "remote.a.b.url", "one\ntwo")
+    project.git("config", "remote.pushDefault", "origin")
+    project.git("config", "--add", "user.name", "First")
+    project.git("config", "--add", "user.name", "Second")
+    settings = Git(project.root).settings
+    assert settings["remote.a.b.url"] == "one\ntwo"
+    assert settings["user.name"] == "Second"
+    assert not [key for key in settings if key.startswith("core.")]
+    assert remotes(Git(project.root)) == ("a.b", "origin")

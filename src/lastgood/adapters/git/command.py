@@ -102,6 +102,13 @@ class Git:
         return int(process.returncode), out, words.decode(errors="replace")
 
     @cached_property
+    def settings(self) -> Mapping[str, str]:
+        """What the configuration says of remotes and of who commits, by key; read once, a key's last value counts."""
+        out = self.attempt("config", "-z", "--get-regexp", r"^(remote\..*|(committer|user)\.(name|email))$")[1]
+        pairs = (line.partition("\n") for line in out.decode(errors="replace").split("\0")[:-1])
+        return {key: value for key, _, value in pairs}
+
+    @cached_property
     def objects(self) -> ObjectReader:
         """Reads objects without a process for each."""
         same = replace(self)  # not ourselves: a reader that holds its owner is not ended with it

@@ -32,7 +32,7 @@ def find_identity(git: Git) -> Identity:
     Raises `LastgoodError` before anything is written: an event without an actor is worth nothing.
     """
     environ = os.environ
-    said = _configured(git)
+    said = git.settings
     name = environ.get("GIT_COMMITTER_NAME") or said.get("committer.name") or said.get("user.name", "")
     email = environ.get("GIT_COMMITTER_EMAIL") or said.get("committer.email") or said.get("user.email")
     email = email or environ.get("EMAIL", "")
@@ -59,11 +59,6 @@ def find_start() -> Start:
     if environ.get("CI_JOB_URL"):
         return Start("ci", environ["CI_JOB_URL"])
     return Start("ci" if environ.get("CI") else "manual")
-
-
-def _configured(git: Git) -> dict[str, str]:
-    out = git.attempt("config", "-z", "--get-regexp", r"^(committer|user)\.(name|email)$")[1]
-    return {key: value for key, _, value in (line.partition("\n") for line in out.decode(errors="replace").split("\0"))}
 
 
 def _clean(text: str) -> str:
