@@ -1,5 +1,6 @@
 """A project, opened: its repository, its `.lastgood/`, its trusted configuration, its clock. It decides nothing."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,9 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lastgood.adapters.dvc.progress import Progress
-from lastgood.adapters.dvc.store import Store
 from lastgood.adapters.git import mirror, repository
 from lastgood.adapters.git.command import Git, strip_environment
 from lastgood.adapters.git.identity import Identity, find_identity
@@ -18,6 +18,11 @@ from lastgood.core.config import FILE, Config
 from lastgood.errors import NotAProjectError, UsageError
 from lastgood.releases.lock import exclusive
 from lastgood.releases.place import Place
+
+if TYPE_CHECKING:
+    from lastgood.adapters.dvc.child import Worker
+    from lastgood.adapters.dvc.progress import Progress
+    from lastgood.adapters.dvc.store import Store
 
 DIRECTORY = ".lastgood"
 WAIT = 30.0
@@ -47,8 +52,9 @@ class Project:
     remote: str | None = None
     now: Callable[[], int] = field(default=lambda: int(time.time()))
     report: Report = _silent
-    report_transfer: Callable[[Progress], None] = field(default=lambda _progress: None)
+    report_transfer: Callable[["Progress"], None] = field(default=lambda _progress: None)
     on_step: Callable[[str], None] = field(default=lambda _step: None)
+    _spare: "list[Worker]" = field(default_factory=list)
 
     @classmethod
     def open(cls, start: Path) -> "Project":
@@ -98,14 +104,23 @@ class Project:
         """The ref of an artifact's journal, by its name as a file."""
         return self.config.registry.journal.replace("{artifact}", artifact_file)
 
-    def store(self, project: str) -> Store:
+    def expect_remote(self) -> None:
+        """Have the process that will ask the DVC remote import DVC already, while git is asked."""
+        from lastgood.adapters.dvc.child import Worker
+
+        if not self._spare:
+            self._spare.append(Worker(os.environ))
+
+    def store(self, project: str) -> "Store":
         """The cache and remotes of a DVC project, configured by the checkout that runs us, never by the version."""
+        from lastgood.adapters.dvc.store import Store  # 8 ms, which a rollback to a built release does not need
+
         if self.root is None:
-            return Store(self.place.root, deadline=self.deadline)
+            return Store(self.place.root, deadline=self.deadline, spare=self._spare)
         nearest = self.root / project
         for directory in chain((nearest, *nearest.parents), self._dvc_roots()):
             if (directory / ".dvc").is_dir() and directory.is_relative_to(self.root):
-                return Store(directory, deadline=self.deadline)
+                return Store(directory, deadline=self.deadline, spare=self._spare)
         raise NotAProjectError(f"{self.root} holds no DVC project now; nothing was changed", hint="dvc init")
 
     def _dvc_roots(self) -> Iterator[Path]:

@@ -112,6 +112,8 @@ def rollback(
 
 def prepare(project: Project, request: Request) -> Plan:
     """Where to go and the proof that one can. Reads, fetches and finishes what was recorded; records nothing."""
+    if request.here is False or (request.here is None and not activation.followed(project.place)):
+        project.expect_remote()
     view = read(project, fetch=True)
     history = find_history(view.registry, request.artifact)
     stage = request.stage or project.config.rollback.stage

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from time import monotonic
@@ -24,6 +25,28 @@ ERRORS: dict[str, type[LastgoodError]] = {
 }
 
 
+class Worker:
+    """A worker process: it imports DVC, waits for the one request, and ends with this object at the latest."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        command = [sys.executable, "-m", "lastgood.adapters.dvc.worker"]
+        pipe = subprocess.PIPE
+        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  # closed by end
+        self.process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=self.errors, env=_environment(environ), start_new_session=True
+        )
+        self.end = weakref.finalize(self, _end, self.process, self.errors, os.getpid())
+
+
+def _end(process: "subprocess.Popen[bytes]", errors: IO[str], owner: int) -> None:
+    if owner != os.getpid():
+        return  # a fork of ours forgets what is not its own
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    errors.close()
+
+
 def ask(
     request: Mapping[str, Any],
     *,
@@ -31,25 +54,20 @@ def ask(
     environ: Mapping[str, str],
     subject: str,
     on_progress: Callable[[Progress], None] | None = None,
+    worker: Worker | None = None,
 ) -> list[dict[str, Any]]:
     """The worker's answer to `request`. `deadline` is in seconds without a sign of life; `subject` names the remote.
 
-    Raises what the worker raised, and `UnreachableError` when it was silent for too long.
+    `worker` is one that was started before. Raises what the worker raised, and `UnreachableError` when it was silent
+    for too long.
     """
-    command = [sys.executable, "-m", "lastgood.adapters.dvc.worker"]
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=errors, env=_environment(environ), start_new_session=True
-        )
-        try:
-            return _converse(process, request, deadline, subject, on_progress)
-        except EOFError:
-            raise LastgoodError(f"{subject}: the worker ended without an answer: {_last_words(errors)}") from None
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+    worker = worker or Worker(environ)
+    try:
+        return _converse(worker.process, request, deadline, subject, on_progress)
+    except EOFError:
+        raise LastgoodError(f"{subject}: the worker ended without an answer: {_last_words(worker.errors)}") from None
+    finally:
+        worker.end()
 
 
 def _converse(

@@ -25,13 +25,22 @@ Report = Callable[[Progress], None]
 class Store:
     """Cache and remotes of the DVC project, or serving directory, at `root`, which holds `.dvc`.
 
-    `deadline` is in seconds without a sign of life from a remote. `environ` is the child process's environment.
+    `deadline` is in seconds without a sign of life from a remote. `environ` is the child process's environment; `spare`
+    are workers that were started ahead.
     """
 
-    def __init__(self, root: Path, *, deadline: float = 60.0, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        deadline: float = 60.0,
+        environ: Mapping[str, str] | None = None,
+        spare: list[child.Worker] | None = None,
+    ) -> None:
         self.root = root
         self.deadline = deadline
         self._environ = dict(os.environ if environ is None else environ)
+        self._spare = [] if spare is None else spare
 
     @cached_property
     def _config(self) -> dict[str, Any]:
@@ -112,6 +121,7 @@ class Store:
             environ=self._environ,
             subject="remote " + ", ".join(f"`{name}`" for name in names),
             on_progress=on_progress,
+            worker=self._spare.pop() if self._spare else None,
         )
         return tuple(_missing(document, wanted) for document in answer)
 

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,11 @@ def main() -> None:
             answers.write(json.dumps(line) + "\n")
             answers.flush()
 
-    request = json.loads(sys.stdin.readline())
+    _import()
+    line = sys.stdin.readline()
+    if not line:
+        os._exit(0)  # started ahead, and not needed
+    request = json.loads(line)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         say(missing=_answer(request, Meter(lambda progress: say(progress=_document(progress)))))
@@ -38,6 +43,16 @@ def main() -> None:
     # Event loops and connection pools of plug-ins may hang in their clean-up; nothing is left to do.
     sys.stderr.flush()
     os._exit(0)
+
+
+def _import() -> None:
+    """Import what every request needs while the parent may still be busy; what fails is told with the answer."""
+    with suppress(ImportError):
+        import dvc.config
+        import dvc.data_cloud
+        import dvc.fs  # noqa: F401  # for the next one who asks
+
+        from lastgood.adapters.dvc import jobs  # noqa: F401
 
 
 def _answer(request: dict[str, Any], meter: Meter) -> list[dict[str, Any]]:
