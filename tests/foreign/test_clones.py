@@ -8,11 +8,12 @@ from lastgood.core.events import Mark
 from lastgood.errors import FindingsError
 from lastgood.operations.assign import assign
 from lastgood.operations.checkout import checkout
+from lastgood.operations.diff import diff
 from lastgood.operations.mark import mark
 from lastgood.operations.register import Request as Registration
 from lastgood.operations.register import register
 from lastgood.operations.rollback import Request, Result, rollback
-from lastgood.operations.show import list_versions
+from lastgood.operations.show import list_versions, show
 from lastgood.operations.status import status
 from lastgood.operations.sync import sync
 from lastgood.operations.verify import verify
@@ -53,6 +54,47 @@ def test_a_clone_that_lacks_tags_and_commits_gets_what_it_needs_and_keeps_its_se
     assert worktree.version == "flights@v1.0.0"
     assert (cut.root / ".git/config").read_text() == before
     assert (cut.git("rev-parse", "--is-shallow-repository") == "true") == (options == ("--depth=1",))
+
+
+def test_beside_a_shallow_clone_history_stays_away_and_questions_about_it_have_answers(project: Project) -> None:
+    git(project.origin, "config", "uploadpack.allowFilter", "true")
+    whole = Opened.open(project.root)
+    first = project.commit_version(model="good")
+    register(whole, Registration(None, "v1.0.0"))
+    between = project.commit("Not a version")
+    last = project.version("v1.1.0", model="bad", stages=["prod"])  # nobody journaled it
+    git(project.base, "clone", "--quiet", "--depth=1", f"file://{project.origin}", "cut")
+    there = Opened.open(project.base / "cut")
+    listed = list_versions(there)
+    assert (listed.view.warnings, listed.histories[0].findings) == ((), ())
+    kinds = there.git.line("cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype)")
+    assert f"{between} commit" not in kinds
+    assert {f"{first} commit", f"{last} commit"} <= {*kinds.splitlines()}
+    assert [change.path for change in diff(there, "v1.0.0", "v1.1.0").code] == ["dvc.lock", "params.yaml"]
+    assert verify(there).all_findings == ()
+    mark(there, "v1.0.0", Mark.STABLE, "a good week")
+    assert model(rollback(there, Request(None, "bad", here=True))) == "good"
+    assert verify(whole).all_findings == ()
+    assert f"{between} commit" not in there.git.line(
+        "cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype)"
+    )
+    project.origin.rename(project.base / "gone.git")
+    assert show(there, "v1.1.0").manifest is not None
+    assert status(there).findings == ()
+
+
+def test_beside_a_shallow_clone_what_is_not_here_is_said_when_origin_is_gone(project: Project) -> None:
+    git(project.origin, "config", "uploadpack.allowFilter", "true")
+    story(project)
+    git(project.base, "clone", "--quiet", "--depth=1", f"file://{project.origin}", "cut")
+    there = Opened.open(project.base / "cut")
+    list_versions(there, fetch=True)
+    project.origin.rename(project.base / "gone.git")
+    shown = show(there, "v1.0.0")
+    assert shown.manifest is None
+    assert [finding.kind for finding in shown.findings] == ["code"]
+    assert "cannot be reached" in shown.findings[0].message
+    assert status(there).findings == ()
 
 
 def test_a_linked_worktree_is_a_working_tree_like_any_other(project: Project) -> None:

@@ -1,12 +1,13 @@
 """Bringing a machine to what the registry says: with a clone, or with nothing but an address and a directory."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from lastgood.core.config import Config
 from lastgood.errors import FindingsError, LastgoodError, UnhealthyError, UnknownError, UnreachableError, UsageError
-from lastgood.operations import rollback, status, sync
+from lastgood.operations import diff, rollback, show, status, sync
 from tests.builders import git
 from tests.operations.world import World
 
@@ -79,7 +80,9 @@ def test_from_nothing_but_an_address_and_a_directory(story: World) -> None:
     assert (done.link / "models/model.txt").read_text() == "first"
 
 
-def test_a_serving_host_can_roll_back_and_tell(story: World) -> None:
+@pytest.mark.parametrize("filters", ["true", "false"])
+def test_a_serving_host_can_roll_back_and_tell(story: World, filters: str) -> None:
+    git(story.project.origin, "config", "uploadpack.allowFilter", filters)
     serve(story)
     root = story.project.base / "host"
     result = rollback.rollback(story.serve(root, None), rollback.Request("flights", "bad"))
@@ -224,3 +227,32 @@ def test_dvc_gc_cannot_break_what_is_live(story: World) -> None:
         one.unlink()
     assert story.live_model() == "third"
     assert not story.sync().changed
+
+
+def test_a_host_gets_the_code_of_what_it_delivers_and_tells_of_it_when_origin_is_gone(story: World) -> None:
+    git(story.project.origin, "config", "uploadpack.allowFilter", "true")
+    story.release("v5.0.0", model="fifth", code={"scripts/huge.py": "# of v5.0.0 alone\n"})
+    first = serve(story)
+    root = story.project.base / "host"
+    blobs = git(root / "mirror.git", "cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype)")
+    assert f"{story.project.git('rev-parse', 'HEAD:scripts/huge.py')} blob" not in blobs
+    assert f"{story.project.git('rev-parse', 'flights@v3.0.0:scripts/train.py')} blob" in blobs
+    story.project.origin.rename(story.project.base / "gone.git")
+    found = status.status(story.serve(root, None))
+    assert (found.stages[0].live, found.waits, found.findings) == ("v3.0.0", False, ())
+    assert show.where(story.serve(root, None), "flights", "prod").release.path == first.release.path
+    assert show.show(story.serve(root, None), "flights@v5.0.0").manifest is not None
+    with pytest.raises(UnreachableError):
+        diff.diff(story.serve(root, None), "flights@v3.0.0", "flights@v5.0.0")
+
+
+def test_a_host_asks_for_the_code_of_a_version_once(story: World, home: Path) -> None:
+    git(story.project.origin, "config", "uploadpack.allowFilter", "true")
+    story.project.git("config", "--global", "trace2.eventTarget", str(home / "trace"))
+    serve(story)
+    story.assign("v4.0.0")
+    (home / "trace").unlink()
+    assert serve(story).version.text == "v4.0.0"
+    argv = [json.loads(line)["argv"] for line in (home / "trace").read_text().splitlines() if '"argv"' in line]
+    fetches = [one for one in argv if "fetch" in one[:30] and "--quiet" in one]
+    assert len(fetches) == 3  # tags, journal, files

@@ -9,6 +9,7 @@ from lastgood.core.manifest import Json, Manifest, Output, PackageChange
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
 from lastgood.errors import LastgoodError, UsageError
+from lastgood.operations.code import bring_code
 from lastgood.operations.locks import compare_environments
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
@@ -62,6 +63,7 @@ def diff(project: Project, old: str, new: str, *, fetch: bool = False) -> Differ
     if other.artifact != history.artifact:
         raise UsageError(f"{old} and {new} are versions of different artifacts")
     first, second = read_manifest(project, history, former), read_manifest(project, history, later)
+    bring_code(project, {one.commit: one.event.tag for one in (former, later)})
     warnings: list[str] = []
     environment = compare_environments(project, (former, first.environment), (later, second.environment))
     warnings += environment.unknown

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from lastgood.adapters import environment as adapter
 from lastgood.adapters.environment import Uv, UvError, find_uv
-from lastgood.adapters.git import export
 from lastgood.core.manifest import Manifest
 from lastgood.core.requirements import UnusableLockError, Wanted, is_uv_lock, parse_requirements, sources
 from lastgood.errors import Finding, FindingsError, NotCarriedOutError
+from lastgood.operations.code import read_code
 from lastgood.operations.manifests import running_python
 from lastgood.project import Project
 from lastgood.releases import staging
@@ -32,7 +32,7 @@ def find_recipe(project: Project, manifest: Manifest) -> Recipe | None:
     if pins.lock is None:
         return None
     try:
-        contents = sources(pins.lock, lambda path: export.read_file(project.git, manifest.commit, path))
+        contents = sources(pins.lock, lambda path: read_code(project, manifest, path))
     except UnusableLockError as error:
         raise _unusable(manifest, "lock", pins.lock, str(error)) from error
     wanted = _PYTHON.search(pins.python or running_python())
@@ -119,7 +119,7 @@ def variables(environment: Path | None, caller: Mapping[str, str]) -> dict[str, 
 def _wanted(project: Project, manifest: Manifest, uv: Uv, recipe: Recipe) -> Wanted:
     if is_uv_lock(recipe.lock):
         return uv.export(*recipe.sources)
-    return parse_requirements(recipe.lock, lambda path: export.read_file(project.git, manifest.commit, path))
+    return parse_requirements(recipe.lock, lambda path: read_code(project, manifest, path))
 
 
 def _uv(project: Project, directory: Path) -> Uv:

@@ -10,6 +10,8 @@ from packaging.utils import canonicalize_name
 from lastgood.adapters.git import export
 from lastgood.core.manifest import Environment, EnvironmentChange, PackageChange
 from lastgood.core.registry import Version
+from lastgood.errors import UnreachableError
+from lastgood.operations.code import bring_code
 from lastgood.project import Project
 
 Pinned = tuple[Version, Environment]
@@ -34,6 +36,11 @@ def _packages(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[PackageCh
 def read_lock(project: Project, version: Version, environment: Environment, warnings: list[str]) -> dict[str, str]:
     """The packages that a version's environment lock pins, with their versions; several of one name are joined."""
     lock = environment.lock
+    try:
+        bring_code(project, {version.commit: version.event.tag} if lock else {})
+    except UnreachableError as error:  # a comparison is for people: nothing fails for want of it
+        warnings.append(f"{lock} of {version.text} cannot be read: {error.message}")
+        return {}
     content = export.read_file(project.git, version.commit, lock) if lock else None
     if lock is None or content is None:
         warnings.append(f"{version.text} pins no environment lock")

@@ -11,7 +11,8 @@ from lastgood.adapters.git import export, repository
 from lastgood.core.manifest import Environment, Manifest
 from lastgood.core.registry import History, Version
 from lastgood.core.tags import split_artifact
-from lastgood.errors import Finding, FindingsError, UnknownError
+from lastgood.errors import Finding, FindingsError, UnknownError, UnreachableError
+from lastgood.operations.code import bring_code
 from lastgood.project import Project
 
 LOCKS = ("uv.lock", "pylock.toml", "requirements.lock", "requirements.txt")
@@ -30,6 +31,7 @@ def read_environment(project: Project, history: History, version: Version) -> En
     for entry, recorded in history.journal.recorded:
         if recorded.oid == version.event.oid and (manifest := _recorded(project, version, entry.commit)) is not None:
             return manifest.environment
+    _require_code(project, version)
     return find_environment(project, version.commit, None)
 
 
@@ -55,15 +57,24 @@ def _no_manifest(name: str, why: str) -> FindingsError:
 
 def derive(project: Project, version: Version) -> Manifest:
     """The manifest of a version that has none, from its commit; without SHA-256, which only `register` computes."""
-    name = f"{version.event.artifact} {version.text}"
-    if not repository.has_commit(project.git, version.commit):
-        finding = Finding("code", version.commit, f"the commit of {name}, {version.commit[:12]}, cannot be had")
-        raise FindingsError(f"{finding.message}; nothing was changed", [finding], hint="git fetch --unshallow")
+    _require_code(project, version)
     directory = project_of(project, version.commit, version.event.artifact)
     pinned = read_pinned(project, version.commit, directory)
     declared = find_declared(pinned, version.event.artifact)
     manifest = make_manifest(project, version.text, version.commit, pinned, declared, python=None)
     return replace(manifest, artifact=version.event.artifact, project=directory)
+
+
+def _require_code(project: Project, version: Version) -> None:
+    """Raise `FindingsError` for a version whose commit is gone, or cannot be fetched now."""
+    name, why = f"{version.event.artifact} {version.text}", ""
+    try:
+        bring_code(project, {version.commit: version.event.tag})
+    except UnreachableError as error:  # a finding about this version: others can be looked at
+        why = f": {error.message.removesuffix('; nothing was changed')}"
+    if why or not repository.has_commit(project.git, version.commit):
+        finding = Finding("code", version.commit, f"the commit of {name}, {version.commit[:12]}, cannot be had{why}")
+        raise FindingsError(f"{finding.message}; nothing was changed", [finding], hint="git fetch --unshallow")
 
 
 def project_of(project: Project, commit: str, artifact: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from lastgood.adapters.git import refs, repository
+from lastgood.adapters.git import mirror, refs, repository
 from lastgood.adapters.git.transactions import put_tags
 from lastgood.core import tags as grammar
 from lastgood.core.events import TagObject
@@ -117,11 +117,14 @@ def _fetch(project: Project) -> refs.Origin:
                 wanted.append(f"{ref}:{ref}")
         elif ref.startswith(_prefix(project)) and here.get(ref) != oid:
             wanted.append(f"{ref}:{ref}")
-    if len(wanted) > MANY:
-        journals = [spec for spec in wanted if not spec.startswith(TAGS)]
-        wanted = [f"{TAGS}*:{TAGS}*", *journals]
-    if wanted:
-        refs.fetch(project.git, remote, wanted, project.deadline * 10)
+    journals = [spec for spec in wanted if not spec.startswith(TAGS)]
+    names = [spec for spec in wanted if spec.startswith(TAGS)]
+    if len(wanted) > MANY and names:
+        names = [f"{TAGS}*:{TAGS}*"]
+    if project.git.git_dir is not None:
+        mirror.fetch(project.git, remote, names, journals, project.deadline * 10)
+    elif wanted:
+        refs.fetch(project.git, remote, [*names, *journals], project.deadline * 10)
     project.place.create()
     (project.place.root / FETCHED).write_text("")
     if not is_held(project.place.lock):

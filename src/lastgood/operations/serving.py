@@ -9,22 +9,25 @@ from lastgood.releases import durable
 
 
 def refresh_settings(project: Project, artifact: str | None) -> None:
-    """Fetch branches and put the default branch's `.dvc/config` where DVC reads it: below `--root`.
+    """Fetch the default branch and put its `.dvc/config` where DVC reads it: below `--root`.
 
     Relative addresses in it are so resolved as for a clone that lies at `--root`. `.dvc/config.local` there is the
     host's own and is never written. Policy comes from the default branch's `lastgood.toml` unless `--root` has one.
     """
-    tip = mirror.fetch_all(project.git, str(project.remote), project.deadline * 10)
+    git, remote, patience = project.git, str(project.remote), project.deadline * 10
+    tip = mirror.fetch_branch(git, remote, patience)
     if tip is None:
         raise LastgoodError("the repository has no default branch; nothing was changed")
     directory = project_of(project, tip, artifact or "")
-    settings = export.read_file(project.git, tip, f"{directory}/.dvc/config".removeprefix("./")) or b""
+    path = f"{directory}/.dvc/config".removeprefix("./")
+    mirror.bring_files(git, remote, tip, (path, FILE), patience)
+    settings = export.read_file(git, tip, path) or b""
     dvc = project.place.root / ".dvc"
     durable.make_directories(dvc)
     cache = f'\n[cache]\n    dir = {_quote(str(project.place.cache))}\n    type = "reflink,hardlink,copy"\n'
     durable.write_atomic(dvc / "config", _without_cache(settings) + cache.encode())
     if not (project.place.root / FILE).exists():
-        text = export.read_file(project.git, tip, FILE)
+        text = export.read_file(git, tip, FILE)
         project.config = Config.parse((text or b"").decode(errors="replace"), FILE)
         durable.write_atomic(project.place.settings, text or b"")  # for commands that only look, and ask nobody
 

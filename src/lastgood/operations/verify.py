@@ -10,6 +10,7 @@ from lastgood.core.preflight import Missing
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, LastgoodError, UnreachableError
+from lastgood.operations.code import bring_code
 from lastgood.operations.facts import unpinned
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
@@ -54,6 +55,7 @@ def verify(project: Project, artifact: str | None = None, *, deep: bool = False)
     checks = []
     silent: dict[str, UnreachableError] = {}
     general = list(view.registry.findings)
+    bring_code(project, {one.commit: one.event.tag for history in histories for one in history.versions})
     for history in histories:
         tags = {version.event.tag for version in history.versions}
         general += [finding for finding in history.findings if finding.subject not in tags]

@@ -1,13 +1,24 @@
 """Our own bare repository: on a serving host, and for what a shallow clone lacks. The user's clone is never changed."""
 
+import fcntl
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 
+from lastgood.adapters.git import refs
 from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.refs import unreachable
-from lastgood.errors import UsageError
+from lastgood.core.tags import TAGS
+from lastgood.errors import UnreachableError, UsageError
 
 REMOTE = "origin"
+_WITHOUT_FILES = ("--filter=blob:none",)
+_COMMITS_ALONE = ("--filter=tree:0", "--depth=1")
+_BRANCH = (f"+HEAD:refs/remotes/{REMOTE}/HEAD",)
+_EVERYTHING = (f"+refs/heads/*:refs/remotes/{REMOTE}/*", f"{TAGS}*:{TAGS}*")
+_NOT_GIVEN = ("unadvertised object", "not our ref", "couldn't find remote ref", "bad pack header")
+"""What git says of an object or a ref that the remote does not give; the last one by protocol 0."""
 _BARE = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
 
 
@@ -40,23 +51,102 @@ def open_for_host(path: Path, url: str | None) -> Git:
     return git
 
 
-def fetch_all(git: Git, remote: str, deadline: float) -> str | None:
-    """Bring branches up to date; the commit of the remote's default branch, or `None` in an empty repository."""
+def fetch_branch(git: Git, remote: str, deadline: float) -> str | None:
+    """Bring the remote's default branch without the files; its commit, or `None` in an empty repository."""
     try:
         # Asked first: a branch that moves on in between is then fetched with the commit that was named.
-        out = git.run("ls-remote", "--symref", remote, "HEAD", deadline=deadline).decode(errors="replace")
-        git.run(
-            "fetch", "--prune", "--no-tags", "--no-write-fetch-head", "--quiet", remote,
-            "+refs/heads/*:refs/remotes/origin/*", deadline=deadline,
-        )  # fmt: skip
+        out = git.run("ls-remote", remote, "HEAD", deadline=deadline).decode(errors="replace")
     except GitError as error:
         hint = "check the address with `git ls-remote URL`; one that never answered can be given anew with --repo"
         raise unreachable(remote, error.words, hint=hint) from error
-    for line in out.splitlines():
-        oid, _, name = line.partition("\t")
-        if name == "HEAD" and not oid.startswith("ref:"):
-            return oid
-    return None
+    oid = out.partition("\t")[0]
+    if oid and git.objects.read(oid) is None:
+        _fetch(git, remote, _BRANCH, deadline, _WITHOUT_FILES)
+    return oid or None
+
+
+def fetch(git: Git, remote: str, tags: Sequence[str], journals: Sequence[str], deadline: float) -> None:
+    """Bring tags, by refspecs, with their commits but without the files; and journals whole.
+
+    Beside a shallow clone the tags come without the history behind them, if the remote can do so. The tags come first:
+    what the journals name is then here, and its history does not come with them. Raises `UnreachableError`.
+    """
+    options = _COMMITS_ALONE if _is_cut_off(git) else _WITHOUT_FILES
+    for refspecs, chosen in ((tags, options), (journals, ("--no-filter",))):
+        if refspecs:
+            _fetch(git, remote, refspecs, deadline, chosen)
+
+
+def bring(git: Git, remote: str, commits: Mapping[str, str], deadline: float) -> None:
+    """Have all files of these commits here, by one fetch of all that is missing; without one if nothing is.
+
+    `commits` maps each to a tag that points to it. Raises `UnreachableError`.
+    """
+    if missing := _missing(git, commits):
+        _bring(git, remote, missing, [f"+{TAGS}{tag}:{TAGS}{tag}" for tag in commits.values()], deadline)
+
+
+def bring_files(git: Git, remote: str, commit: str, paths: Sequence[str], deadline: float) -> None:
+    """Have these files of the default branch's commit here, by one fetch at most. Raises `UnreachableError`."""
+    lines = git.run("ls-tree", "-z", "--full-tree", commit, "--", *paths).decode(errors="replace").split("\0")
+    oids = [line.partition("\t")[0].split()[2] for line in lines if line]
+    if missing := [oid for oid in oids if git.objects.read(oid) is None]:
+        _bring(git, remote, missing, _BRANCH, deadline)
+
+
+def _bring(git: Git, remote: str, oids: Sequence[str], refspecs: Sequence[str], deadline: float) -> None:
+    """Fetch objects by their ids; where the remote does not allow that, by the refs that lead to them; else all it has.
+
+    The remote is not told what is here: it would take the files of a commit that is here for here as well.
+    """
+    depth = ("--depth=1",) if _is_cut_off(git) else ()
+    for wanted, more in ((oids, depth), (refspecs, depth), (_EVERYTHING, ())):
+        try:
+            _fetch(git, remote, wanted, deadline, ("--refetch", "--no-filter", *more))
+        except UnreachableError as error:
+            if wanted is _EVERYTHING or not any(sign in error.message for sign in _NOT_GIVEN):
+                raise
+        else:
+            return
+
+
+def _fetch(git: Git, remote: str, wanted: Iterable[str], deadline: float, options: Iterable[str]) -> None:
+    """One fetch at a time: a second one that cuts history off would fail, and one that was killed leaves its lock."""
+    environment = {**_promising(remote), "LC_ALL": "C"}  # for `_NOT_GIVEN`
+    with (git.directory / "fetch.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # freed by death; held no longer than the deadlines of its holder
+        (git.directory / "shallow.lock").unlink(missing_ok=True)
+        refs.fetch(git, remote, wanted, deadline, options=options, environment=environment)
+
+
+def _missing(git: Git, commits: Iterable[str]) -> list[str]:
+    """The trees and blobs of these commits that are not here, as far as is known: what a tree that is missing holds is
+    not. A commit that is missing itself is gone: every tag came with its own."""
+    here = "".join(f"{commit}\n" for commit in commits if git.objects.read(commit) is not None)
+    if not here:
+        return []
+    options = ("--objects", "--no-object-names", "--no-walk", "--missing=print", "--stdin")
+    lines = git.run("rev-list", *options, stdin=here.encode()).decode().splitlines()
+    return [line[1:] for line in lines if line.startswith("?")]
+
+
+def _is_cut_off(git: Git) -> bool:
+    """Whether this is the mirror beside a shallow clone: it alone includes another configuration."""
+    return (git.directory / "config").read_text().startswith("[include]")
+
+
+def _promising(remote: str) -> dict[str, str]:
+    """Variables by which one git command takes objects that are missing here for what the remote keeps for us.
+
+    Not in the mirror's configuration: there every command, reading ones too, would fetch what it misses, one by one
+    and without a deadline (`GIT_NO_LAZY_FETCH` is of git 2.44).
+    """
+    settings = {f"remote.{remote}.promisor": "true", f"remote.{remote}.partialclonefilter": "blob:none"}
+    first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    variables = {"GIT_CONFIG_COUNT": str(first + len(settings))}
+    for place, (key, value) in enumerate(settings.items(), first):
+        variables |= {f"GIT_CONFIG_KEY_{place}": key, f"GIT_CONFIG_VALUE_{place}": value}
+    return variables
 
 
 def _open(path: Path) -> Git:

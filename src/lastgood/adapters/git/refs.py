@@ -90,7 +90,15 @@ def list_origin(git: Git, remote: str, patterns: Iterable[str], deadline: float)
     return Origin({ref: oid for oid, _, ref in pairs})
 
 
-def fetch(git: Git, remote: str, refspecs: Iterable[str], deadline: float, *, options: Iterable[str] = ()) -> None:
+def fetch(  # what is fetched, from where, how
+    git: Git,
+    remote: str,
+    refspecs: Iterable[str],
+    deadline: float,
+    *,
+    options: Iterable[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> None:
     """Fetch refs. A tag that would be clobbered is left alone (the caller compares with `list_origin`).
 
     Nothing is pruned, whatever the configuration says: what is only here may be a transaction not yet published.
@@ -100,7 +108,7 @@ def fetch(git: Git, remote: str, refspecs: Iterable[str], deadline: float, *, op
         code, _, words = git.attempt(
             "fetch", "--no-tags", "--no-prune", "--no-prune-tags", "--no-write-fetch-head", "--no-recurse-submodules",
             "--quiet", *options, "--stdin", remote, stdin="".join(f"{spec}\n" for spec in refspecs).encode(),
-            deadline=deadline,
+            deadline=deadline, environment=environment,
         )  # fmt: skip
     except UnreachableError as error:
         raise unreachable(remote, error.message) from error

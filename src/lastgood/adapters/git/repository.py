@@ -55,8 +55,11 @@ def _no_clone(start: Path, error: GitError | OSError) -> NotAProjectError:
 
 
 def is_shallow(git: Git) -> bool:
-    """Whether history is cut off here, so that what is not here says nothing."""
-    return git.line("rev-parse", "--is-shallow-repository") == "true"
+    """Whether history is cut off here, so that what is not here says nothing.
+
+    Not so our mirror: it has every tag with its commit and every journal, and is asked for nothing else.
+    """
+    return git.git_dir is None and git.line("rev-parse", "--is-shallow-repository") == "true"
 
 
 def head(git: Git) -> str | None:
@@ -76,8 +79,9 @@ def tree_of(git: Git, commit: str) -> str:
 
 
 def has_commit(git: Git, commit: str) -> bool:
-    """Whether the commit and its whole tree listing can be read here."""
-    return git.objects.read(f"{commit}^{{tree}}") is not None
+    """Whether the commit and its whole tree listing can be read here; in our mirror, which gets files when they are
+    needed (`mirror.bring`), the commit."""
+    return git.objects.read(commit if git.git_dir else f"{commit}^{{tree}}") is not None
 
 
 def dirty_paths(git: Git, *, untracked: bool = True) -> tuple[str, ...]:
