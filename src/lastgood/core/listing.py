@@ -31,6 +31,11 @@ def is_md5(text: object) -> bool:
     return isinstance(text, str) and MD5.fullmatch(text) is not None
 
 
+def is_listing(data: bytes, identifier: str) -> bool:
+    """Whether these are the bytes that a listing's id names."""
+    return md5(data, usedforsecurity=False).hexdigest() == identifier.removesuffix(".dir")
+
+
 def why_unsafe(path: str) -> str:
     """Why `path` must not be written below a release; empty when it may."""
     if PLAIN.fullmatch(path):
@@ -76,9 +81,8 @@ def parse_listing(data: bytes, identifier: str, *, subject: str) -> tuple[Member
     Raises `FindingsError`: kind `corrupted` when the bytes are not those that `identifier` names, `unsafe-path`
     when they name something that must not be written.
     """
-    digest = md5(data, usedforsecurity=False).hexdigest()
-    if digest != identifier.removesuffix(".dir"):
-        raise _error("corrupted", subject, f"the listing of {subject} is corrupted: {identifier} has md5 {digest}")
+    if not is_listing(data, identifier):
+        raise _error("corrupted", subject, f"the listing of {subject} is corrupted: it is not {identifier}")
     try:
         document = json.loads(data)
         if not isinstance(document, list):

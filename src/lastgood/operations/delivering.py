@@ -3,29 +3,21 @@
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
-from lastgood.adapters.dvc.store import Store
 from lastgood.adapters.git import export
 from lastgood.adapters.git.command import GitError
-from lastgood.core.manifest import Manifest, Output
-from lastgood.core.tags import version_tag
+from lastgood.core.manifest import Manifest
 from lastgood.errors import Finding, FindingsError, LastgoodError, NotCarriedOutError
-from lastgood.operations import environments
-from lastgood.operations.code import bring_code
+from lastgood.operations import environments, objects
 from lastgood.operations.facts import select
 from lastgood.project import Project
 from lastgood.releases import activation
 from lastgood.releases.builder import BuildRequest, build
 from lastgood.releases.environments import find_environment
 from lastgood.releases.proofs import Proofs
-from lastgood.releases.proving import CorruptedObjectsError
 from lastgood.releases.release import Release, find_release
-
-T = TypeVar("T")
 
 
 def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> Release:
@@ -39,36 +31,23 @@ def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> R
     if found is not None:
         return found
     store = project.store(manifest.project)
-    cache = store.cache()
+    project.place.create()
+    sources = objects.find_sources(project, store, manifest.artifact, outputs)
     request = BuildRequest(
         manifest=manifest,
         outputs=outputs,
         export=lambda target: _export(project, manifest, target),
-        object_path=cache.place_of,
+        object_path=sources.place_of,
         members=store.members,
         environment=environments.find_digest(project, manifest),
     )
-    project.place.create()
 
     def work() -> Release:
         project.on_step("build")
         with Proofs(project.place.proofs) as proofs:
             return build(request, project.place, proofs, lambda done, total: project.report("building", done, total, 0))
 
-    return with_objects(project, store, outputs, work)
-
-
-def with_objects(project: Project, store: Store, outputs: Sequence[Output], work: Callable[[], T]) -> T:
-    """Do what needs the objects of these outputs in the cache; corrupted ones are dropped and fetched again, once."""
-    project.on_step("fetch objects")
-    store.fetch(outputs, on_progress=project.report_transfer)
-    try:
-        return work()
-    except CorruptedObjectsError as corrupted:
-        for md5, legacy, _ in corrupted.objects:
-            store.drop(md5, legacy=legacy)
-        store.fetch(outputs, on_progress=project.report_transfer)
-        return work()
+    return objects.with_objects(project, store, outputs, work, sources.shared)
 
 
 def deliver(project: Project, manifest: Manifest, stage: str) -> Release:
@@ -95,7 +74,6 @@ def check_deliverable(project: Project, manifest: Manifest) -> tuple[Finding, ..
 
 
 def _export(project: Project, manifest: Manifest, target: Path) -> None:
-    bring_code(project, {manifest.commit: version_tag(manifest.artifact, manifest.version)})
     try:
         export.export_code(project.git, manifest.commit, target)
     except GitError as error:

@@ -9,8 +9,8 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.preflight import Facts, check, require_as_registered
 from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, counted
-from lastgood.operations.code import bring_code
 from lastgood.operations.manifests import read_manifest
+from lastgood.operations.objects import lacking
 from lastgood.project import Project
 from lastgood.releases.release import find_release
 
@@ -42,16 +42,17 @@ def gather(project: Project, version: Version, manifest: Manifest, *, here: bool
     chosen = select(manifest, project.config.outputs(stage) if stage else ())
     if here and find_release(project.place, manifest, chosen) is not None:
         return Facts(manifest, built=True)  # its code and lock were proved when it was born; a listing grows with files
-    bring_code(project, {version.commit: version.event.tag})
     lock = manifest.environment.lock
     content = export.read_file(git, version.commit, lock) if lock else None
     store = project.store(manifest.project)
+    missing_here = lacking(project, store, manifest.artifact, manifest.stored) if here else None
     return Facts(
         manifest,
         strange_code=export.strange_code(git, export.list_tree(git, version.commit)),
         lock=f"sha256:{hashlib.sha256(content).hexdigest()}" if content is not None else "gone" if lock else None,
-        missing_here=store.missing_in_cache(manifest.stored) if here else None,
-        missing_on_remote=store.missing_on_remote(manifest.stored),
+        missing_here=missing_here,
+        # Who has everything need not ask: a corrupted object is found by the build, before anything is recorded.
+        missing_on_remote=None if missing_here == () else store.missing_on_remote(manifest.stored),
     )
 
 

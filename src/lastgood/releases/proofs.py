@@ -74,6 +74,12 @@ class Proofs:
             known.update(zip(unknown, (digests for digests, _ in read), strict=True))
         return {path: known[state] for path, state in state_of.items()}
 
+    def known(self, states: Mapping[P, stat_result]) -> dict[P, Digests]:
+        """The digests of those files that were hashed and are still as they were; nothing is hashed."""
+        state_of = {path: hashing.state(status) for path, status in states.items()}
+        known = self._recall(state_of.values())
+        return {path: known[state] for path, state in state_of.items() if state in known}
+
     def moved(self, pairs: Iterable[tuple[State, State]]) -> None:
         """Keep the proofs of files whose change time we moved ourselves, given their states just before and after.
 

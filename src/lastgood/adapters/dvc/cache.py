@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lastgood.core.listing import Member, is_md5, parse_listing
+from lastgood.core.listing import Member, is_listing, is_md5, parse_listing
 from lastgood.core.manifest import Output
 from lastgood.core.preflight import Missing
 from lastgood.errors import Finding, FindingsError
@@ -26,8 +26,11 @@ class Cache:
         return f"{self.directory}/{md5[:2]}/{md5[2:]}" if legacy else f"{self.directory}/files/md5/{md5[:2]}/{md5[2:]}"
 
     def has(self, md5: str, *, legacy: bool = False) -> bool:
-        """Whether the object is there; says nothing about its content."""
-        return os.path.isfile(self.place_of(md5, legacy))  # noqa: PTH113  # 100,000 times
+        """Whether the object is there. A file's content is not looked at; a listing must be whole to count."""
+        place = self.place_of(md5, legacy)
+        if not os.path.isfile(place):  # noqa: PTH113  # 100,000 times
+            return False
+        return not md5.endswith(".dir") or is_listing(Path(place).read_bytes(), md5)
 
     def members(self, output: Output) -> tuple[Member, ...]:
         """The files of a directory output; none for a file. Raises `FindingsError` as `parse_listing` does, and when
