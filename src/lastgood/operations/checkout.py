@@ -14,6 +14,7 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, LastgoodError, RefusedError, UnfinishedError
+from lastgood.operations.code import bring_code
 from lastgood.operations.facts import require_restorable
 from lastgood.operations.manifests import read_pinned
 from lastgood.operations.objects import with_objects
@@ -140,6 +141,7 @@ def _bring_commit(project: Project, version: Version) -> None:
     """A shallow clone gets the one commit it lacks, by its tag, from our mirror; its settings stay as they are."""
     if repository.has_commit(project.worktree, version.commit):
         return
+    bring_code(project, {version.commit: version.event.tag})
     source = export.git_directory(project.git)
     tag = f"refs/tags/{version.event.tag}"
     project.worktree.run(

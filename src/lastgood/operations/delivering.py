@@ -9,8 +9,10 @@ from pathlib import Path
 from lastgood.adapters.git import export
 from lastgood.adapters.git.command import GitError
 from lastgood.core.manifest import Manifest
+from lastgood.core.tags import version_tag
 from lastgood.errors import Finding, FindingsError, LastgoodError, NotCarriedOutError
 from lastgood.operations import environments, objects
+from lastgood.operations.code import bring_code
 from lastgood.operations.facts import select
 from lastgood.project import Project
 from lastgood.releases import activation
@@ -74,6 +76,7 @@ def check_deliverable(project: Project, manifest: Manifest) -> tuple[Finding, ..
 
 
 def _export(project: Project, manifest: Manifest, target: Path) -> None:
+    bring_code(project, {manifest.commit: version_tag(manifest.artifact, manifest.version)})
     try:
         export.export_code(project.git, manifest.commit, target)
     except GitError as error:

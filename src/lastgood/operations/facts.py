@@ -9,6 +9,7 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.preflight import Facts, check, require_as_registered
 from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, counted
+from lastgood.operations.code import bring_code
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.objects import lacking
 from lastgood.project import Project
@@ -42,6 +43,7 @@ def gather(project: Project, version: Version, manifest: Manifest, *, here: bool
     chosen = select(manifest, project.config.outputs(stage) if stage else ())
     if here and find_release(project.place, manifest, chosen) is not None:
         return Facts(manifest, built=True)  # its code and lock were proved when it was born; a listing grows with files
+    bring_code(project, {version.commit: version.event.tag})
     lock = manifest.environment.lock
     content = export.read_file(git, version.commit, lock) if lock else None
     store = project.store(manifest.project)
