@@ -95,7 +95,8 @@ def dirty_paths(git: Git, *, untracked: bool = True) -> tuple[str, ...]:
 
 def remotes(git: Git) -> tuple[str, ...]:
     """The names of the configured remotes."""
-    return tuple(git.line("remote").split())
+    keys = (key.partition(".")[2].rpartition(".")[0] for key in git.settings if key.startswith("remote."))
+    return tuple(sorted({name for name in keys if name}))
 
 
 def branch(git: Git) -> str | None:
