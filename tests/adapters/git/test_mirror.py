@@ -118,6 +118,14 @@ def test_an_origin_that_gives_no_object_by_its_id_is_asked_by_tag_or_for_everyth
     assert (read_file(served, project.git("rev-parse", "HEAD"), "code/199.py") is None) is not gone
 
 
+def test_many_tags_that_are_fetched_at_once_become_one_file(project: Project, tmp_path: Path) -> None:
+    project.register("v1.0.0")
+    served = mirror.open_for_host(tmp_path / "mirror.git", f"file://{project.origin}")
+    mirror.fetch(served, "origin", ["refs/tags/*:refs/tags/*"], [], 60)
+    assert "refs/tags/flights@v1.0.0" in (served.directory / "packed-refs").read_text()
+    assert list((served.directory / "refs/tags").iterdir()) == []
+
+
 def test_nothing_that_is_missing_is_fetched_behind_our_back(project: Project, tmp_path: Path, trace: Path) -> None:
     served = serve(project, tmp_path)
     requests(trace)
