@@ -28,3 +28,10 @@ def test_moved_and_deleted_tags_are_found() -> None:
     moved, deleted = find_lost(journal, {ONE.name: tag(ONE.name, oid="4" * 40)}, {})
     assert (moved.recorded, moved.found, deleted.recorded, deleted.found) == (ONE, "4" * 40, TWO, None)
     assert find_lost(journal, {ONE.name: there}, {TWO.name: "5" * 40})[0].found == "5" * 40
+
+
+def test_the_entry_of_a_tag_is_found_by_its_object_which_may_have_two_names() -> None:
+    again = Recorded(ONE.oid, "flights@v9.0.0")
+    journal = Journal("flights", "b", (Entry("a", (ONE, TWO)), Entry("b", (again,))))
+    assert {oid: entry.commit for oid, entry in journal.entry_of.items()} == {ONE.oid: "a", TWO.oid: "a"}
+    assert "3" * 40 not in journal.entry_of

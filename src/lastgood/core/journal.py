@@ -1,6 +1,6 @@
 """The journal of an artifact: the order of its events; as text of its commits, and as a value. It reads no git."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -71,6 +71,11 @@ class Journal:
                 latest.pop(tag.name, None)  # so that its place is the later one's, too
                 latest[tag.name] = (entry, tag)
         return tuple(latest.values())
+
+    @cached_property
+    def entry_of(self) -> Mapping[str, Entry]:
+        """The entry of each recorded tag, by the tag object's id."""
+        return {tag.oid: entry for entry, tag in reversed(self.recorded)}
 
 
 @dataclass(frozen=True, slots=True)

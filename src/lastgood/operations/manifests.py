@@ -20,17 +20,15 @@ LOCKS = ("uv.lock", "pylock.toml", "requirements.lock", "requirements.txt")
 
 def read_manifest(project: Project, history: History, version: Version) -> Manifest:
     """What a version pins. Raises `FindingsError` for an unusable journal entry, or a commit that is gone."""
-    for entry, recorded in history.journal.recorded:
-        if recorded.oid == version.event.oid:
-            return _recorded(project, version, entry.commit) or derive(project, version)
-    return derive(project, version)
+    entry = history.journal.entry_of.get(version.event.oid)
+    return (entry and _recorded(project, version, entry.commit)) or derive(project, version)
 
 
 def read_environment(project: Project, history: History, version: Version) -> Environment:
     """The environment a version pins; DVC is not asked. Raises `FindingsError` for an unusable journal entry."""
-    for entry, recorded in history.journal.recorded:
-        if recorded.oid == version.event.oid and (manifest := _recorded(project, version, entry.commit)) is not None:
-            return manifest.environment
+    entry = history.journal.entry_of.get(version.event.oid)
+    if entry is not None and (manifest := _recorded(project, version, entry.commit)) is not None:
+        return manifest.environment
     _require_code(project, version)
     return find_environment(project, version.commit, None)
 
