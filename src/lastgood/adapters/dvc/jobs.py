@@ -107,8 +107,9 @@ class Job:
         identifiers = _unique(group)
         for directories in (False, True):
             part = [one for one in identifiers if one.endswith(".dir") is directories]
-            remote.upload(part, self.cache.directory, self.meter)
-        _check_after_upload(self, remote, identifiers)
+            remote.upload(part, self.cache.directory, self.meter, stopped=self.stopped)
+        if not self.stopped.is_set():
+            _check_after_upload(self, remote, identifiers)
 
     def listings(self) -> list[Missing]:
         """Have every directory's listing in the cache, to know its members; returns those that are nowhere."""

@@ -91,42 +91,32 @@ class Remote:
         at all. `sizes` are the objects with their sizes, as far as one knows; `stopped` ends it before the next batch.
         """
         brought = Brought()
-        with Staging(cache, meter, legacy=self.legacy, shared=shared) as staging, ThreadPoolExecutor(1) as pool:
-            keeping: Future[None] | None = None
-            for batch in _batches(sizes):
-                if stopped.is_set():
-                    break
+        with Staging(cache, meter, legacy=self.legacy, shared=shared) as staging:
+
+            def bring(batch: Sequence[str]) -> dict[str, str]:
                 digests = self._bring(batch, staging, meter)
                 brought.absent.update(one for one in batch if one not in digests)
-                if keeping is not None:
-                    keeping.result()
-                # While one batch is hashed and flushed, the next one comes.
-                keeping = pool.submit(self._keep, digests, staging, meter, brought.corrupted)
-            if keeping is not None:
-                keeping.result()
+                return digests
+
+            def keep(digests: Mapping[str, str]) -> None:
+                brought.corrupted.update(self._keep(digests, staging, meter))
+
+            _overlapped(sizes, bring, keep, stopped)
             staging.settle()
         return brought
 
-    def _keep(self, digests: Mapping[str, str], staging: Staging, meter: Meter, corrupted: set[str]) -> None:
-        good = []
-        for one, known in digests.items():
-            digest = known or self.hash_of(staging.path_of(one), lambda _: meter.beat())
-            if digest == one.removesuffix(".dir"):
-                good.append(one)
-            else:
-                corrupted.add(one)
-        staging.keep(good)
+    def _keep(self, digests: Mapping[str, str], staging: Staging, meter: Meter) -> set[str]:
+        """Give objects their names; but for those whose digest is not the name, which are returned."""
+        found = {one: md5 or self.hash_of(staging.path_of(one), lambda _: meter.beat()) for one, md5 in digests.items()}
+        corrupted = {one for one, md5 in found.items() if md5 != one.removesuffix(".dir")}
+        staging.keep([one for one in found if one not in corrupted])
+        return corrupted
 
     def _bring(self, identifiers: Sequence[str], staging: Staging, meter: Meter) -> dict[str, str]:
         """Those of the objects that the remote has, now in `staging`, with their md5 or "" where it is not known."""
         if not self._is_local:
             return self._bring_far(identifiers, staging, meter)
-        found = {}
-        for one in identifiers:
-            if self.size(one) is not None:
-                found[one] = staging.copy(self._odb.oid_to_path(one), one)
-                meter.beat(objects=1)
-        return found
+        return staging.copy({one: self._odb.oid_to_path(one) for one in identifiers if self.size(one) is not None})
 
     def _bring_far(self, identifiers: Sequence[str], staging: Staging, meter: Meter) -> dict[str, str]:
         """Nobody is asked first whether it has the objects: only when something went wrong."""
@@ -154,7 +144,7 @@ class Remote:
         targets = [staging.path_of(one) for one in identifiers]
         generic.copy(self._odb.fs, sources, localfs, targets, callback=counted)
 
-    def upload(self, identifiers: Sequence[str], cache: Path, meter: Meter) -> None:
+    def upload(self, identifiers: Sequence[str], cache: Path, meter: Meter, *, stopped: Event) -> None:
         """Put objects of the cache to the remote; their content must have been hashed before."""
         from dvc_objects.fs import localfs
 
@@ -165,21 +155,22 @@ class Remote:
         base = cache if self.legacy else cache / "files" / "md5"
         sources = [f"{base}/{one[:2]}/{one[2:]}" for one in identifiers]
         if self._is_local:
-            self._put(dict(zip(identifiers, sources, strict=True)), meter)
+            self._put(dict(zip(identifiers, sources, strict=True)), meter, stopped)
         else:
             callback = Objects(meter)
             self._odb.add(sources, localfs, list(identifiers), check_exists=False, verify=False, callback=callback)
 
-    def _put(self, sources: Mapping[str, str], meter: Meter) -> None:
+    def _put(self, sources: Mapping[str, str], meter: Meter, stopped: Event) -> None:
         """Into a local remote as into a cache. DVC itself would not flush, and where the file system can reflink take
         an emptied object for a whole one."""
+        sizes = {one: os.stat(path).st_size for one, path in sources.items()}  # noqa: PTH116  # 100,000 times
         with Staging(Path(self._path), meter, legacy=self.legacy, shared=self._shared) as staging:
-            for batch in _batches({one: os.stat(path).st_size for one, path in sources.items()}):  # noqa: PTH116  # 100,000 times
-                for one in batch:
-                    if staging.copy(sources[one], one) != one.removesuffix(".dir"):
-                        raise LastgoodError(f"{one} changed in the cache while it was pushed to `{self.name}`")
-                    meter.beat(objects=1)
-                staging.keep(batch)
+
+            def keep(digests: Mapping[str, str]) -> None:
+                if changed := self._keep(digests, staging, meter):
+                    raise LastgoodError(f"{min(changed)} changed in the cache while it was pushed to `{self.name}`")
+
+            _overlapped(sizes, lambda batch: staging.copy({one: sources[one] for one in batch}), keep, stopped)
             staging.settle()
 
     def settle(self, meter: Meter) -> None:
@@ -202,6 +193,26 @@ class Remote:
     def hash_of(self, path: str, tell: Callable[[int], object]) -> str:
         """The md5 that DVC gives the file in this layout; `tell` is told how many bytes were read."""
         return hash_file(path, tell, legacy=self.legacy)
+
+
+def _overlapped(
+    sizes: Mapping[str, int],
+    bring: Callable[[Sequence[str]], dict[str, str]],
+    keep: Callable[[Mapping[str, str]], None],
+    stopped: Event,
+) -> None:
+    """Bring batch after batch; while one is hashed, flushed and named, the next one comes."""
+    with ThreadPoolExecutor(1) as pool:
+        keeping: Future[None] | None = None
+        for batch in _batches(sizes):
+            if stopped.is_set():
+                break
+            digests = bring(batch)
+            if keeping is not None:
+                keeping.result()
+            keeping = pool.submit(keep, digests)
+        if keeping is not None:
+            keeping.result()
 
 
 def _batches(sizes: Mapping[str, int]) -> Iterator[list[str]]:

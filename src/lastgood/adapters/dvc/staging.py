@@ -6,7 +6,8 @@ The directory is DVC's cache or a local remote; in both DVC trusts a 0444 file u
 import fcntl
 import os
 import subprocess
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -20,6 +21,9 @@ from lastgood.adapters.dvc.progress import Meter
 NAME = "lastgood"
 
 CHUNK = 1 << 20
+
+COPIERS = min(4, os.cpu_count() or 1)
+"""Threads that copy and hash, both of which leave Python's lock for all but the smallest files."""
 
 FEW = 16
 """Up to here single fsyncs are cheaper than a flush of the file system: each costs a journal commit, that only one."""
@@ -77,11 +81,23 @@ class Staging:
         """Where an object lies until it is kept."""
         return f"{self._path}/{identifier}"
 
-    def copy(self, source: str, identifier: str) -> str:
-        """Bring a file of this machine here, and the md5 of what was brought. Raises `OSError`."""
+    def copy(self, sources: Mapping[str, str]) -> dict[str, str]:
+        """Bring files of this machine here, by identifier, and the md5 of what was brought. Raises `OSError`."""
+        items = list(sources.items())
+        with ThreadPoolExecutor(COPIERS) as pool:
+            shares = list(pool.map(self._copy, [items[number::COPIERS] for number in range(COPIERS)]))
+        return {one: md5 for share in shares for one, md5 in share.items()}
+
+    def _copy(self, items: Iterable[tuple[str, str]]) -> dict[str, str]:
+        digests = {}
+        for one, source in items:
+            digests[one] = self._copy_one(source, self.path_of(one))
+            self._meter.beat(objects=1)
+        return digests
+
+    def _copy_one(self, source: str, target: str) -> str:
         from dvc_objects.fs.system import reflink
 
-        target = self.path_of(identifier)
         if self._reflinks:
             try:
                 reflink(source, target)
