@@ -8,6 +8,7 @@ import pytest
 from lastgood.adapters.git import mirror
 from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.export import read_file
+from lastgood.errors import UnreachableError
 from tests.builders import Project, git
 
 
@@ -124,6 +125,13 @@ def test_many_tags_that_are_fetched_at_once_become_one_file(project: Project, tm
     mirror.fetch(served, "origin", ["refs/tags/*:refs/tags/*"], [], 60)
     assert "refs/tags/flights@v1.0.0" in (served.directory / "packed-refs").read_text()
     assert list((served.directory / "refs/tags").iterdir()) == []
+
+
+def test_a_mirror_that_cannot_be_written_is_as_good_as_an_origin_out_of_reach(project: Project, tmp_path: Path) -> None:
+    served = mirror.open_for_host(tmp_path / "mirror.git", f"file://{project.origin}")
+    (served.directory / "fetch.lock").mkdir()
+    with pytest.raises(UnreachableError, match=r"fetch\.lock"):
+        mirror.fetch_branch(served, "origin", 60)
 
 
 def test_nothing_that_is_missing_is_fetched_behind_our_back(project: Project, tmp_path: Path, trace: Path) -> None:

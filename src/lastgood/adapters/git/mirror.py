@@ -115,7 +115,11 @@ def _bring(git: Git, remote: str, oids: Sequence[str], refspecs: Sequence[str], 
 def _fetch(git: Git, remote: str, wanted: Iterable[str], deadline: float, options: Iterable[str]) -> None:
     """One fetch at a time: a second one that cuts history off would fail, and one that was killed leaves its lock."""
     environment = {**_promising(remote), "LC_ALL": "C"}  # for `_NOT_GIVEN`
-    with (git.directory / "fetch.lock").open("wb") as lock:
+    try:
+        opened = (git.directory / "fetch.lock").open("wb")
+    except OSError as error:  # the mirror is another user's
+        raise unreachable(remote, str(error)) from error
+    with opened as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # freed by death; held no longer than the deadlines of its holder
         (git.directory / "shallow.lock").unlink(missing_ok=True)
         refs.fetch(git, remote, wanted, deadline, options=options, environment=environment)
