@@ -1,7 +1,7 @@
 """Reading the registry: refs of this repository, after fetching them from origin where a command asks for it."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -58,8 +58,8 @@ def read(project: Project, *, fetch: bool) -> View:
                 raise
             untold = (Finding("unreachable", project.remote, f"what was recorded last is not known: {error.message}"),)
     with _uncollected():
-        tags = refs.read_tags(project.git)
-        journals = _read_journals(project)
+        tags = refs.read_tags(project.git, _prefix(project))
+        journals = _read_journals(project, tags.more)
         if project.remote is None or origin is not None:
             tags = _put_unfinished(project, tags, journals, origin)
         registry = _build(project, tags, journals, origin)
@@ -144,10 +144,10 @@ def _as_of(project: Project) -> datetime | None:
         return None
 
 
-def _read_journals(project: Project) -> dict[str, Journal]:
+def _read_journals(project: Project, found: Iterable[str]) -> dict[str, Journal]:
     prefix = _prefix(project)
     journals = {}
-    for ref in refs.list_refs(project.git, prefix):
+    for ref in found:
         artifact = grammar.from_file_name(ref.removeprefix(prefix))
         if grammar.is_artifact(artifact):
             journals[artifact] = refs.read_journal(project.git, artifact, ref)

@@ -21,10 +21,14 @@ _SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """All tags: annotated ones that point to a commit, and the others (lightweight, nested, of trees) by name."""
+    """All tags: annotated ones that point to a commit, and the others (lightweight, nested, of trees) by name.
+
+    `more` are the refs that were asked for besides, by full name.
+    """
 
     objects: Mapping[str, TagObject]
     others: Mapping[str, str]
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +42,26 @@ class Origin:
         return self.refs.get(TAGS + name)
 
 
-def read_tags(git: Git) -> Tags:
-    """Every tag with all its fields, by one `for-each-ref`. A name or message in no known encoding is replaced."""
+def read_tags(git: Git, prefix: str | None = None) -> Tags:
+    """Every tag with all its fields, and the refs below `prefix`, by one `for-each-ref`.
+
+    A name or message in no known encoding is replaced.
+    """
     template = "%00".join(f"%({name})" for name in _FIELDS) + "%00"
-    objects, others = {}, {}
-    for line in _split(git.run("for-each-ref", f"--format={template}", TAGS), b"\0\n"):
+    objects, others, more = {}, {}, {}
+    asked = (TAGS,) if prefix is None else (TAGS, prefix)
+    for line in _split(git.run("for-each-ref", f"--format={template}", *asked), b"\0\n"):
         values = line.decode(errors="replace").split("\0")
         ref, kind, oid, target, commit, tree, when, name, email, subject, body = values
         short = ref.removeprefix(TAGS)
-        if kind == "tag" and target == "commit":
+        if prefix is not None and ref.startswith(prefix):
+            more[ref] = oid
+        elif kind == "tag" and target == "commit":
             seconds = int(when) if when.isdigit() else 0
             objects[short] = TagObject(short, oid, commit, tree, seconds, f"{name} {email}", f"{subject}\n\n{body}")
         else:
             others[short] = oid
-    return Tags(objects, others)
+    return Tags(objects, others, more)
 
 
 def _split(text: bytes, end: bytes) -> Iterator[bytes]:
