@@ -17,40 +17,10 @@ from tests.cli.conftest import Program
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-m", "lastgood.cli.app"]
-HEAVY = "import sys; from lastgood.cli.app import main; code = main({arguments!r}); \
-print(code, [name for name in ('dvc', 'gto', 'rich', 'git') if name in sys.modules], file=sys.stderr)"
 
 
 def call(*arguments: str, at: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*PROGRAM, *arguments], cwd=at, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["list"], ["status"], ["history"], ["where", "--stage", "prod"], ["show", "v2.0.0"]],
-)
-def test_reading_imports_no_dvc(run: Program, story: Project, arguments: list[str]) -> None:
-    assert run("sync", "--stage", "prod").code == 0
-    command = [sys.executable, "-c", HEAVY.format(arguments=arguments)]
-    done = subprocess.run(command, cwd=story.root, capture_output=True, text=True, check=False)
-    assert done.stderr.splitlines()[-1] == "0 []"
-
-
-def test_a_rollback_to_a_built_release_imports_no_dvc(run: Program, story: Project) -> None:
-    assert run("assign", "v1.0.0", "--stage", "prod").code == 0
-    assert run("sync", "--stage", "prod").code == 0
-    assert run("assign", "v2.0.0", "--stage", "prod").code == 0
-    assert run("sync", "--stage", "prod").code == 0
-    command = [sys.executable, "-c", HEAVY.format(arguments=["rollback", "--from", "v2.0.0", "--reason", "late"])]
-    done = subprocess.run(command, cwd=story.root, capture_output=True, text=True, check=False)
-    assert "v1.0.0 is live here" in done.stdout
-    assert done.stderr.splitlines()[-1] == "0 []"
-
-
-def test_help_imports_neither_git_nor_dvc(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", HEAVY.format(arguments=["--help"])]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stderr.splitlines()[-1] == "0 []"
 
 
 def test_the_installed_program_answers_below_the_root(story: Project) -> None:

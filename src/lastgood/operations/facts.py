@@ -11,7 +11,6 @@ from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, counted
 from lastgood.operations.code import bring_code
 from lastgood.operations.manifests import read_manifest
-from lastgood.operations.objects import lacking
 from lastgood.project import Project
 from lastgood.releases.release import find_release
 
@@ -47,6 +46,8 @@ def gather(project: Project, version: Version, manifest: Manifest, *, here: bool
     lock = manifest.environment.lock
     content = export.read_file(git, version.commit, lock) if lock else None
     store = project.store(manifest.project)
+    from lastgood.operations.objects import lacking  # not needed where a release is built
+
     missing_here = lacking(project, store, manifest.artifact, manifest.stored) if here else None
     return Facts(
         manifest,

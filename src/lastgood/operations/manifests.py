@@ -5,8 +5,8 @@ import json
 import platform
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from lastgood.adapters.dvc.version import Declared, Pinned, read_version
 from lastgood.adapters.git import export, repository
 from lastgood.core.manifest import Environment, Manifest
 from lastgood.core.registry import History, Version
@@ -14,6 +14,9 @@ from lastgood.core.tags import split_artifact
 from lastgood.errors import Finding, FindingsError, UnknownError, UnreachableError
 from lastgood.operations.code import bring_code
 from lastgood.project import Project
+
+if TYPE_CHECKING:
+    from lastgood.adapters.dvc.version import Declared, Pinned
 
 LOCKS = ("uv.lock", "pylock.toml", "requirements.lock", "requirements.txt")
 
@@ -88,20 +91,22 @@ def project_of(project: Project, commit: str, artifact: str) -> str:
     raise FindingsError(f"{finding.message}; nothing was changed", [finding])
 
 
-def read_pinned(project: Project, commit: str, directory: str) -> Pinned:
+def read_pinned(project: Project, commit: str, directory: str) -> "Pinned":
     """What DVC says of a commit."""
+    from lastgood.adapters.dvc.version import read_version  # most manifests are in the journal
+
     git_dir = Path(export.git_directory(project.git))
     store = project.store(directory)
     return read_version(git_dir, commit, PurePosixPath(directory), trusted_remotes=store.remotes(), cache=store.cache())
 
 
-def find_declared(pinned: Pinned, artifact: str) -> Declared | None:
+def find_declared(pinned: "Pinned", artifact: str) -> "Declared | None":
     """The artifact's entry in a `dvc.yaml`, or `None`: GTO registers undeclared names too."""
     return next((declared for declared in pinned.artifacts if declared.name == artifact), None)
 
 
 def make_manifest(  # the facts of one manifest, from four places
-    project: Project, version: str, commit: str, pinned: Pinned, declared: Declared | None, *, python: str | None
+    project: Project, version: str, commit: str, pinned: "Pinned", declared: "Declared | None", *, python: str | None
 ) -> Manifest:
     """The manifest that a commit makes; outputs as DVC recorded them. `python` is the version to pin, if known."""
     artifact = declared.name if declared else ""
@@ -120,7 +125,7 @@ def make_manifest(  # the facts of one manifest, from four places
     )
 
 
-def _training_data(pinned: Pinned, declared: Declared | None) -> tuple[str, ...]:
+def _training_data(pinned: "Pinned", declared: "Declared | None") -> tuple[str, ...]:
     try:
         return pinned.training_data(declared.path) if declared else ()
     except UnknownError:

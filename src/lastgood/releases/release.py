@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from stat import S_ISLNK, S_ISREG
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from lastgood.core.digests import Digests, tree_sha256
 from lastgood.core.manifest import Json, Manifest, Output, encode
 from lastgood.errors import Finding, FindingsError
 from lastgood.releases.place import Place, release_name
-from lastgood.releases.proofs import Proofs
+
+if TYPE_CHECKING:
+    from lastgood.releases.proofs import Proofs
 
 RELEASE_FILE = "release.json"
 SCHEMA = 1
@@ -138,7 +140,7 @@ def list_releases(place: Place) -> tuple[Release, ...]:
     return tuple(found)
 
 
-def check_release(release: Release, proofs: Proofs) -> tuple[Finding, ...]:
+def check_release(release: Release, proofs: "Proofs") -> tuple[Finding, ...]:
     """Whether a release still holds what it was built with: every file is there and has its digest, none came in.
 
     Hashes what the proofs do not know. Python's `__pycache__`, which root writes through 0555, does not count.
@@ -202,7 +204,7 @@ def code_digest(contents: Contents, paths: Iterable[str]) -> str:
     return tree_sha256(members)
 
 
-def look(root: Path, proofs: Proofs) -> Contents:
+def look(root: Path, proofs: "Proofs") -> Contents:
     """What lies below `root`; hashes what the proofs do not know."""
     states, _ = walk(root)
     regular = {path: status for path, status in states.items() if S_ISREG(status.st_mode)}
