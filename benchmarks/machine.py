@@ -52,6 +52,7 @@ class Machine:
         home.mkdir(parents=True)
         (home / ".gitconfig").write_text(_GITCONFIG)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_STEERING) and name != "CI"}
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody compiles a program at every start
         ours = {
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "HOME": home,

@@ -4,6 +4,7 @@ import os
 import signal
 import sqlite3
 import time
+from dataclasses import replace
 from hashlib import md5, sha256
 from pathlib import Path
 
@@ -67,6 +68,16 @@ def test_a_write_is_noticed_even_when_size_and_time_are_put_back(tmp_path: Path,
         if restore:
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         assert proofs.digests(path) == expected(b"CONTENT")
+
+
+def test_an_md5_that_nobody_needed_is_not_taken_for_one(tmp_path: Path) -> None:
+    path = settled(tmp_path / "file", b"content")
+    with Proofs(tmp_path / "proofs.db") as proofs:
+        assert proofs.digests_of([path], weak=False)[path] == replace(expected(b"content"), md5="")
+    with Proofs(tmp_path / "proofs.db") as proofs:
+        assert proofs.digests(path) == expected(b"content")
+    with Proofs(tmp_path / "proofs.db") as proofs:
+        assert proofs.digests_of([path], weak=False)[path] == expected(b"content")
 
 
 def test_a_file_exchanged_by_rename_is_noticed(tmp_path: Path) -> None:

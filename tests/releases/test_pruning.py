@@ -123,7 +123,8 @@ def test_the_next_build_hashes_nothing_again(world: World) -> None:
             assert remove_directory(world.place, releases[version].path, proofs)
     data, model = world.directory("data/raw", SHARED), world.file("models/m.txt", b"v1.0.0" * 50)
     with Counting(world.place.proofs) as proofs:
-        proofs.digests_of(path for path in world.cache.rglob("*") if path.is_file() and path.suffix != ".dir")
+        objects = [path for path in world.cache.rglob("*") if path.is_file() and path.suffix != ".dir"]
+        proofs.digests_of(objects, weak=False)
         assert proofs.hashed == 0
         build(world.request("v1.0.0", data, model, code={}), world.place, proofs)
         assert proofs.hashed == 0
@@ -176,7 +177,7 @@ def test_a_removed_object_that_a_release_links_stays_proved(world: World) -> Non
     with Counting(world.place.proofs) as proofs:
         remove_objects([model], proofs)
         assert not model.exists()
-        proofs.digests(releases["v1.0.0"].path / "models/m.txt")
+        proofs.digests_of([releases["v1.0.0"].path / "models/m.txt"], weak=False)
         assert proofs.hashed == 0
         assert check_release(releases["v1.0.0"], proofs) == ()
 

@@ -182,7 +182,8 @@ def _settle(
     read = proofs.digests_of(others.values())
     digests.update((path, read[place]) for path, place in others.items())
     for part in parts:
-        if digests.get(part.path) != proved[part.source]:
+        there, right = digests.get(part.path), proved[part.source]
+        if there is None or (there.size, there.sha256) != (right.size, right.sha256):
             raise NotCarriedOutError(f"{part.path} changed while it was placed; nothing was changed, try again")
     return Contents(tree, found, digests)
 

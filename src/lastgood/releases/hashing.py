@@ -25,28 +25,31 @@ def digests(path: StrPath) -> Digests:
     return read_stable(path)[0]
 
 
-def read_stable(path: StrPath) -> tuple[Digests, os.stat_result]:
-    """The digests of a file that did not change while it was read, and the state it was in.
+def read_stable(path: StrPath, *, weak: bool = True) -> tuple[Digests, os.stat_result]:
+    """The digests of a file that did not change while it was read, and the state it was in; MD5 only with `weak`.
 
     Raises `OSError`, and `NotCarriedOutError` for a file that somebody keeps writing.
     """
     for _ in range(ATTEMPTS):
         with open(path, "rb", buffering=0) as stream:  # noqa: PTH123  # text paths too
             before = os.fstat(stream.fileno())
-            fast, strong, size = md5(usedforsecurity=False), sha256(), 0
+            fast, strong, size = md5(usedforsecurity=False) if weak else None, sha256(), 0
             buffer = memoryview(bytearray(min(BLOCK, before.st_size + 1)))
             # No further than it was long: one that grows as fast as it is read would never end.
             while size <= before.st_size and (count := stream.readinto(buffer)):
-                fast.update(buffer[:count])
+                if fast is not None:
+                    fast.update(buffer[:count])
                 strong.update(buffer[:count])
                 size += count
             after = os.fstat(stream.fileno())
         if size == after.st_size and state(before) == state(after):
-            return Digests(fast.hexdigest(), strong.hexdigest(), size), after
+            return Digests(fast.hexdigest() if fast is not None else "", strong.hexdigest(), size), after
     raise NotCarriedOutError(f"{path} changes while it is read", hint="see who writes it, then try again")
 
 
-def read_many(paths: Sequence[StrPath], sizes: Sequence[int]) -> list[tuple[Digests, os.stat_result]]:
+def read_many(
+    paths: Sequence[StrPath], sizes: Sequence[int], *, weak: bool = True
+) -> list[tuple[Digests, os.stat_result]]:
     """`read_stable` of many files of about these sizes, in their order; the large ones on all processors.
 
     hashlib lets go of Python's lock for those. Small ones would fight for that lock: 10,000 files of 4 KiB took
@@ -54,12 +57,12 @@ def read_many(paths: Sequence[StrPath], sizes: Sequence[int]) -> list[tuple[Dige
     """
     large = [path for path, size in zip(paths, sizes, strict=True) if size >= LARGE]
     if not large:
-        return [read_stable(path) for path in paths]
+        return [read_stable(path, weak=weak) for path in paths]
     from concurrent.futures import ThreadPoolExecutor  # 4 ms, for nothing where no file is large
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        pending = {path: pool.submit(read_stable, path) for path in large}
-        done = {path: read_stable(path) for path in paths if path not in pending}
+        pending = {path: pool.submit(read_stable, path, weak=weak) for path in large}
+        done = {path: read_stable(path, weak=weak) for path in paths if path not in pending}
         done.update((path, future.result()) for path, future in pending.items())
     return [done[path] for path in paths]
 

@@ -58,18 +58,23 @@ class Proofs:
         """The digests of one file, from memory where that still holds. Raises as `hashing.read_stable`."""
         return self.digests_of([path])[path]
 
-    def digests_of(self, paths: Iterable[P]) -> dict[P, Digests]:
-        """The digests of many files, the unknown ones hashed in parallel. Raises as `hashing.read_stable`."""
-        return self.digests_at({path: os.stat(path) for path in paths})  # noqa: PTH116  # text paths too
+    def digests_of(self, paths: Iterable[P], *, weak: bool = True) -> dict[P, Digests]:
+        """The digests of many files, the unknown ones hashed in parallel; the MD5 only where known, or with `weak`.
 
-    def digests_at(self, states: Mapping[P, stat_result]) -> dict[P, Digests]:
+        Raises as `hashing.read_stable`.
+        """
+        return self.digests_at({path: os.stat(path) for path in paths}, weak=weak)  # noqa: PTH116  # text paths too
+
+    def digests_at(self, states: Mapping[P, stat_result], *, weak: bool = True) -> dict[P, Digests]:
         """As `digests_of`, for files whose state was just looked at."""
         state_of = {path: hashing.state(status) for path, status in states.items()}
         known = self._recall(state_of.values())
+        if weak:
+            known = {state: digests for state, digests in known.items() if digests.md5}
         unknown = {state: path for path, state in state_of.items() if state not in known}
         if unknown:
             paths = list(unknown.values())
-            read = hashing.read_many(paths, [state[2] for state in unknown])
+            read = hashing.read_many(paths, [state[2] for state in unknown], weak=weak)
             self._remember(paths, read)
             known.update(zip(unknown, (digests for digests, _ in read), strict=True))
         return {path: known[state] for path, state in state_of.items()}

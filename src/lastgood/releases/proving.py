@@ -105,17 +105,25 @@ def prove(
     The SHA-256 decides where the manifest has one: of the file, or of the directory's listing. The MD5 decides for
     adopted versions and says which objects are the culprits. Raises `CorruptedObjectsError` with all of them.
     """
-    found = proofs.digests_at(states)
-    by_output: dict[PurePosixPath, list[Part]] = {}
+    by_output: dict[PurePosixPath, list[Part]] = {output.path: [] for output in outputs if output.storage == "dvc"}
     for part in parts:
-        by_output.setdefault(part.output.path, []).append(part)
+        by_output[part.output.path].append(part)
+    pinned = {output.path for output in outputs if output.sha256 is not None}
+    found = proofs.digests_at(states, weak=not by_output.keys() <= pinned)
+    suspects = [
+        output
+        for output in outputs
+        if output.path in by_output
+        and (output.sha256 is None or sha256_of(output, by_output[output.path], found) != output.sha256)
+    ]
     findings: list[Finding] = []
     objects: list[tuple[str, bool, str]] = []
-    for output in outputs:
-        if output.storage == "dvc":
-            for path, md5, source in _culprits(output, by_output.get(output.path, []), found, object_path):
-                findings.append(Finding("corrupted", path, f"{path}: object {md5} is corrupted in DVC's cache"))
-                objects.append((md5, output.legacy, source))
+    for output in suspects:
+        own = by_output[output.path]
+        found.update(proofs.digests_at({part.source: states[part.source] for part in own}))
+        for path, md5, source in _culprits(output, own, found, object_path):
+            findings.append(Finding("corrupted", path, f"{path}: object {md5} is corrupted in DVC's cache"))
+            objects.append((md5, output.legacy, source))
     if objects:
         message = f"{len(objects)} objects in DVC's cache are corrupted; nothing was changed"
         raise CorruptedObjectsError(message, findings, list(dict.fromkeys(objects)))
@@ -125,8 +133,6 @@ def prove(
 def _culprits(
     output: Output, parts: Sequence[Part], found: Mapping[str, Digests], object_path: ObjectPath
 ) -> list[tuple[str, str, str]]:
-    if output.sha256 is not None and sha256_of(output, parts, found) == output.sha256:
-        return []
     wrong = [part for part in parts if not is_md5_of(part.source, found[part.source], part.md5, legacy=output.legacy)]
     culprits = [(part.path, part.md5, part.source) for part in wrong]
     if output.is_directory:

@@ -209,7 +209,7 @@ def look(root: Path, proofs: "Proofs") -> Contents:
     states, _ = walk(root)
     regular = {path: status for path, status in states.items() if S_ISREG(status.st_mode)}
     places = {f"{root}/{path}": status for path, status in regular.items()}
-    found = proofs.digests_at(places)
+    found = proofs.digests_at(places, weak=False)
     return Contents(root, states, dict(zip(regular, found.values(), strict=True)))
 
 
