@@ -21,7 +21,7 @@ def test_a_worker_that_was_started_ahead_answers(project: Project) -> None:
     worker = Worker(os.environ)
     number = worker.process.pid
     assert is_running(number)
-    assert ask(request(project.root), deadline=60, environ={}, subject="remote", worker=worker) == []
+    assert ask(request(project.root), deadline=60, environ={}, worker=worker) == []
     assert not is_running(number)
 
 
@@ -37,4 +37,4 @@ def test_a_worker_that_died_before_it_was_asked_is_told(project: Project) -> Non
     worker = Worker({**os.environ, "PYTHONPATH": "", "PYTHONHOME": str(project.root)})
     worker.process.wait()
     with pytest.raises(LastgoodError, match="the worker ended without an answer"):
-        ask(request(project.root), deadline=60, environ={}, subject="remote", worker=worker)
+        ask(request(project.root), deadline=60, environ={}, worker=worker)

@@ -26,7 +26,12 @@ ERRORS: dict[str, type[LastgoodError]] = {
 
 
 class Worker:
-    """A worker process: it imports DVC, waits for the one request, and ends with this object at the latest."""
+    """A worker process: it imports DVC, waits for the one request, and ends with this object at the latest.
+
+    `subject` is what it talks to, as far as it has said: it knows the configuration, and we need not import DVC for it.
+    """
+
+    subject = "the DVC remote"
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         command = [sys.executable, "-m", "lastgood.adapters.dvc.worker"]
@@ -52,39 +57,40 @@ def ask(
     *,
     deadline: float,
     environ: Mapping[str, str],
-    subject: str,
     on_progress: Callable[[Progress], None] | None = None,
     worker: Worker | None = None,
 ) -> list[dict[str, Any]]:
-    """The worker's answer to `request`. `deadline` is in seconds without a sign of life; `subject` names the remote.
+    """The worker's answer to `request`. `deadline` is in seconds without a sign of life.
 
     `worker` is one that was started before. Raises what the worker raised, and `UnreachableError` when it was silent
     for too long.
     """
     worker = worker or Worker(environ)
     try:
-        return _converse(worker.process, request, deadline, subject, on_progress)
+        return _converse(worker, request, deadline, on_progress)
     except EOFError:
-        raise LastgoodError(f"{subject}: the worker ended without an answer: {_last_words(worker.errors)}") from None
+        raise LastgoodError(f"{worker.subject}: the worker ended without an answer: {_last_words(worker.errors)}") from None
     finally:
         worker.end()
 
 
 def _converse(
-    process: "subprocess.Popen[bytes]",
+    worker: Worker,
     request: Mapping[str, Any],
     deadline: float,
-    subject: str,
     on_progress: Callable[[Progress], None] | None,
 ) -> list[dict[str, Any]]:
+    process = worker.process
     if process.stdin is None or process.stdout is None:  # pragma: no cover (both are pipes)
         raise EOFError
     with suppress(BrokenPipeError):
         process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.flush()
-    for line in _lines(process.stdout, max(START_UP, deadline), deadline, subject):
+    for line in _lines(process.stdout, max(START_UP, deadline), deadline, worker):
         document = json.loads(line)
-        if "progress" in document:
+        if "subject" in document:
+            worker.subject = document["subject"]
+        elif "progress" in document:
             if on_progress is not None:
                 on_progress(Progress(**document["progress"]))
         elif "error" in document:
@@ -94,14 +100,14 @@ def _converse(
     raise EOFError
 
 
-def _lines(stream: IO[bytes], first: float, deadline: float, subject: str) -> Iterator[bytes]:
+def _lines(stream: IO[bytes], first: float, deadline: float, worker: Worker) -> Iterator[bytes]:
     """Whole lines as they come; a silence longer than `deadline` (`first` before the first line) is an error."""
     pending, patience, since = b"", first, monotonic()
     with selectors.DefaultSelector() as selector:
         selector.register(stream, selectors.EVENT_READ)
         while True:
             if not selector.select(max(0.0, since + patience - monotonic())):
-                raise UnreachableError(f"{subject} did not answer for {patience:g} s; nothing was recorded")
+                raise UnreachableError(f"{worker.subject} did not answer for {patience:g} s; nothing was recorded")
             chunk = os.read(stream.fileno(), 1 << 16)
             if not chunk:
                 return

@@ -107,9 +107,6 @@ class Store:
         wanted = list(dict.fromkeys(_stored(outputs)))
         if not wanted:
             return ()
-        if self.default_remote() is None and not all(self._knows(output) for output in wanted):
-            raise LastgoodError("no DVC remote is configured; nothing was changed", hint="dvc remote add -d NAME URL")
-        names = sorted({str(output.remote if self._knows(output) else self.default_remote()) for output in wanted})
         answer = child.ask(
             {
                 "job": job,
@@ -119,14 +116,10 @@ class Store:
             },
             deadline=self.deadline,
             environ=self._environ,
-            subject="remote " + ", ".join(f"`{name}`" for name in names),
             on_progress=on_progress,
             worker=self._spare.pop() if self._spare else None,
         )
         return tuple(_missing(document, wanted) for document in answer)
-
-    def _knows(self, output: Output) -> bool:
-        return output.remote is not None and output.remote.lower() in self.remotes()
 
 
 def _stored(outputs: Iterable[Output]) -> list[Output]:

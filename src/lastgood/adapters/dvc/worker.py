@@ -1,6 +1,6 @@
 """The child process that talks to remotes: one JSON request on stdin, JSON lines on stdout, then the end.
 
-Lines are `{"progress": {…}}`, at last `{"missing": […]}` or `{"error": …}`. It ends when stdin does, so it cannot
+Lines are `{"subject": …}`, which names the remote, and `{"progress": {…}}`, at last `{"missing": […]}` or `{"error": …}`. It ends when stdin does, so it cannot
 outlive its parent; the parent ends it when it has been silent for too long (FIELD 20).
 """
 
@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -36,7 +37,8 @@ def main() -> None:
     request = json.loads(line)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        say(missing=_answer(request, Meter(lambda progress: say(progress=_document(progress)))))
+        meter = Meter(lambda progress: say(progress=_document(progress)))
+        say(missing=_answer(request, meter, lambda subject: say(subject=subject)))
     except LastgoodError as error:
         findings = [asdict(finding) for finding in error.findings] if isinstance(error, FindingsError) else []
         say(error=type(error).__name__, message=error.message, hint=error.hint, findings=findings)
@@ -55,7 +57,7 @@ def _import() -> None:
         from lastgood.adapters.dvc import jobs  # noqa: F401
 
 
-def _answer(request: dict[str, Any], meter: Meter) -> list[dict[str, Any]]:
+def _answer(request: dict[str, Any], meter: Meter, tell: Callable[[str], None]) -> list[dict[str, Any]]:
     from lastgood.adapters.dvc import jobs
     from lastgood.adapters.dvc.translate import foreign, quiet, translated
 
@@ -63,9 +65,11 @@ def _answer(request: dict[str, Any], meter: Meter) -> list[dict[str, Any]]:
     outputs = [Output.from_json(document) for document in request["outputs"]]
     with translated("DVC's configuration"):
         job = jobs.load(Path(request["root"]), outputs, meter, request["have"])
+    names = {job.where(output)[0] for output in outputs} or {job.config["core"].get("remote", "")}
+    subject = "remote " + ", ".join(f"`{name}`" for name in sorted(names))
+    tell(subject)
     meter.start("starting", 0)
-    names = ", ".join(sorted({f"`{job.where(output)[0]}`" for output in outputs}))
-    with translated(f"remote {names}"), foreign(f"remote {names}"):
+    with translated(subject), foreign(subject):
         found = jobs.JOBS[request["job"]](job)
     positions = {output: position for position, output in enumerate(outputs)}
     return [{"output": positions[need.output], "md5": need.md5, "member": need.member} for need in found]
