@@ -8,6 +8,7 @@ from functools import cached_property
 from lastgood.core import tags
 from lastgood.core.events import CANDIDATE, Event, Kind, Mark, TagObject
 from lastgood.core.journal import Journal
+from lastgood.core.order import merge, order_findings
 from lastgood.core.tags import Action, TagName
 from lastgood.core.unknown import unknown_artifact, unknown_stage, unknown_version
 from lastgood.core.version import SemanticVersion
@@ -237,8 +238,8 @@ def _history(artifact: str, named: list[Named], journal: Journal, now: int) -> H
                 text = f"tag {tag.name} was written by lastgood but is not in the journal"
                 findings.append(Finding("unjournaled", tag.name, text))
     ordered = [event for _, event in sorted(own, key=lambda pair: pair[0])]
-    merged = _merge(ordered, sorted(adopted, key=lambda event: (event.when, event.counter or 0, event.tag)))
-    findings.extend(_order_findings(merged, now))
+    merged = merge(ordered, sorted(adopted, key=lambda event: (event.when, event.counter or 0, event.tag)))
+    findings.extend(order_findings(merged, now + DAY))
     strange = frozenset(event.tag for event in adopted)
     return History(artifact, tuple(merged), journal, strange, frozenset(unjournaled), tuple(findings))
 
@@ -250,39 +251,6 @@ def _versions_by_commit(named: list[Named]) -> dict[str, str]:
         if version is not None and (tag.commit not in greatest or greatest[tag.commit] < version):
             greatest[tag.commit] = version
     return {commit: version.text for commit, version in greatest.items()}
-
-
-def _merge(ordered: list[Event], adopted: list[Event]) -> list[Event]:
-    """Each adopted event stands before the first journaled one that is later; journaled ones keep their order."""
-    merged: list[Event] = []
-    waiting = iter(adopted)
-    next_adopted = next(waiting, None)
-    for event in ordered:
-        while next_adopted is not None and next_adopted.when < event.when:
-            merged.append(next_adopted)
-            next_adopted = next(waiting, None)
-        merged.append(event)
-    if next_adopted is not None:
-        merged.extend((next_adopted, *waiting))
-    return merged
-
-
-def _order_findings(events: list[Event], now: int) -> Iterator[Finding]:
-    """Where GTO and DVC, who go by time, see another newest event of a stage than the journal says."""
-    newest: dict[str, Event] = {}
-    latest: dict[str, Event] = {}
-    for event in events:
-        if event.stage is not None:
-            newest[event.stage] = event
-            if event.when <= now + DAY and (event.stage not in latest or event.when >= latest[event.stage].when):
-                latest[event.stage] = event
-    for stage, event in newest.items():
-        seen = latest.get(stage, event)
-        if seen.version != event.version and event.when <= now + DAY:  # else all agree on it: `future` says so
-            text = (
-                f"by time {seen.tag} is the newest of {stage}, by the journal {event.tag}: gto and dvc answer otherwise"
-            )
-            yield Finding("order", event.tag, text)
 
 
 def _future(histories: Iterable[History], now: int) -> Iterator[Finding]:
