@@ -1,9 +1,8 @@
 """Events: what one tag says happened, with actor, time and reason; made from tag objects, in no order yet."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 from lastgood.core.messages import Message, parse_message
 from lastgood.core.tags import Action, TagName
@@ -40,8 +39,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TagObject:
+class TagObject(NamedTuple):
     """One annotated tag as git holds it; `when` in seconds since 1970, `tree` the commit's tree, `message` unparsed."""
 
     name: str
@@ -53,8 +51,7 @@ class TagObject:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event. `stage` is the mark's name for a mark; `version` is empty for an undo of a whole artifact."""
 
     kind: Kind

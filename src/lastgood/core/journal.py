@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
 from lastgood.core.events import TagObject
 from lastgood.core.messages import one_line
@@ -17,16 +17,14 @@ _TAG = "Tag: "
 _ADOPTION = "\nAdoption: yes\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """One tag as the journal recorded it."""
 
     oid: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One transaction: its journal commit and the tags that went out with it, in order.
 
     `adoption` entries hold tags that others made: they keep their place by time, the entry only remembers them.

@@ -5,8 +5,9 @@ Git's own tools would drop a reason that begins with `#` and take lines of the r
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from sys import intern
+from types import MappingProxyType
+from typing import NamedTuple
 
 _KEY = re.compile(r"[A-Z][A-Za-z-]*")
 _CUTTING = re.compile(r"\0|^(?=-----BEGIN )", re.MULTILINE)
@@ -16,14 +17,13 @@ TRAILERS = ("Artifact", "Version", "Stage", "From", "To", "Actor", "Trigger", "R
 _OWN = frozenset(TRAILERS)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A tag's message. `manifest` is one line of JSON, in a version's tag only."""
 
     subject: str
     reason: str = ""
     manifest: str | None = None
-    trailers: Mapping[str, str] = field(default_factory=dict)
+    trailers: Mapping[str, str] = MappingProxyType({})
 
     @property
     def is_own(self) -> bool:

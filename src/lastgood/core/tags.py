@@ -1,8 +1,8 @@
 """The grammar of tag names, GTO's (gto/constants.py, `tag_re`), and how artifacts are named; it reads no tag object."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from lastgood.core.version import PATTERN as VERSION
 
@@ -29,8 +29,7 @@ class Action(StrEnum):
     DEPRECATE = "deprecate"
 
 
-@dataclass(frozen=True, slots=True)
-class TagName:
+class TagName(NamedTuple):
     """A parsed tag name; `artifact` is the name as the command line writes it (`path/to:name`)."""
 
     action: Action

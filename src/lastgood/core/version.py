@@ -6,7 +6,7 @@ milliseconds, comparing objects takes most of a second.
 
 import re
 from dataclasses import dataclass
-from functools import total_ordering
+from functools import cache, total_ordering
 from typing import Literal, Self
 
 _NUMBER = r"(?:0|[1-9][0-9]*)"
@@ -31,6 +31,7 @@ class SemanticVersion:
     key: Key
 
     @classmethod
+    @cache
     def parse(cls, text: str) -> Self | None:
         """The version that `text` (with its `v`) names, or `None`."""
         if len(text) > 255 or not _VERSION.fullmatch(text):  # a tag longer than a file name cannot exist

@@ -1,6 +1,5 @@
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,7 +50,7 @@ def refs_of(directory: Path) -> dict[str, str]:
 
 def plain(objects: Mapping[str, TagObject]) -> dict[str, TagObject]:
     """Tags with messages less the newlines at their end, which git's fields add to."""
-    return {name: replace(one, message=one.message.rstrip("\n")) for name, one in objects.items()}
+    return {name: one._replace(message=one.message.rstrip("\n")) for name, one in objects.items()}
 
 
 def hook(project: Project, name: str, script: str) -> None:

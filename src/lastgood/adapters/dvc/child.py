@@ -69,7 +69,9 @@ def ask(
     try:
         return _converse(worker, request, deadline, on_progress)
     except EOFError:
-        raise LastgoodError(f"{worker.subject}: the worker ended without an answer: {_last_words(worker.errors)}") from None
+        raise LastgoodError(
+            f"{worker.subject}: the worker ended without an answer: {_last_words(worker.errors)}"
+        ) from None
     finally:
         worker.end()
 

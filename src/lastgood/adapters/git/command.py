@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
+from tempfile import TemporaryFile
 
 from lastgood.adapters.git.objects import ObjectReader
 from lastgood.errors import LastgoodError, UnreachableError
@@ -21,6 +22,7 @@ SAFE = (
     "-c", "maintenance.auto=false",
     "-c", "log.showSignature=false",
 )  # fmt: skip
+PIECE = 1 << 16
 _KEPT = (
     "GIT_ASKPASS",
     "GIT_COMMITTER_",
@@ -107,6 +109,23 @@ class Git:
         out = self.attempt("config", "-z", "--get-regexp", r"^(remote\..*|(committer|user)\.(name|email))$")[1]
         pairs = (line.partition("\n") for line in out.decode(errors="replace").split("\0")[:-1])
         return {key: value for key, _, value in pairs}
+
+    def stream(self, *arguments: str) -> Iterator[bytes]:
+        """Standard output piece by piece while the command still runs, so that two processors share a long answer.
+
+        Raises `GitError` at its end.
+        """
+        # Its words go to a file: a pipe that nobody empties would stop git.
+        with TemporaryFile() as words, self.start(arguments, DEVNULL, words.fileno()) as process:
+            try:
+                while process.stdout is not None and (piece := os.read(process.stdout.fileno(), PIECE)):
+                    yield piece
+            except BaseException:
+                process.kill()
+                raise
+            if (code := process.wait()) != 0:
+                words.seek(0)
+                raise GitError(arguments, code, words.read().decode(errors="replace"))
 
     @cached_property
     def objects(self) -> ObjectReader:

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.export import read_blobs
@@ -50,7 +50,7 @@ def read_tags(git: Git, prefix: str | None = None) -> Tags:
     template = "%00".join(f"%({name})" for name in _FIELDS) + "%00"
     objects, others, more = {}, {}, {}
     asked = (TAGS,) if prefix is None else (TAGS, prefix)
-    for line in _split(git.run("for-each-ref", f"--format={template}", *asked), b"\0\n"):
+    for line in _split(git.stream("for-each-ref", f"--format={template}", *asked), b"\0\n"):
         values = line.decode(errors="replace").split("\0")
         ref, kind, oid, target, commit, tree, when, name, email, subject, body = values
         short = ref.removeprefix(TAGS)
@@ -64,21 +64,22 @@ def read_tags(git: Git, prefix: str | None = None) -> Tags:
     return Tags(objects, others, more)
 
 
-def _split(text: bytes, end: bytes) -> Iterator[bytes]:
-    """The parts of a text, each with `end` behind it, one at a time: all at once take its memory several times."""
-    start = 0
-    while (found := text.find(end, start)) >= 0:
-        yield text[start:found]
-        start = found + len(end)
+def _split(pieces: Iterable[bytes], end: bytes) -> Iterator[bytes]:
+    """The parts of a text that comes in pieces, each part with `end` behind it."""
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(end)
+        yield from whole
 
 
 def read_journal(git: Git, artifact: str, ref: str) -> Journal:
     """The journal of an artifact, by one walk over first parents; empty when there is none."""
-    code, out, _ = git.attempt("log", "--first-parent", "--reverse", "--format=%H%x00%B%x00", ref, "--")
-    if code != 0:
+    answer = git.stream("log", "--first-parent", "--reverse", "--format=%H%x00%B%x00", ref, "--")
+    values = (value.decode(errors="replace") for value in _split(answer, b"\0"))
+    try:
+        entries = tuple(Entry.parse(commit.strip(), message) for commit, message in zip(values, values, strict=False))
+    except GitError:
         return Journal(artifact)
-    values = (value.decode(errors="replace") for value in _split(out, b"\0"))
-    entries = tuple(Entry.parse(commit.strip(), message) for commit, message in zip(values, values, strict=False))
     return Journal(artifact, entries[-1].commit if entries else None, tuple(one for one in entries if one.tags))
 
 
@@ -136,7 +137,7 @@ def read_recorded(git: Git, lost: Iterable[Lost]) -> dict[str, TagObject]:
         for raw in _recorded_bytes(git, commit):
             name = _header(raw).get("tag", "")
             if name in oids and (tag := parse_tag(git, raw)) is not None:
-                found[name] = replace(tag, oid=oids[name])
+                found[name] = tag._replace(oid=oids[name])
     return found
 
 
