@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
@@ -100,6 +101,81 @@ def test_two_versions_side_by_side_give_each_its_own_answer(pair: World) -> None
         assert Path(prefix).parent == pair.place / "environments"
     assert len([*(pair.place / "environments").iterdir()]) == 2
     assert scratches(pair) == []
+
+
+UV_LOCK = """\
+version = 1
+requires-python = ">=3.11"
+[[package]]
+name = "flights"
+version = "1"
+source = { virtual = "." }
+dependencies = [{ name = "tiny" }]
+[package.metadata]
+requires-dist = [{ name = "tiny" }]
+[[package]]
+name = "tiny"
+version = "1.0"
+source = { registry = "http://127.0.0.1:9/simple" }
+wheels = [{ url = "http://127.0.0.1:9/tiny-1.0-py3-none-any.whl", hash = "sha256:HASH" }]
+"""
+PROJECT = """\
+[project]
+name = "flights"
+version = "1"
+requires-python = ">=3.11"
+dependencies = ["tiny"]
+"""
+PYLOCK = """\
+lock-version = "1.0"
+created-by = "by hand"
+[[packages]]
+name = "tiny"
+version = "1.0"
+[[packages.wheels]]
+name = "tiny-1.0-py3-none-any.whl"
+url = "http://127.0.0.1:9/tiny-1.0-py3-none-any.whl"
+hashes = { sha256 = "HASH" }
+"""
+
+
+@pytest.mark.parametrize(
+    "locks", [{"uv.lock": UV_LOCK, "pyproject.toml": PROJECT}, {"pylock.toml": PYLOCK}], ids=["uv.lock", "pylock.toml"]
+)
+def test_a_version_runs_in_the_environment_of_its_lock(world: World, wheels: Path, locks: dict[str, str]) -> None:
+    digest = sha256((wheels / "tiny-1.0-py3-none-any.whl").read_bytes()).hexdigest()
+    code = {path: text.replace("HASH", digest) for path, text in locks.items()}
+    world.release("v1.0.0", model="model", data={"a.csv": "data\n"}, code={**code, "scripts/predict.py": PREDICT})
+    *words, prefix = say(world, "python", "scripts/predict.py").split()
+    assert words == ["CODE", "model", "1.0", "data"]
+    assert Path(prefix).parent == world.place / "environments"
+
+
+def test_a_package_without_a_wheel_is_built_where_the_configuration_allows_it(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, index = tmp_path / "tiny-3.0", tmp_path / "index"
+    make_wheel(source, "3.0")
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "tiny"\nversion = "3.0"\n'
+    )
+    (source / "backend.py").write_text(
+        "import glob, os, shutil\n"
+        "def build_wheel(target, *_):\n"
+        "    return os.path.basename(shutil.copy(glob.glob('*.whl')[0], target))\n"
+    )
+    (source / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: tiny\nVersion: 3.0\n")
+    index.mkdir()
+    subprocess.run(["tar", "czf", index / "tiny-3.0.tar.gz", "-C", tmp_path, "tiny-3.0"], check=True)
+    use_only(index, monkeypatch)
+    code = {"requirements.txt": "tiny==3.0\n", "scripts/predict.py": PREDICT}
+    world.release("v1.0.0", model="model", data={"a.csv": "data\n"}, code=code)
+    with start(world, "python", "scripts/predict.py") as process:
+        assert "tiny" in process.communicate(timeout=120)[1]
+        assert process.returncode != 0
+    world.settings("[environment]\nbuild = true\n")
+    assert say(world, "python", "scripts/predict.py").split()[2] == "3.0"
 
 
 def test_nothing_is_switched_or_recorded(pair: World) -> None:
