@@ -18,6 +18,7 @@ from lastgood.project import Project
 from lastgood.releases import activation
 from lastgood.releases.environments import find_environment
 from lastgood.releases.release import Release, find_release
+from lastgood.releases.staging import clean_staging
 
 
 def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> Release:
@@ -92,8 +93,16 @@ def _export(project: Project, manifest: Manifest, target: Path) -> None:
 def switch(project: Project, release: Release, stage: str) -> Path:
     """Make a release live in a stage: one rename. Returns the live link."""
     project.on_step("switch")
-    activation.switch(project.place, release.artifact, stage, release)
+    settle(project, release, stage)
     return project.place.live_link(release.artifact, stage)
+
+
+def settle(project: Project, release: Release, stage: str) -> None:
+    """Make a release live in a stage, and finish what a process left that died near the end of doing so: the scratch
+    directory of a release that was built, the entry in history of a switch that was made (ordering.md, O5)."""
+    with suppress(OSError):  # somebody else's leftovers must not hold an emergency back
+        clean_staging(project.place)
+    activation.switch(project.place, release.artifact, stage, release)
 
 
 def check_health(project: Project, release: Release, stage: str) -> str | None:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from lastgood.adapters.dvc.cache import Cache
@@ -122,9 +123,9 @@ def _carry_out(project: Project, planned: Pruned) -> Pruned:
     done = []
     with Proofs(project.place.proofs) as proofs:
         for one in planned.releases:
-            removed = not one.kept and remove_directory(project.place, one.release.path, proofs)
-            if removed:
-                _enter(project, one.release)
+            removed = not one.kept and remove_directory(
+                project.place, one.release.path, proofs, partial(_enter, project, one.release)
+            )
             done.append(one if one.kept or removed else replace(one, kept=True, why=IN_USE, freed=0))
         built = [
             one
@@ -139,8 +140,12 @@ def _carry_out(project: Project, planned: Pruned) -> Pruned:
 
 
 def _enter(project: Project, release: Release) -> None:
-    event = {"event": PRUNED, "artifact": release.artifact, "version": release.version}
+    """Enter a removal in history, once: who dies after that has not removed it yet, and the next one will."""
     path = os.path.relpath(release.path, project.place.root)
+    known = [event for event in log.read(project.place.history) if path in (event.get("path"), event.get("to"))]
+    if known and known[-1]["event"] == PRUNED:
+        return
+    event = {"event": PRUNED, "artifact": release.artifact, "version": release.version}
     at = datetime.fromtimestamp(project.now()).astimezone().isoformat()
     log.append(project.place.history, {**event, "at": at, "path": path})
 

@@ -265,18 +265,18 @@ def _finish_here(project: Project, plan: Plan) -> Result:
     link = project.place.live_link(plan.history.artifact, plan.stage)
     if not plan.here:
         return Result(plan)
-    behind = is_behind(project, plan.history, plan.stage)
-    if behind:
-        try:
-            bring_live(project, plan.history, plan.stage)
-        except (StaleError, UnhealthyError):  # to be planned again; carried out, but not well
-            raise
-        except LastgoodError as error:
-            finish = f"lastgood sync {plan.history.artifact} --stage {plan.stage}"
-            raise UnfinishedError(
-                f"recorded earlier, but not carried out here: {error.message}", hint=finish
-            ) from error
-    return Result(plan, live=str(link), finished=behind)
+    release = activation.live(project.place, plan.history.artifact, plan.stage)
+    if release is not None and not is_behind(project, plan.history, plan.stage):
+        delivering.settle(project, release, plan.stage)
+        return Result(plan, live=str(link))
+    try:
+        bring_live(project, plan.history, plan.stage)
+    except (StaleError, UnhealthyError):  # to be planned again; carried out, but not well
+        raise
+    except LastgoodError as error:
+        finish = f"lastgood sync {plan.history.artifact} --stage {plan.stage}"
+        raise UnfinishedError(f"recorded earlier, but not carried out here: {error.message}", hint=finish) from error
+    return Result(plan, live=str(link), finished=True)
 
 
 def _pinned(request: Request, plan: Plan) -> Request:

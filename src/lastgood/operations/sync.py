@@ -58,7 +58,11 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
         release = former or Release(Path(), history.artifact, version.text, version.commit, False, manifest.outputs)
     else:
         with project.locked(f"sync {history.artifact} {stage}"):
-            release = bring_live(project, history, stage) if behind else former or bring_live(project, history, stage)
+            if behind or former is None:
+                release = bring_live(project, history, stage)
+            else:
+                release = former
+                delivering.settle(project, former, stage)
             activation.follow(project.place, history.artifact, stage)
     return Synced(
         view=view,

@@ -1,7 +1,7 @@
 """Taking away what is no longer needed: whole or not at all, and keeping what is known of the files that stay."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -33,8 +33,12 @@ class Weigher:
         return status.st_size if self._seen[inode] == status.st_nlink else 0
 
 
-def remove_directory(place: Place, directory: Path, proofs: Proofs) -> bool:
+def remove_directory(
+    place: Place, directory: Path, proofs: Proofs, announce: Callable[[], None] = lambda: None
+) -> bool:
     """Remove a release or an environment unless it is live or in use, which is looked at again; whether it went.
+
+    `announce` is called when that is sure and nothing has happened yet (ordering.md, O5).
 
     The caller holds the place's exclusive lock, so that nobody switches. One rename takes it out of its place, whole;
     what a process that dies leaves in staging is removed by the next command.
@@ -43,6 +47,7 @@ def remove_directory(place: Place, directory: Path, proofs: Proofs) -> bool:
         if not free or _is_live(place, directory):
             return False
         with staging.stage(place) as room:
+            announce()
             # Renaming a directory into another one writes to it.
             directory.chmod(0o755)
             durable.rename(directory, room / directory.name)

@@ -1,0 +1,217 @@
+"""What is on disk and on origin, seen without lastgood: links, refs and files read with git and `os` alone.
+
+It shares no code with the package. What every version must look like is taken down before the faults (`Known`);
+afterwards each live tree, release, ref, object and leftover is compared with that.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import md5, sha256
+from pathlib import Path
+
+ARTIFACT = "flights"
+NOTES = ("pushing", "checkout.json")
+_OUTSIDE = (".git", ".lastgood", ".dvc/cache", ".dvc/tmp", ".dvc/config.local")
+
+
+def tree_of(directory: Path, *, without: tuple[str, ...] = _OUTSIDE) -> dict[str, str]:
+    """The SHA-256 of every file below `directory`, by path; a link counts as what it says."""
+    found = {}
+    for parent, names, files in os.walk(directory):
+        names[:] = [name for name in names if os.path.relpath(f"{parent}/{name}", directory) not in without]
+        for name in files:
+            path, there = os.path.relpath(f"{parent}/{name}", directory), Path(parent, name)
+            if path not in without:
+                content = os.fsencode(there.readlink()) if there.is_symlink() else there.read_bytes()
+                found[path] = sha256(content).hexdigest()
+    return found
+
+
+def git(directory: Path, *arguments: str) -> str:
+    """What git prints, without anybody's configuration of ours."""
+    command = ["git", "-C", str(directory), "-c", "safe.directory=*", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    return done.stdout if done.returncode == 0 else f"git {arguments[0]} failed: {done.stderr}"
+
+
+@dataclass
+class Known:
+    """What was seen to be right before the faults: of each version the files, and the objects it needs."""
+
+    trees: dict[str, dict[str, str]] = field(default_factory=dict)
+    objects: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def learn(self, version: str, clone: Path) -> None:
+        """Take down the version that lies in a clean working tree: git's files, and what DVC keeps beside them."""
+        self.trees[version] = tree_of(clone)
+        tracked = git(clone, "ls-files", "-z").split("\0")
+        stored = [path for path in self.trees[version] if path not in tracked]
+        needed = {md5((clone / path).read_bytes()).hexdigest() for path in stored}
+        pins = f"{(clone / 'dvc.lock').read_text()} {(clone / 'data/raw.dvc').read_text()}".split()
+        self.objects[version] = frozenset(needed | {word for word in pins if word.endswith(".dir")})
+
+
+def objects(store: Path) -> dict[str, Path]:
+    """The files of a DVC cache or remote by the md5 that names them."""
+    return {f"{one.parent.name}{one.name}": one for one in (store / "files/md5").glob("??/*")}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the checker sees. `problems` break an invariant; `leftovers` are to be gone after the next command."""
+
+    live: str | None
+    assigned: str | None
+    worktree: str | None
+    problems: tuple[str, ...]
+    leftovers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Checker:
+    """Looks at one world: `base/work`, `base/origin.git`, `base/dvc-remote`."""
+
+    base: Path
+    known: Known
+    cache: Path | None = None
+    stage: str = "prod"
+
+    @property
+    def clone(self) -> Path:
+        """The clone that the commands work in."""
+        return self.base / "work"
+
+    @property
+    def place(self) -> Path:
+        """Its `.lastgood`."""
+        return self.clone / ".lastgood"
+
+    @property
+    def origin(self) -> Path:
+        """The shared repository."""
+        return self.base / "origin.git"
+
+    def look(self) -> Verdict:
+        """Everything."""
+        problems = [*self._releases(), *self._refs(), *self._objects()]
+        live = self.live()
+        if live is not None and live not in self.known.trees:
+            problems.append(f"live is broken: {live}")
+        return Verdict(live, self.assigned(), self.worktree(), tuple(problems), tuple(self._leftovers()))
+
+    def live(self) -> str | None:
+        """The version whose files the live link leads to, all of them and no other; else what is wrong."""
+        link = self.place / "live" / ARTIFACT / self.stage
+        if not os.path.lexists(link):
+            return None
+        return self._version_in(Path(os.path.realpath(link)))
+
+    def _version_in(self, release: Path) -> str:
+        if not (release / "release.json").is_file():
+            return f"{release.name} is not there or has no release.json"
+        tree = tree_of(release, without=("release.json",))
+        found = [version for version, known in self.known.trees.items() if known == tree]
+        if found != [release.name.rpartition("-")[0]]:
+            return f"{release.name} holds the files of {found}"
+        return found[0]
+
+    def worktree(self) -> str | None:
+        """The version that lies in the working tree, if it is exactly one."""
+        tree = tree_of(self.clone)
+        return next((version for version, known in self.known.trees.items() if known == tree), None)
+
+    def assigned(self) -> str | None:
+        """The version that origin's newest tag of the stage names, by the number that gto counts."""
+        tags = [name for name in self.refs(self.origin) if name.startswith(f"refs/tags/{ARTIFACT}#{self.stage}#")]
+        if not tags:
+            return None
+        newest = max(tags, key=lambda name: int(name.rpartition("#")[2]))
+        lines = git(self.origin, "cat-file", "tag", newest).splitlines()
+        return next((line.removeprefix("Version: ") for line in lines if line.startswith("Version: ")), None)
+
+    def refs(self, repository: Path) -> dict[str, str]:
+        """Tags and journals with their objects."""
+        lines = git(repository, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()
+        pairs = (line.split(" ", 1) for line in lines)
+        return {name: oid for oid, name in pairs if name.startswith(("refs/tags/", "refs/lastgood/"))}
+
+    def journal(self, repository: Path) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """(tag, object) of every entry, the oldest first."""
+        ref = f"refs/lastgood/{ARTIFACT}"
+        if ref not in self.refs(repository):
+            return ()
+        bodies = git(repository, "log", "--first-parent", "--reverse", "--format=%B%x00", ref).split("\0")
+        entries = ([line.split()[1:3] for line in body.splitlines() if line.startswith("Tag: ")] for body in bodies)
+        return tuple(tuple((name, oid) for oid, name in entry) for entry in entries if entry)
+
+    def _releases(self) -> Iterator[str]:
+        for release in sorted((self.place / "releases").glob("*/*")):
+            found = self._version_in(release)
+            if found not in self.known.trees:
+                yield f"release is broken: {found}"
+
+    def _refs(self) -> Iterator[str]:
+        there, here = self.refs(self.origin), self.refs(self.clone)
+        journaled = {f"refs/tags/{name}": oid for entry in self.journal(self.origin) for name, oid in entry}
+        tags = {name: oid for name, oid in there.items() if name.startswith("refs/tags/")}
+        if tags != journaled:
+            yield f"tags and journal on origin differ: {sorted(set(tags.items()) ^ set(journaled.items()))}"
+        for name, oid in here.items():
+            if name.startswith("refs/tags/") and there.get(name) != oid:
+                yield f"{name} is in the clone and not on origin"
+        for repository in (self.origin, self.clone):
+            said = git(repository, "fsck", "--connectivity-only", "--no-dangling", "--no-progress")
+            if said.strip():
+                yield f"{repository.name}: {said.strip()[:300]}"
+
+    def _objects(self) -> Iterator[str]:
+        remote, cache = objects(self.base / "dvc-remote"), objects(self.cache or self.clone / ".dvc/cache")
+        for name, path in [*remote.items(), *cache.items()]:
+            if md5(path.read_bytes()).hexdigest() != name.removesuffix(".dir"):
+                yield f"{path} has another content than its name says"
+        for tag in self.refs(self.origin):
+            version = tag.rpartition("@")[2]
+            if "@" in tag and not self.known.objects.get(version, frozenset()) <= remote.keys():
+                yield f"{tag} is registered and the remote lacks what it needs"
+
+    def _leftovers(self) -> Iterator[str]:
+        for entry in self.place.glob("staging/*"):
+            if entry.name != ".lock":
+                yield str(entry)
+        for pattern in ("**/.new-*", *NOTES):
+            yield from map(str, self.place.glob(pattern))
+        yield from (str(path) for path in (self.clone / ".git").rglob("*.lock"))
+        yield from (str(path) for path in self.origin.rglob("*.lock"))
+        for store in (self.base / "dvc-remote", self.cache or self.clone / ".dvc/cache"):
+            yield from map(str, store.glob("lastgood/*"))
+        yield from (str(path) for path in self.clone.glob("[!.]*/**/.*.tmp"))
+
+    def state(self) -> dict[str, object]:
+        """All that two runs of one command must leave alike, whatever interrupted them; names, not times."""
+        lines = (
+            (self.place / "history.jsonl").read_bytes().splitlines() if (self.place / "history.jsonl").exists() else []
+        )
+        history = [json.loads(line) for line in lines]
+        return {
+            "origin": sorted(self.refs(self.origin)),
+            "clone": sorted(self.refs(self.clone)),
+            "journal": [[name for name, _ in entry] for entry in self.journal(self.origin)],
+            "live": self.live(),
+            "assigned": self.assigned(),
+            "follow": sorted(path.name for path in self.place.glob("follow/*.json")),
+            "releases": sorted(path.name for path in self.place.glob("releases/*/*")),
+            "modes": sorted(str(path) for path in self.place.glob("releases/*/*") if path.stat().st_mode & 0o222),
+            "cache": sorted(objects(self.cache or self.clone / ".dvc/cache")),
+            "remote": sorted(objects(self.base / "dvc-remote")),
+            "HEAD": git(self.clone, "rev-parse", "HEAD"),
+            "worktree": tree_of(self.clone),
+            "history": [[event.get(key) for key in ("event", "artifact", "stage", "version")] for event in history],
+        }
+
+
+def differences(one: Mapping[str, object], other: Mapping[str, object]) -> list[str]:
+    """What two states do not have in common."""
+    return [f"{key}: {one.get(key)} is not {other.get(key)}" for key in one if one.get(key) != other.get(key)]

@@ -1,0 +1,38 @@
+"""The world that the sweeps of faults begin in: built once per process, in memory, copied for every case."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.builders import Project
+from tests.conftest import isolate
+from tests.operations.world import World
+from tests.reliability.checker import Known
+from tests.reliability.images import mounted
+from tests.reliability.killing import scratch
+from tests.reliability.scenes import build_base
+
+
+@pytest.fixture(scope="session")
+def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory in memory, where there is one."""
+    path = scratch(tmp_path_factory.mktemp("memory"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def reflinking(memory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file system whose files can share blocks."""
+    with mounted("xfs", memory, tmp_path_factory.mktemp("reflinking")) as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def base(_blank: Project, session_home: Path, memory: Path) -> tuple[World, Known]:
+    """v1.0.0 to v4.0.0, the third live in prod; and what each version's files are."""
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(patch, session_home)
+        return build_base(_blank.copy(memory / "base"))
