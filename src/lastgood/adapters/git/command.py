@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
-from tempfile import TemporaryFile
 
 from lastgood.adapters.git.objects import ObjectReader
 from lastgood.errors import LastgoodError, UnreachableError
@@ -115,8 +114,8 @@ class Git:
 
         Raises `GitError` at its end.
         """
-        # Its words go to a file: a pipe that nobody empties would stop git.
-        with TemporaryFile() as words, self.start(arguments, DEVNULL, words.fileno()) as process:
+        # A pipe for its words, which nobody empties, would stop git: one that failed is run again to hear them.
+        with self.start(arguments, DEVNULL, DEVNULL) as process:
             try:
                 while process.stdout is not None and (piece := os.read(process.stdout.fileno(), PIECE)):
                     yield piece
@@ -124,8 +123,7 @@ class Git:
                 process.kill()
                 raise
             if (code := process.wait()) != 0:
-                words.seek(0)
-                raise GitError(arguments, code, words.read().decode(errors="replace"))
+                raise GitError(arguments, code, self.attempt(*arguments)[2])
 
     @cached_property
     def objects(self) -> ObjectReader:
