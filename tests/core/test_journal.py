@@ -7,12 +7,12 @@ ONE, TWO = Recorded("1" * 40, "flights@v1.0.0"), Recorded("2" * 40, "flights#pro
 def test_an_entry_is_read_as_it_was_written() -> None:
     for adoption in (False, True):
         text = format_entry("Register flights v1.0.0", (ONE, TWO), adoption=adoption)
-        assert Entry.parse("c", text) == Entry("c", (ONE, TWO), adoption)
+        assert Entry.parse("c", text, "flights") == Entry("c", (ONE, TWO), adoption)
 
 
 def test_a_subject_cannot_smuggle_tags_in() -> None:
     text = format_entry(f"x\nTag: {'3' * 40} flights#prod#9\n\nAdoption: yes\n", (ONE,))
-    assert Entry.parse("c", text) == Entry("c", (ONE,))
+    assert Entry.parse("c", text, "flights") == Entry("c", (ONE,))
 
 
 def test_the_later_record_of_a_name_counts_and_stands_at_its_own_place() -> None:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lastgood.core.listing import clashes
 from lastgood.core.manifest import SHORT_LIMIT, Environment, Json, Manifest, Output
 
 PATHS = st.from_regex(r"[a-zé ]{1,8}(/[a-z.]{1,5}x)?", fullmatch=True).map(PurePosixPath)
@@ -31,7 +32,7 @@ MANIFESTS = st.builds(
     tree=st.just("t" * 40),
     project=st.just("."),
     path=st.just("models/model.txt"),
-    outputs=st.lists(OUTPUTS, max_size=4).map(tuple),
+    outputs=st.lists(OUTPUTS, max_size=4).map(tuple).filter(lambda some: not clashes(str(one.path) for one in some)),
     data=st.lists(st.text(), max_size=2).map(tuple),
     metrics=st.dictionaries(st.text(), VALUES, max_size=3),
     parameters=st.dictionaries(st.text(), VALUES, max_size=3),
@@ -68,6 +69,23 @@ def test_what_a_later_lastgood_adds_is_ignored() -> None:
 def test_what_is_no_manifest_is_refused(document: object) -> None:
     with pytest.raises(ValueError, match="not a manifest"):
         Manifest.from_json(document)  # type: ignore[arg-type]  # on purpose
+
+
+OUTSIDE: list[dict[str, object]] = [
+    {"project": "../elsewhere"},
+    {"outputs": [{"path": "../x", "md5": "0" * 32}]},
+    {"outputs": [{"path": ".git/hooks/x", "md5": "0" * 32}]},
+    {"outputs": [{"path": "x", "md5": "../../../../etc/passwd"}]},
+    {"outputs": [{"path": "x", "md5": "0" * 32}, {"path": "X", "md5": "0" * 32}]},
+    {"environment": {"lock": "/etc/passwd"}},
+]
+
+
+@pytest.mark.parametrize("change", OUTSIDE)
+def test_a_manifest_that_names_a_place_outside_of_its_version_is_refused(change: dict[str, object]) -> None:
+    document = {**manifest(outputs=1).to_json(), **change}
+    with pytest.raises(ValueError, match=r"an output|no object|clash|absolute|`..`"):
+        Manifest.parse(json.dumps(document))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-"""Figures of the sweeps: one JSON file each under `.reliability/`, from which docs/reliability.md is written, and a line
-on standard error at the end of the sweep."""
+"""Figures of the sweeps: one JSON file each under `.reliability/`, from which docs/reliability.md is written, and a
+line on standard error at the end of the sweep."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def record(name: str, begun: float, *, cases: int, **counts: int) -> None:
     """
     seconds = round(monotonic() - begun, 1)
     told = ", ".join([f"{cases} cases", *(f"{number} {what}" for what, number in counts.items())])
-    print(f"sweep {name}: {told}, {seconds} s", file=sys.__stderr__)  # noqa: T201  # what a sweep is for
+    print(f"sweep {name}: {told}, {seconds} s", file=sys.__stderr__)  # what a sweep is for
     DIRECTORY.mkdir(exist_ok=True)
     document = {"sweep": name, "soak": SOAK, "cases": cases, **counts, "seconds": seconds}
     path = DIRECTORY / f"{name.replace(' ', '-')}{'-soak' if SOAK else ''}.json"

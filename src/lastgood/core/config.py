@@ -11,6 +11,8 @@ from lastgood.core.plan import Accept
 from lastgood.errors import UsageError
 
 FILE = "lastgood.toml"
+LONGEST = 7 * 86400
+"""Seconds that anything may be waited for: more would overflow the system's timers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +28,13 @@ class RollbackConfig:
 
 @dataclass(frozen=True, slots=True)
 class RegisterConfig:
-    """`[register]`: the command that must pass before a version is registered, run at the DVC project's root."""
+    """`[register]`: the command that must pass before a version is registered, run at the DVC project's root.
+
+    `refuse_code`: whether a model that runs code when it is loaded (a pickle) is refused; else it is a warning.
+    """
 
     gate: str = ""
+    refuse_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ class Config:
         """The configuration that a file's text says. Raises `UsageError` naming `source` and the key."""
         try:
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise UsageError(f"{source}: {error}; nothing was changed") from error
         releases = _table(document.pop("release", {}), f"{source}: [release]")
         sections: dict[str, Any] = {
@@ -103,6 +109,10 @@ class Config:
         if not re.fullmatch(r"refs/.+/\{artifact\}", config.registry.journal):
             where = f"{source}: [registry] journal"
             raise UsageError(f"{where} must be a ref like {DEFAULT_REF}, one for each artifact; nothing was changed")
+        seconds = (config.rollback.timeout, config.registry.deadline, config.environment.timeout)
+        if not all(0 < one <= LONGEST for one in seconds):
+            where = f"{source}: [registry] deadline, [rollback] timeout and [environment] timeout"
+            raise UsageError(f"{where} must be seconds, more than 0 and at most {LONGEST}; nothing was changed")
         if config.prune.keep < 0:
             raise UsageError(f"{source}: [prune] keep must not be negative; nothing was changed")
         return config

@@ -1,5 +1,6 @@
 """The journal of an artifact: the order of its events; as text of its commits, and as a value. It reads no git."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ GENESIS = "journal of lastgood\n"
 one, and a walk over first parents ends there instead of entering the code's history."""
 
 _TAG = "Tag: "
+_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _ADOPTION = "\nAdoption: yes\n"
 
 
@@ -35,13 +37,16 @@ class Entry(NamedTuple):
     adoption: bool = False
 
     @classmethod
-    def parse(cls, commit: str, message: str) -> Self:
-        """The entry that a journal commit's message describes."""
+    def parse(cls, commit: str, message: str, artifact: str) -> Self:
+        """The entry that a journal commit's message describes. What it says of tags of another artifact, or of what is
+        no object's id, is left out: a journal speaks for its own artifact only, whoever may write it."""
+        own = artifact.replace(":", "=")
+        begins = (f"{own}@", f"{own}#")
         recorded = []
         for line in message.split("\n"):
             if line.startswith(_TAG):
                 oid, _, name = line[len(_TAG) :].partition(" ")
-                if name:
+                if name.startswith(begins) and _OID.fullmatch(oid):
                     recorded.append(Recorded(oid, name))
         return cls(commit, tuple(recorded), _ADOPTION in message)
 

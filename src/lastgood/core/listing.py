@@ -13,6 +13,10 @@ from unicodedata import normalize
 from lastgood.errors import Finding, FindingsError
 
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
+LONGEST = 255
+"""Bytes that a part of a path may have on Linux and macOS."""
+LONGEST_PATH = 2048
+"""Half of what Linux allows: the rest is for the directory of the release."""
 RESERVED = frozenset({".git", ".dvc"})
 PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
 """Paths that are surely safe, told at once: most are, and no part of theirs is hidden, odd or empty."""
@@ -38,10 +42,17 @@ def is_listing(data: bytes, identifier: str) -> bool:
 
 def why_unsafe(path: str) -> str:
     """Why `path` must not be written below a release; empty when it may."""
-    if PLAIN.fullmatch(path):
+    if len(path) <= LONGEST and PLAIN.fullmatch(path):
         return ""
     if not path or "\0" in path:
         return "is empty or holds a NUL"
+    if len(path) > LONGEST_PATH:
+        return f"is longer than {LONGEST_PATH}"
+    try:
+        if max(map(len, path.encode("utf-8", "surrogateescape").split(b"/"))) > LONGEST:
+            return f"has a part of more than {LONGEST} bytes"
+    except UnicodeEncodeError:
+        return "cannot be a file's name"
     if path.startswith("/"):
         return "is absolute"
     parts = path.split("/")
@@ -88,7 +99,7 @@ def parse_listing(data: bytes, identifier: str, *, subject: str) -> tuple[Member
         if not isinstance(document, list):
             raise TypeError("not a list")  # noqa: TRY301  # reported with the others below
         entries = [(entry["relpath"], entry["md5"]) for entry in document]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _error(
             "corrupted", subject, f"the listing of {subject} ({identifier}) cannot be read: {error}"
         ) from error

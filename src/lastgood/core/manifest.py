@@ -1,11 +1,14 @@
 """What a version pins, as values and as JSON; it knows no file and no hash function."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import PurePosixPath
-from typing import Literal, Self, TypeAlias, cast
+from typing import Literal, Self, TypeAlias, cast, get_args
+
+from lastgood.core.listing import clashes, is_md5, why_unsafe
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -14,6 +17,32 @@ SHORT_LIMIT = 16 * 1024
 """Bytes that a manifest may take inside a tag's message (DESIGN §3)."""
 
 Storage = Literal["dvc", "git", "url"]
+
+
+def _is_text(value: Json) -> bool:
+    return isinstance(value, str)
+
+
+def _is_path(value: Json) -> bool:
+    return isinstance(value, str) and not why_unsafe(value)
+
+
+def _is_count(value: Json) -> bool:
+    return value is None or (type(value) is int and value >= 0)
+
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_RIGHT: Mapping[str, Callable[[Json], bool]] = {
+    "path": _is_path,
+    "md5": _is_text,
+    "sha256": lambda value: value is None or (isinstance(value, str) and bool(_SHA256.fullmatch(value))),
+    "size": _is_count,
+    "files": _is_count,
+    "storage": lambda value: value in get_args(Storage),
+    "legacy": lambda value: type(value) is bool,
+    "executable": lambda value: type(value) is bool,
+    "remote": lambda value: value is None or isinstance(value, str),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +84,17 @@ class Output:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Json]) -> Self:
-        """The inverse of `to_json`; unknown keys are ignored, so that a later lastgood may add some."""
+        """The inverse of `to_json`; unknown keys are ignored, so that a later lastgood may add some.
+
+        Raises `ValueError` for what names a place outside of the version, or is no object's name: it is input.
+        """
+        for key, is_right in _RIGHT.items():
+            if key in document and not is_right(document[key]):
+                raise ValueError(f"{key} of an output is {document[key]!r:.200}")
+        if document.get("storage", "dvc") == "dvc" and not is_md5(document.get("md5")):
+            raise ValueError(f"{document.get('md5')!r:.200} is no object of DVC's")
         known = {key: value for key, value in document.items() if key in cls.__slots__ and key != "path"}
-        return cls(path=PurePosixPath(str(document["path"])), **cast("dict[str, str]", known))  # type: ignore[arg-type]  # JSON's own types are checked by the caller
+        return cls(path=PurePosixPath(str(document["path"])), **cast("dict[str, str]", known))  # type: ignore[arg-type]  # JSON's own types are checked above
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +169,11 @@ class Manifest:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Json]) -> Self:
-        """The inverse of `to_json`. Raises `ValueError` for what is no manifest."""
+        """The inverse of `to_json`. Raises `ValueError` for what is none, or names a place outside of its version."""
         try:
             outputs = cast("list[dict[str, Json]]", document.get("outputs", []))
             environment = cast("dict[str, str | None]", document.get("environment", {}))
-            return cls(
+            manifest = cls(
                 artifact=str(document["artifact"]),
                 version=str(document["version"]),
                 commit=str(document["commit"]),
@@ -151,6 +188,29 @@ class Manifest:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a manifest: {error}") from error
+        manifest._require_inside()
+        return manifest
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> Self:
+        """The manifest that a text says. Raises `ValueError` as `from_json` does."""
+        try:
+            return cls.from_json(cast("dict[str, Json]", json.loads(text)))
+        except RecursionError as error:
+            raise ValueError("not a manifest: nested too deep") from error
+
+    def _require_inside(self) -> None:
+        pins = self.environment
+        texts = (pins.python, pins.lock, pins.digest)
+        if not all(isinstance(one, dict) for one in (self.metrics, self.parameters)):
+            raise ValueError("not a manifest: metrics or parameters are no table")  # as for the rest
+        if not all(one is None or isinstance(one, str) for one in texts):
+            raise ValueError("not a manifest: its environment is no text")
+        for what in (*([] if self.project == "." else [self.project]), *([pins.lock] if pins.lock is not None else [])):
+            if why := why_unsafe(what):
+                raise ValueError(f"the path {what!r:.200} {why}")
+        if pairs := clashes(str(output.path) for output in self.outputs):
+            raise ValueError(f"its outputs {pairs[0][0]} and {pairs[0][1]} clash")
 
     def __str__(self) -> str:
         return encode(self.to_json())

@@ -9,6 +9,8 @@ from sys import intern
 from types import MappingProxyType
 from typing import NamedTuple
 
+from lastgood.core.secrets import mask
+
 _KEY = re.compile(r"[A-Z][A-Za-z-]*")
 _CUTTING = re.compile(r"\0|^(?=-----BEGIN )", re.MULTILINE)
 """Where git would end the message: at a NUL, and at what looks like the beginning of a signature."""
@@ -34,14 +36,15 @@ class Message(NamedTuple):
 def format_message(message: Message) -> str:
     """The message as it goes into the tag object. Reasons keep their lines; trailers keep to one line each.
 
+    No password in an address gets in: it would be published, and stay.
     A manifest is read back only with its digest in the trailer `Manifest`: a reason may have such a line too.
     """
-    paragraphs = [one_line(message.subject)]
+    paragraphs = [one_line(mask(message.subject))]
     if message.reason.strip():
-        paragraphs.append(message.reason.strip())
+        paragraphs.append(mask(message.reason.strip()))
     if message.manifest is not None:
         paragraphs.append(_MANIFEST + message.manifest)
-    trailers = [f"{key}: {one_line(message.trailers[key])}" for key in TRAILERS if message.trailers.get(key)]
+    trailers = [f"{key}: {one_line(mask(message.trailers[key]))}" for key in TRAILERS if message.trailers.get(key)]
     if trailers:
         paragraphs.append("\n".join(trailers))
     return _CUTTING.sub(" ", "\n\n".join(paragraphs)) + "\n"

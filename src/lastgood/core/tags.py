@@ -17,6 +17,8 @@ _ARTIFACT = re.compile(rf"(?:{_DIRECTORY}:)?{NAME}")
 _STAGE = re.compile(NAME)
 
 TAGS = "refs/tags/"
+MOST_DIGITS = 15
+"""A counter with more is none: the next one would soon be too long for the name of a ref, and nobody could record."""
 
 
 class Action(StrEnum):
@@ -54,7 +56,8 @@ def parse(name: str) -> TagName | None:
         action = Action.DEREGISTER if undo else Action.REGISTER
     else:
         action = Action.UNASSIGN if undo else Action.ASSIGN
-    counter = int(match["counter"]) if match["counter"] else None
+    digits = match["counter"] or ""
+    counter = int(digits) if 0 < len(digits) <= MOST_DIGITS else None
     return TagName(action, match["artifact"].replace("=", ":"), match["version"], match["stage"], counter)
 
 

@@ -1,7 +1,6 @@
 """The manifest of a version: from its journal entry, or worked out from the commit for an adopted one."""
 
 import hashlib
-import json
 import platform
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -38,11 +37,13 @@ def read_environment(project: Project, history: History, version: Version) -> En
 
 def _recorded(project: Project, version: Version, entry: str) -> Manifest | None:
     raw = export.read_file(project.git, entry, "manifest.json")
+    name = f"{version.event.artifact} {version.text}"
+    if raw is None and "Manifest" in version.event.message.trailers:
+        raise _no_manifest(name, "it is gone, or damaged")  # not worked out anew: that would be without its SHA-256
     if raw is None:
         return None
-    name = f"{version.event.artifact} {version.text}"
     try:
-        manifest = Manifest.from_json(json.loads(raw))
+        manifest = Manifest.parse(raw)
     except ValueError as error:
         raise _no_manifest(name, str(error)) from error
     pinned = version.event.message.trailers.get("Manifest", manifest.digest)

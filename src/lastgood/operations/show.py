@@ -69,7 +69,7 @@ def metrics_of(version: Version) -> Mapping[str, Json] | None:
     try:
         document = json.loads(version.event.message.manifest or "null")
         metrics = document["metrics"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return metrics if isinstance(metrics, dict) else None
 

@@ -1,6 +1,5 @@
 """Where everything stands: what the working tree holds, what each stage should run, what is live here, what waits."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -185,7 +184,7 @@ def _holds(version: Version, output: Output, content: Content) -> bool:
     if line is None:
         return False
     try:
-        outputs = Manifest.from_json(json.loads(line)).outputs
+        outputs = Manifest.parse(line).outputs
     except ValueError:
         return False
     return any(one.path == output.path and content.is_that_of(one) for one in outputs)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from lastgood.adapters.dvc.bounded import bounded
 from lastgood.adapters.dvc.translate import missing_plug_in, quiet, scrub
 from lastgood.errors import Finding, FindingsError, LastgoodError, NotAProjectError
 
@@ -21,7 +22,7 @@ def opened(git_dir: Path, commit: str, project: PurePosixPath) -> Iterator[Any]:
     """DVC's `Repo` for `commit`, read from git objects. Pipeline files that DVC refuses are raised as `FindingsError`
     (kind `unreadable`), a plug-in that reading needs as `LastgoodError` with the extra."""
     quiet()
-    from dvc.exceptions import DvcException, NotDvcRepoError
+    from dvc.exceptions import NotDvcRepoError
     from dvc_objects.fs.errors import RemoteMissingDepsError
 
     repo = None
@@ -35,7 +36,7 @@ def opened(git_dir: Path, commit: str, project: PurePosixPath) -> Iterator[Any]:
         raise NotAProjectError(message) from error
     except (ImportError, RemoteMissingDepsError) as error:
         raise missing_plug_in(f"reading commit {commit[:12]}", error) from error
-    except (DvcException, ValueError, KeyError, TypeError, OSError) as error:
+    except Exception as error:  # a hostile file meets whatever DVC's parsers raise: RecursionError, AttributeError …
         reason = scrub(str(error)) or type(error).__name__
         message = f"the pipeline files of commit {commit[:12]} cannot be read: {reason}"
         raise FindingsError(message, [Finding("unreadable", commit, message)]) from error
@@ -61,5 +62,5 @@ def _open(git_dir: Path, commit: str, project: PurePosixPath) -> Any:
         scm = SCM(str(git_dir))
     except SCMError as error:
         raise NotAProjectError(f"{git_dir} is not a git repository") from error
-    filesystem = GitFileSystem(scm=scm, rev=commit)
+    filesystem = bounded(GitFileSystem)(scm=scm, rev=commit)
     return pinned(str(PurePosixPath("/") / project), fs=filesystem, scm=scm)

@@ -7,8 +7,11 @@ cache it was given, and nothing else. A `.py` parameters file is parsed by DVC (
 from collections.abc import Mapping
 from typing import Any
 
+from lastgood.adapters.dvc.bounded import require_finite
 from lastgood.adapters.dvc.cache import Cache
+from lastgood.core.listing import is_md5
 from lastgood.core.manifest import Json
+from lastgood.core.secrets import mask
 
 
 def metrics(repo: Any, cache: Cache | None) -> dict[str, Json]:
@@ -65,17 +68,18 @@ def _load(repo: Any, path: str, cache: Cache | None) -> Any:
             with repo.fs.open(path, encoding="utf-8") as file:
                 text = file.read()
         else:
-            text = _cached(repo, path, cache)
+            text = require_finite(_cached(repo, path, cache), path)
         return PARSERS[repo.fs.suffix(path).lower()](text, path)
-    except (DvcException, OSError, ValueError):
+    except (DvcException, OSError, ValueError, RecursionError):
         return None
 
 
 def _cached(repo: Any, path: str, cache: Cache | None) -> str:
     for out in repo.index.outs:
-        if cache is not None and out.fs_path == path and out.hash_info:
+        md5 = out.hash_info.value if out.hash_info else None
+        if cache is not None and out.fs_path == path and is_md5(md5):  # else it would name any file of this machine
             legacy = out.hash_name == "md5-dos2unix"
-            return cache.path_of(str(out.hash_info.value), legacy=legacy).read_text(encoding="utf-8")
+            return cache.path_of(str(md5), legacy=legacy).read_text(encoding="utf-8")
     raise FileNotFoundError(path)
 
 
@@ -109,7 +113,9 @@ def _flatten(path: str, document: Any) -> Mapping[str, Json]:
 
 def _plain(value: Any) -> Json:
     """Only what JSON can hold; YAML has dates, TOML has times, JSON in Python has NaN."""
-    if value is None or isinstance(value, bool | int | str):
+    if isinstance(value, str):
+        return mask(value)  # a parameter may be an address with a password, and a manifest is published
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else str(value)  # NaN

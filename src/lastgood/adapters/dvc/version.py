@@ -14,6 +14,7 @@ from lastgood.adapters.dvc.cache import Cache
 from lastgood.adapters.dvc.outputs import check_outputs
 from lastgood.adapters.dvc.repository import opened
 from lastgood.core.manifest import Json, Output
+from lastgood.core.secrets import mask
 from lastgood.errors import Finding, UnknownError
 
 
@@ -90,7 +91,9 @@ def _artifacts(repo: Any, project: PurePosixPath) -> tuple[Declared, ...]:
             address = str(entry["path"])
             declared = Declared(
                 name=name if directory == PurePosixPath() else f"{directory}:{name}",
-                path=address if "://" in address else _relative(repo.fs.normpath(f"/{directory}/{address}")).as_posix(),
+                path=mask(address)
+                if "://" in address
+                else _relative(repo.fs.normpath(f"/{directory}/{address}")).as_posix(),
                 type=entry.get("type"),
                 description=entry.get("desc"),
                 labels=tuple(entry.get("labels") or ()),

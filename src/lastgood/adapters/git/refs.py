@@ -1,12 +1,12 @@
 """Reading the registry's refs: annotated tags, journals, and what origin has of both."""
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lastgood.adapters.git.command import Git, GitError
-from lastgood.adapters.git.export import read_blobs
 from lastgood.core.events import TagObject
 from lastgood.core.journal import Entry, Journal, Lost
 from lastgood.core.tags import TAGS
@@ -16,6 +16,7 @@ _FIELDS = (
     "refname", "objecttype", "objectname", "type", "object", "*tree", "taggerdate:unix",
     "taggername", "taggeremail", "contents:subject", "contents:body",
 )  # fmt: skip  # not `*objecttype`: from git 2.45 on it peels nested tags to the end
+_OID = re.compile(r"[0-9a-f]{40,64}")
 _SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----", re.MULTILINE)
 
 
@@ -66,38 +67,56 @@ def read_tags(git: Git, prefix: str | None = None) -> Tags:
 
 def _split(pieces: Iterable[bytes], end: bytes) -> Iterator[bytes]:
     """The parts of a text that comes in pieces, each part with `end` behind it."""
-    rest = b""
+    rest = bytearray()
     for piece in pieces:
-        *whole, rest = (rest + piece).split(end)
-        yield from whole
+        looked = max(0, len(rest) - len(end) + 1)  # not all of it again with each piece: a message may have 10 MB
+        rest += piece
+        if rest.find(end, looked) >= 0:
+            *whole, last = bytes(rest).split(end)
+            yield from whole
+            rest = bytearray(last)
 
 
 def read_journal(git: Git, artifact: str, ref: str) -> Journal:
-    """The journal of an artifact, by one walk over first parents; empty when there is none."""
+    """The journal of an artifact, by one walk over first parents; empty when there is none.
+
+    Raises `GitError` for one that is damaged: taken for empty, it would make every event an adopted one.
+    """
     answer = git.stream("log", "--first-parent", "--reverse", "--format=%H%x00%B%x00", ref, "--")
     values = (value.decode(errors="replace") for value in _split(answer, b"\0"))
     try:
-        entries = tuple(Entry.parse(commit.strip(), message) for commit, message in zip(values, values, strict=False))
-    except GitError:
+        entries = tuple(
+            Entry.parse(commit.strip(), message, artifact) for commit, message in zip(values, values, strict=False)
+        )
+    except GitError as error:
+        found, kind, _ = git.attempt("cat-file", "-t", ref)
+        there = git.attempt("rev-parse", "--verify", "--quiet", ref)[0] == 0
+        if there and (found != 0 or kind == b"commit\n"):
+            raise GitError(("log",), error.code, f"the journal {ref} is damaged: {error.words}") from error
         return Journal(artifact)
     return Journal(artifact, entries[-1].commit if entries else None, tuple(one for one in entries if one.tags))
 
 
 def list_refs(git: Git, *prefixes: str) -> dict[str, str]:
     """Object ids by full name of the refs below any of the prefixes."""
-    out = git.run("for-each-ref", "--format=%(objectname) %(refname)", *prefixes).decode(errors="replace")
-    return {ref: oid for oid, _, ref in (line.partition(" ") for line in out.splitlines())}
+    out = git.run("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
+    return {ref: oid for oid, _, ref in (line.partition(" ") for line in _lines(out))}
+
+
+def _lines(text: bytes) -> list[str]:
+    """The lines of git's answer. Not by `splitlines`: a name may hold U+2028 or U+0085, and end up as another's."""
+    return text.decode(errors="replace").split("\n")[:-1]
 
 
 def list_origin(git: Git, remote: str, patterns: Iterable[str], deadline: float) -> Origin:
     """What the remote has now. Raises `UnreachableError` with git's words when it does not answer in time."""
     try:
-        out = git.run("ls-remote", "--refs", remote, *patterns, deadline=deadline)
+        out = git.run("ls-remote", "--refs", "--end-of-options", remote, *patterns, deadline=deadline)
     except GitError as error:
         raise unreachable(remote, error.words) from error
     except UnreachableError as error:
         raise unreachable(remote, error.message) from error
-    pairs = (line.partition("\t") for line in out.decode(errors="replace").splitlines())
+    pairs = (line.partition("\t") for line in _lines(out))
     return Origin({ref: oid for oid, _, ref in pairs})
 
 
@@ -136,14 +155,21 @@ def read_recorded(git: Git, lost: Iterable[Lost]) -> dict[str, TagObject]:
     for commit, oids in wanted.items():
         for raw in _recorded_bytes(git, commit):
             name = _header(raw).get("tag", "")
-            if name in oids and (tag := parse_tag(git, raw)) is not None:
+            if name in oids and _is_object(raw, oids[name]) and (tag := parse_tag(git, raw)) is not None:
                 found[name] = tag._replace(oid=oids[name])
     return found
 
 
 def _recorded_bytes(git: Git, commit: str) -> list[bytes]:
     lines = [line.partition(b"\t") for line in git.run("ls-tree", "-z", commit).split(b"\0")]
-    return read_blobs(git, [meta.split()[2].decode() for meta, _, name in lines if name.startswith(b"tag-")])
+    found = [git.objects.read(meta.split()[2].decode()) for meta, _, name in lines if name.startswith(b"tag-")]
+    return [one[1] for one in found if one is not None and one[0] == "blob"]
+
+
+def _is_object(raw: bytes, oid: str) -> bool:
+    """Whether these are the bytes of the tag that an id names."""
+    algorithm = "sha256" if len(oid) == 64 else "sha1"
+    return hashlib.new(algorithm, b"tag %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest() == oid
 
 
 def _header(raw: bytes) -> dict[str, str]:
@@ -162,6 +188,8 @@ def parse_tag(git: Git, raw: bytes) -> TagObject | None:
     tagger, _, date = lines.get("tagger", "").rpartition("> ")
     seconds = date.partition(" ")[0]
     commit = lines["object"]
+    if not _OID.fullmatch(commit):
+        return None
     code, tree, _ = git.attempt("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
     when = int(seconds) if seconds.isdigit() else 0
     text = tree.decode().strip() if code == 0 else ""

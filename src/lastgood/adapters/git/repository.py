@@ -36,7 +36,7 @@ def find_clone(start: Path) -> Clone:
         )  # fmt: skip
     except (GitError, OSError) as error:
         raise _no_clone(start, error) from error
-    root, git_dir, common, shallow = out.splitlines()
+    root, git_dir, common, shallow = out.split("\n")
     return Clone(Path(root), Path(git_dir), Path(common), shallow == "true")
 
 
@@ -114,7 +114,7 @@ def remote_branches_with(git: Git, commit: str, remote: str) -> tuple[str, ...]:
 def tags_at(git: Git, commit: str) -> tuple[str, ...]:
     """The names of the annotated tags of a commit, those that are in this clone alone too."""
     out = git.line("for-each-ref", f"--points-at={commit}", "--format=%(objecttype) %(refname)", "refs/tags/")
-    return tuple(line.removeprefix("tag refs/tags/") for line in out.splitlines() if line.startswith("tag "))
+    return tuple(line.removeprefix("tag refs/tags/") for line in out.split("\n") if line.startswith("tag "))
 
 
 def changes(git: Git, old: str, new: str) -> tuple[Change, ...]:

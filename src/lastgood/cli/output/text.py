@@ -1,15 +1,15 @@
 """Text for people: what came from git or DVC made harmless, aligned tables, times and sizes; it knows no command."""
 
-import re
 import shutil
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from lastgood.core.secrets import mask
+
 NARROWEST = 24
 """Columns that the last column of a table needs to be wrapped beside the others; with fewer it stands below them."""
-_SECRET = re.compile(r"(?<=://)[^@/\s\x22\x27]+(?=@)")
 
 
 def clean(text: object, *, keep: str = "") -> str:
@@ -35,8 +35,8 @@ def one_line(text: object) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """`text` without the user and password parts of addresses."""
-    return _SECRET.sub("***", text)
+    """`text` without the user and password parts of addresses, and without tokens in their queries."""
+    return mask(text)
 
 
 def when(moment: datetime | None) -> str:
