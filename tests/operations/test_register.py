@@ -442,3 +442,33 @@ def test_a_branch_that_is_behind_origins_is_refused_by_name_and_not_called_a_rac
     assert caught.type is PushRefusedError
     assert "git pull --rebase origin main" in caught.value.hint
     assert story.snapshot()["origin"] == before
+
+
+PICKLING = """\
+import json
+from pathlib import Path
+
+Path("models/model.txt").write_text("cposix\\nsystem\\n(S'touch CANARY'\\ntR.")
+Path("models/metrics.json").write_text(json.dumps({"rows": 1, "score": 0.5}))
+"""
+
+
+def test_a_model_that_runs_code_when_it_is_loaded_is_told_and_not_loaded(world: World) -> None:
+    canary = world.project.base / "canary"
+    world.project.commit_version(code={"scripts/train.py": PICKLING.replace("CANARY", str(canary))})
+    (warning,) = world.register("v1.0.0").warnings
+    assert (warning.kind, warning.subject) == ("runs-code", "models/model.txt")
+    assert "posix.system" in warning.message
+    assert not canary.exists()
+
+
+def test_a_model_that_runs_code_is_refused_where_the_policy_says_so(world: World) -> None:
+    world.settings("[register]\nrefuse_code = true\n")
+    world.project.commit_version(code={"scripts/train.py": PICKLING})
+    before = world.snapshot()
+    with pytest.raises(RefusedError, match=r"posix\.system.*nothing was changed") as caught:
+        world.register("v1.0.0")
+    assert "refuse_code" in caught.value.hint
+    assert world.snapshot() == before
+    world.settings("")
+    world.register("v1.0.0")

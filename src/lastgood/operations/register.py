@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
+from io import BytesIO
+from pathlib import Path, PurePosixPath
 
 from lastgood.adapters.dvc.version import Declared, Pinned
 from lastgood.adapters.dvc.worktree import pipeline_findings
@@ -65,7 +66,7 @@ def register(project: Project, request: Request, *, dry_run: bool = False) -> Re
     _require_gate(project, declared)
     manifest = manifests.make_manifest(project, version, commit, pinned, declared, python=manifests.running_python())
     manifest = _prove(project, manifest)
-    warnings = tuple(_warn(project, commit, request))
+    warnings = (*_find_code(project, manifest), *_warn(project, commit, request))
     if dry_run:
         return Registered(manifest, warnings=warnings, dry_run=True)
     with project.locked(f"register {declared.name} {version}"):
@@ -201,6 +202,37 @@ def _proved(
     if output.storage == "git" and content is not None:
         return replace(output, sha256=hashlib.sha256(content).hexdigest(), size=len(content), files=1)
     return output
+
+
+def _find_code(project: Project, manifest: Manifest) -> tuple[Finding, ...]:
+    """The files that run code when they are loaded, by their bytes; none is loaded. Raises `RefusedError` by policy."""
+    from lastgood.core.loading import SUSPECT, find_code
+
+    store = project.store(manifest.project)
+    model = PurePosixPath(manifest.path)
+    findings = []
+    for part in proving.gather(manifest.outputs, store.cache().place_of, store.members):
+        path = PurePosixPath(part.path)
+        if path.is_relative_to(model) or path.suffix.lower() in SUSPECT:
+            with Path(part.source).open("rb") as stream:
+                why = find_code(path, stream)
+            if why:
+                findings.append(Finding("runs-code", part.path, f"{part.path} is {why}: load it only if you trust it"))
+    for entry in (
+        export.list_tree(project.git, manifest.commit, manifest.path)
+        if manifest.path and "://" not in manifest.path
+        else ()
+    ):
+        content = export.read_file(project.git, manifest.commit, entry.path)
+        if content is not None and (why := find_code(PurePosixPath(entry.path), BytesIO(content))):
+            findings.append(Finding("runs-code", entry.path, f"{entry.path} is {why}: load it only if you trust it"))
+    if findings and project.config.register.refuse_code:
+        raise RefusedError(
+            f"{'; '.join(map(str, findings[:5]))}; nothing was changed",
+            hint="save the model in a format that is only data (safetensors, ONNX, LightGBM's text), "
+            "or set [register] refuse_code = false in lastgood.toml",
+        )
+    return tuple(findings)
 
 
 def _upload(project: Project, manifest: Manifest) -> tuple[str, ...]:
