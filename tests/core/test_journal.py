@@ -35,3 +35,10 @@ def test_the_entry_of_a_tag_is_found_by_its_object_which_may_have_two_names() ->
     journal = Journal("flights", "b", (Entry("a", (ONE, TWO)), Entry("b", (again,))))
     assert {oid: entry.commit for oid, entry in journal.entry_of.items()} == {ONE.oid: "a", TWO.oid: "a"}
     assert "3" * 40 not in journal.entry_of
+
+
+def test_a_record_of_what_was_recorded_before_changes_nothing() -> None:
+    again = Recorded("3" * 40, ONE.name)
+    entries = (Entry("a", (ONE,)), Entry("b", (TWO,)), Entry("c", (again,)), Entry("d", (ONE, TWO)))
+    assert [recorded for _, recorded in Journal("flights", "d", entries[:2] + entries[3:]).recorded] == [ONE, TWO]
+    assert [recorded for _, recorded in Journal("flights", "d", entries).recorded] == [TWO, again]

@@ -146,7 +146,7 @@ def test_a_recorded_object_under_another_name_is_not_the_recorded_event() -> Non
     twin = tag("flights@v3.0.0", commit=objects[0].commit, message=objects[0].message, oid=objects[0].oid)
     history = read([*objects, alias, twin], journal(*objects)).history("flights")
     assert history.unjournaled == {"flights#prod#9", "flights@v3.0.0"}
-    assert {finding.kind for finding in history.findings} == {"unjournaled"}
+    assert {finding.kind for finding in history.findings} == {"unjournaled", "disagrees"}
     assert [version.text for version in history.versions] == ["v1.0.0", "v2.0.0", "v3.0.0"]
 
 

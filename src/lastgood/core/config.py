@@ -4,10 +4,12 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from types import UnionType
 from typing import Any, Self, cast, get_args, get_origin
 
 from lastgood.core.journal import DEFAULT_REF
 from lastgood.core.plan import Accept
+from lastgood.core.signing import Rules
 from lastgood.errors import UsageError
 
 FILE = "lastgood.toml"
@@ -39,11 +41,25 @@ class RegisterConfig:
 
 @dataclass(frozen=True, slots=True)
 class RegistryConfig:
-    """`[registry]`: the git remote, the journal's ref (`{artifact}` is replaced), seconds a silent remote is given."""
+    """`[registry]`: the git remote, the journal's ref (`{artifact}` is replaced), seconds a silent remote is given.
+
+    `require_signed`: whether events count only if they are signed, or the stages whose assignments do; `signers` by
+    stage, `register` or `*`. `allowed_signers` is ssh's file, beside this one; git's own setting when empty. `gpg_home`
+    holds the keyring; gpg's own when empty (docs/signing.md).
+    """
 
     remote: str = "origin"
     journal: str = DEFAULT_REF
     deadline: int = 60
+    require_signed: bool | tuple[str, ...] = False
+    allowed_signers: str = ""
+    gpg_home: str = ""
+    signers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> Rules:
+        """What must be signed, by whom."""
+        return Rules(self.require_signed, self.signers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +149,13 @@ def _section(kind: type, table: object, where: str) -> Any:
 
 
 def _value(kind: Any, value: object, where: str) -> object:
+    if get_origin(kind) is UnionType:
+        return (
+            value if isinstance(value, bool) else _value(get_args(kind)[1], value, f"{where} must be true, false, or")
+        )
+    if get_origin(kind) is Mapping:
+        table = _table(value, where)
+        return {key: _value(get_args(kind)[1], one, f"{where} {key}") for key, one in table.items()}
     if get_origin(kind) is tuple:
         if isinstance(value, list) and all(isinstance(one, get_args(kind)[0]) for one in value):
             return tuple(value)

@@ -40,7 +40,10 @@ _KINDS = {
 
 
 class TagObject(NamedTuple):
-    """One annotated tag as git holds it; `when` in seconds since 1970, `tree` the commit's tree, `message` unparsed."""
+    """One annotated tag as git holds it; `when` in seconds since 1970, `tree` the commit's tree, `message` unparsed.
+
+    `name` is the ref's, `header` what the object calls itself: a ref can be made to lead to another tag's object.
+    """
 
     name: str
     oid: str
@@ -49,6 +52,7 @@ class TagObject(NamedTuple):
     when: int
     tagger: str
     message: str
+    header: str = ""
 
 
 class Event(NamedTuple):

@@ -67,11 +67,21 @@ class Journal:
 
     @cached_property
     def recorded(self) -> tuple[tuple[Entry, Recorded], ...]:
-        """Every recorded tag with its entry, in order; of two of one name the later counts."""
+        """Every recorded tag with its entry, in order; of two of one name the later counts.
+
+        One that was recorded before keeps its first place: else an old assignment, signed as it is, could be made the
+        newest again by anybody who may push.
+        """
         latest: dict[str, tuple[Entry, Recorded]] = {}
+        former: dict[str, set[str]] = {}
         for entry in self.entries:
             for tag in entry.tags:
-                latest.pop(tag.name, None)  # so that its place is the later one's, too
+                if tag.name in latest:
+                    known = former.setdefault(tag.name, set())
+                    known.add(latest[tag.name][1].oid)
+                    if tag.oid in known:
+                        continue
+                    del latest[tag.name]  # so that its place is the later one's, too
                 latest[tag.name] = (entry, tag)
         return tuple(latest.values())
 

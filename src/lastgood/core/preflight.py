@@ -40,10 +40,13 @@ class Facts:
 
 
 def check_tags(history: History, version: Version) -> tuple[Finding, ...]:
-    """What is wrong with the tags of this version: moved, deleted, or not in the journal though lastgood's."""
+    """What is wrong with the tags of this version: moved, deleted, at odds with itself, or not in the journal though
+    lastgood's."""
     tag = version.event.tag
     return tuple(
-        one for one in history.findings if one.subject == tag and one.kind in {"moved", "deleted", "unjournaled"}
+        one
+        for one in history.findings
+        if one.subject == tag and one.kind in {"moved", "deleted", "unjournaled", "disagrees"}
     )
 
 

@@ -9,10 +9,11 @@ from lastgood.core import tags
 from lastgood.core.events import CANDIDATE, Event, Kind, Mark, TagObject
 from lastgood.core.journal import Journal
 from lastgood.core.order import merge, order_findings
+from lastgood.core.signing import Verdicts, compare
 from lastgood.core.tags import Action, TagName
 from lastgood.core.unknown import unknown_artifact, unknown_stage, unknown_version
 from lastgood.core.version import SemanticVersion
-from lastgood.errors import Finding
+from lastgood.errors import Finding, RefusedError
 
 DAY = 86400
 
@@ -57,6 +58,8 @@ class History:
     unjournaled: frozenset[str] = frozenset()
     """Names of the tags that have no journal entry at all; `adopt` writes one."""
     findings: tuple[Finding, ...] = ()
+    refused: Mapping[str, Finding] = field(default_factory=dict)
+    """The versions whose registration does not count, by name, and why."""
     counter: int = 0
     """The greatest counter in any of the artifact's tags, those that count for nothing included: their names are taken,
     and GTO counts per artifact over all its tags."""
@@ -143,9 +146,12 @@ class History:
         return next((event for event in reversed(self.events) if event.stage == stage), None)
 
     def version(self, text: str) -> Version:
-        """The version called `text`. Raises `UnknownError`, naming what there is."""
+        """The version called `text`. Raises `UnknownError`, naming what there is; `RefusedError` for one that does not
+        count."""
         if text in self.by_name:
             return self.by_name[text]
+        if text in self.refused:
+            raise RefusedError(f"{self.refused[text].message}; nothing was changed", hint="lastgood verify")
         raise unknown_version(self.artifact, text, tuple(self.by_name))
 
     def assigned_version(self, stage: str) -> Version:
@@ -182,12 +188,20 @@ class Registry:
 
 
 Named = tuple[TagObject, TagName]
+NO_VERDICTS = Verdicts()
 
 
 def build_registry(
-    objects: Iterable[TagObject], journals: Mapping[str, Journal], now: int, *, taken: frozenset[str] = frozenset()
+    objects: Iterable[TagObject],
+    journals: Mapping[str, Journal],
+    now: int,
+    *,
+    taken: frozenset[str] = frozenset(),
+    verdicts: Verdicts = NO_VERDICTS,
 ) -> Registry:
     """The registry that annotated tags and journals say, `now` in seconds since 1970; `taken` as in `Registry`.
+
+    What `verdicts` refuse is as if it were not there, but for the names it takes.
 
     Only names that have a version tag count (GTO would take any `release#42` for an artifact); no tag, however odd,
     raises. Tags without a journal entry are adopted: placed by their time among the others.
@@ -206,26 +220,33 @@ def build_registry(
                 real.add(name.artifact)
     artifacts = {}
     for artifact in sorted(real):
-        history = _history(artifact, named[artifact], journals.get(artifact, Journal(artifact)), now)
+        history = _history(artifact, named[artifact], journals.get(artifact, Journal(artifact)), now, verdicts)
         artifacts[artifact] = replace(history, counter=counters[artifact])
     return Registry(artifacts, tuple(_future(artifacts.values(), now)), taken)
 
 
-def _history(artifact: str, named: list[Named], journal: Journal, now: int) -> History:
+def _history(artifact: str, given: list[Named], journal: Journal, now: int, verdicts: Verdicts) -> History:
+    named, refused, findings = _admit(given, verdicts)
     versions = _versions_by_commit(named)
-    registered = {name.version for _, name in named if name.action is Action.REGISTER}
+    commits = {str(name.version): tag.commit for tag, name in named if name.action is Action.REGISTER}
     # by name too: the object of a recorded tag under another ref's name is no recorded event (FIELD.md 23)
     recorded = {tag.name: (tag.oid, at, entry.adoption) for at, (entry, tag) in enumerate(journal.recorded)}
     own: list[tuple[int, Event]] = []
     adopted: list[Event] = []
     unjournaled: set[str] = set()
-    findings = []
     for tag, name in named:
         event = Event.read(tag, name, name.version or versions.get(tag.commit, ""))
         oid, place, adoption = recorded.get(tag.name, ("", 0, False))
         journaled = oid == tag.oid
-        known = journaled or event.version in registered
-        if not known and name.action is not Action.DEPRECATE:
+        strange = compare(tag, name, event, commits)
+        if strange is not None:
+            findings.append(strange)
+        if event.version in refused:
+            text = f"tag {tag.name} is about {event.version}, whose own tag does not count; neither does this one"
+            findings.append(Finding("refused", tag.name, text))
+        elif strange is not None and verdicts.rules.require(name):
+            continue
+        elif not journaled and event.version not in commits and name.action is not Action.DEPRECATE:
             text = f"tag {tag.name} belongs to no version of {artifact} that is here; it counts for nothing"
             findings.append(Finding("stray", tag.name, text))
         elif journaled and not adoption:
@@ -240,8 +261,22 @@ def _history(artifact: str, named: list[Named], journal: Journal, now: int) -> H
     ordered = [event for _, event in sorted(own, key=lambda pair: pair[0])]
     merged = merge(ordered, sorted(adopted, key=lambda event: (event.when, event.counter or 0, event.tag)))
     findings.extend(order_findings(merged, now + DAY))
-    strange = frozenset(event.tag for event in adopted)
-    return History(artifact, tuple(merged), journal, strange, frozenset(unjournaled), tuple(findings))
+    strangers = frozenset(event.tag for event in adopted)
+    return History(artifact, tuple(merged), journal, strangers, frozenset(unjournaled), tuple(findings), refused)
+
+
+def _admit(named: list[Named], verdicts: Verdicts) -> tuple[list[Named], dict[str, Finding], list[Finding]]:
+    """The tags that are not refused, the versions that are, and why."""
+    admitted, versions, findings = [], {}, []
+    for tag, name in named:
+        finding = verdicts.refused.get(tag.name)
+        if finding is None:
+            admitted.append((tag, name))
+            continue
+        findings.append(finding)
+        if name.action is Action.REGISTER:
+            versions[str(name.version)] = finding
+    return admitted, versions, findings
 
 
 def _versions_by_commit(named: list[Named]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from lastgood.errors import Finding, UnreachableError
 
 _FIELDS = (
     "refname", "objecttype", "objectname", "type", "object", "*tree", "taggerdate:unix",
-    "taggername", "taggeremail", "contents:subject", "contents:body",
+    "taggername", "taggeremail", "contents:subject", "contents:body", "tag",
 )  # fmt: skip  # not `*objecttype`: from git 2.45 on it peels nested tags to the end
 _OID = re.compile(r"[0-9a-f]{40,64}")
 _SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----", re.MULTILINE)
@@ -53,13 +53,15 @@ def read_tags(git: Git, prefix: str | None = None) -> Tags:
     asked = (TAGS,) if prefix is None else (TAGS, prefix)
     for line in _split(git.stream("for-each-ref", f"--format={template}", *asked), b"\0\n"):
         values = line.decode(errors="replace").split("\0")
-        ref, kind, oid, target, commit, tree, when, name, email, subject, body = values
+        ref, kind, oid, target, commit, tree, when, name, email, subject, body, header = values
         short = ref.removeprefix(TAGS)
         if prefix is not None and ref.startswith(prefix):
             more[ref] = oid
         elif kind == "tag" and target == "commit":
             seconds = int(when) if when.isdigit() else 0
-            objects[short] = TagObject(short, oid, commit, tree, seconds, f"{name} {email}", f"{subject}\n\n{body}")
+            header = short if header == short else header  # one text instead of two of each of 40,000 tags
+            message = f"{subject}\n\n{body}"
+            objects[short] = TagObject(short, oid, commit, tree, seconds, f"{name} {email}", message, header)
         else:
             others[short] = oid
     return Tags(objects, others, more)
@@ -193,7 +195,7 @@ def parse_tag(git: Git, raw: bytes) -> TagObject | None:
     code, tree, _ = git.attempt("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
     when = int(seconds) if seconds.isdigit() else 0
     text = tree.decode().strip() if code == 0 else ""
-    return TagObject(lines["tag"], "", commit, text, when, f"{tagger}>", message)
+    return TagObject(lines["tag"], "", commit, text, when, f"{tagger}>", message, lines["tag"])
 
 
 def compare_with_origin(journal: Journal, origin: Origin) -> tuple[Finding, ...]:
