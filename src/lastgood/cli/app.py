@@ -16,6 +16,7 @@ from lastgood.cli import (
     checkout,
     diff,
     exec,  # noqa: A004  # modules are named like their commands
+    gc,
     history,
     init,
     list,  # noqa: A004  # modules are named like their commands
@@ -58,6 +59,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "sync": (sync.sync, "Make live here what a stage is assigned."),
     "exec": (exec.execute, "Run a command in a version."),
     "prune": (prune.prune, "Remove releases that are not needed here."),
+    "gc": (gc.gc, "Remove from the DVC remote what nothing needs."),
 }
 
 

@@ -92,6 +92,15 @@ class PruneConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class GcConfig:
+    """`[gc]`: hours that an object on the DVC remote stays though nothing names it, and the greatest percentage of all
+    objects there that may go at once."""
+
+    grace: int = 24
+    share: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration."""
 
@@ -100,6 +109,7 @@ class Config:
     registry: RegistryConfig = field(default_factory=RegistryConfig)
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
     prune: PruneConfig = field(default_factory=PruneConfig)
+    gc: GcConfig = field(default_factory=GcConfig)
     release: Mapping[str, ReleaseConfig] = field(default_factory=dict)
 
     @classmethod
@@ -131,6 +141,9 @@ class Config:
             raise UsageError(f"{where} must be seconds, more than 0 and at most {LONGEST}; nothing was changed")
         if config.prune.keep < 0:
             raise UsageError(f"{source}: [prune] keep must not be negative; nothing was changed")
+        if config.gc.grace < 0 or not 0 <= config.gc.share <= 100:
+            text = "[gc] grace must not be negative, and share must be a percentage"
+            raise UsageError(f"{source}: {text}; nothing was changed")
         return config
 
     def outputs(self, stage: str) -> tuple[str, ...]:
@@ -182,7 +195,7 @@ def _unknown(what: str, known: tuple[str, ...]) -> UsageError:
 def defaults() -> Iterator[tuple[str, str, object]]:
     """Every setting with its section and default, for `init` and the reference."""
     config = Config()
-    for section in ("rollback", "register", "registry", "environment", "prune"):
+    for section in ("rollback", "register", "registry", "environment", "prune", "gc"):
         part = getattr(config, section)
         for one in fields(part):
             yield section, one.name, getattr(part, one.name)

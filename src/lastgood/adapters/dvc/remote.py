@@ -7,11 +7,13 @@ copied and hashed in one go. lastgood hashes them all itself.
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+from lastgood.adapters.dvc.contents import Found, list_far, list_local
 from lastgood.adapters.dvc.progress import Meter
 from lastgood.adapters.dvc.staging import Staging, flush_all, hash_file
 from lastgood.errors import LastgoodError
@@ -172,6 +174,26 @@ class Remote:
 
             _overlapped(sizes, lambda batch: staging.copy({one: sources[one] for one in batch}), keep, stopped)
             staging.settle()
+
+    def contents(self, meter: Meter) -> dict[str, Found]:
+        """Every object that is here. Raises `LastgoodError` where the remote's kind cannot list what it has."""
+        if self._is_local:
+            return list_local(str(self._odb.path), meter.beat)
+        if not self._odb.fs.CAN_TRAVERSE or self._is_http:
+            raise LastgoodError(f"remote `{self.name}` cannot list what it has, so nothing can be told to be unneeded")
+        return list_far(self._odb.fs, self._odb.path, meter.beat)
+
+    def remove(self, identifiers: Sequence[str], meter: Meter) -> None:
+        """Remove objects, by DVC's own object database; one that is gone already is no error."""
+        for start in range(0, len(identifiers), BATCH):
+            batch = identifiers[start : start + BATCH]
+            try:
+                self._odb.fs.remove([self._odb.oid_to_path(one) for one in batch])
+            except FileNotFoundError:  # somebody else removes, too
+                for one in batch:
+                    with suppress(FileNotFoundError):
+                        self._odb.delete(one)
+            meter.beat(objects=len(batch))
 
     def settle(self, meter: Meter) -> None:
         """Return when what this remote holds survives a power cut, also what others put there: DVC never flushes."""

@@ -101,25 +101,60 @@ class Store:
         """Remove a corrupted object from the cache, so that `fetch` brings it again."""
         self.cache().path_of(md5, legacy=legacy).unlink(missing_ok=True)
 
+    def give(self, sources: Mapping[tuple[str, bool], str]) -> frozenset[tuple[str, bool]]:
+        """Copy files into the cache as the objects that they are: by id and layout, each with a path. Which it has now.
+
+        One that is not what its id says is left out; the others are on disk when this returns (ordering.md, O1).
+        """
+        from lastgood.adapters.dvc.progress import Meter
+        from lastgood.adapters.dvc.staging import Staging
+
+        given: set[tuple[str, bool]] = set()
+        meter = Meter(lambda _: None)
+        for layout in (False, True):
+            files = {md5: path for (md5, legacy), path in sources.items() if legacy is layout}
+            if files:
+                shared = bool(self._config["cache"].get("shared"))
+                with Staging(self.cache().directory, meter, legacy=layout, shared=shared) as staging:
+                    digests = staging.copy(files)
+                    whole = [md5 for md5, found in digests.items() if found == md5.removesuffix(".dir")]
+                    staging.keep(whole)
+                    staging.settle()
+                    given.update((md5, layout) for md5 in whole)
+        return frozenset(given)
+
+    def ask(
+        self, job: str, outputs: Iterable[Output], more: Mapping[str, Any], on_progress: Report | None = None
+    ) -> list[dict[str, Any]]:
+        """What a job of `cleaning` answers. Raises what the worker raises."""
+        return self._converse(job, list(dict.fromkeys(_stored(outputs))), {"have": [], "more": more}, on_progress)
+
     def _ask(
         self, job: str, outputs: Iterable[Output], on_progress: Report | None, have: Collection[str] = ()
     ) -> tuple[Missing, ...]:
         wanted = list(dict.fromkeys(_stored(outputs)))
         if not wanted:
             return ()
-        answer = child.ask(
+        answer = self._converse(job, wanted, {"have": list(have)}, on_progress)
+        return tuple(_missing(document, wanted) for document in answer)
+
+    def _converse(
+        self, job: str, wanted: list[Output], more: Mapping[str, Any], on_progress: Report | None
+    ) -> list[dict[str, Any]]:
+        if not wanted and self.default_remote() is None:
+            raise LastgoodError("no DVC remote is configured; nothing was changed", hint="dvc remote add -d NAME URL")
+        return child.ask(
             {
                 "job": job,
                 "root": str(self.root.absolute()),
                 "outputs": [output.to_json() for output in wanted],
-                "have": list(have),
+                **more,
             },
             deadline=self.deadline,
             environ=self._environ,
             on_progress=on_progress,
             worker=self._spare.pop() if self._spare else None,
         )
-        return tuple(_missing(document, wanted) for document in answer)
 
 
 def _stored(outputs: Iterable[Output]) -> list[Output]:

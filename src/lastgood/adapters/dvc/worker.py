@@ -1,7 +1,8 @@
 """The child process that talks to remotes: one JSON request on stdin, JSON lines on stdout, then the end.
 
-Lines are `{"subject": …}`, which names the remote, and `{"progress": {…}}`, at last `{"missing": […]}` or `{"error": …}`. It ends when stdin does, so it cannot
-outlive its parent; the parent ends it when it has been silent for too long (FIELD 20).
+Lines are `{"subject": …}`, which names the remote, and `{"progress": {…}}`, at last `{"missing": […]}` or
+`{"error": …}`. It ends when stdin does, so it cannot outlive its parent; the parent ends it when it has been silent for
+too long (FIELD 20).
 """
 
 import json
@@ -70,6 +71,10 @@ def _answer(request: dict[str, Any], meter: Meter, tell: Callable[[str], None]) 
     tell(subject)
     meter.start("starting", 0)
     with translated(subject), foreign(subject):
+        if request["job"] not in jobs.JOBS:
+            from lastgood.adapters.dvc import cleaning
+
+            return list(cleaning.JOBS[request["job"]](job, request["more"]))
         found = jobs.JOBS[request["job"]](job)
     positions = {output: position for position, output in enumerate(outputs)}
     return [{"output": positions[need.output], "md5": need.md5, "member": need.member} for need in found]

@@ -1,7 +1,7 @@
 """The code of one commit: exported through a private index, or read file by file; never through the working tree."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -64,6 +64,28 @@ def read_file(git: Git, commit: str, path: str) -> bytes | None:
     """A file's content at a commit, or `None` when it is not there."""
     found = git.objects.read(f"{commit}:{path}")
     return found[1] if found is not None and found[0] == "blob" else None
+
+
+def history_of(git: Git, patterns: Iterable[str]) -> Iterator[tuple[str, str, bytes]]:
+    """Commit, path and content of every version of the files that match, in all that is reachable here, newest first.
+
+    Where git cannot walk history, there is none.
+    """
+    globs = [f":(top,glob){pattern}" for pattern in patterns]
+    options = ("--all", "--no-renames", "--diff-filter=AM", "--root", "-m", "--raw", "--no-abbrev", "-z", "--format=%H")
+    code, out, _ = git.attempt("log", *options, "--", *globs)
+    commit = ""
+    found: dict[str, tuple[str, str]] = {}
+    words = iter(out.decode(errors="surrogateescape").split("\0") if code == 0 else ())
+    for word in words:
+        if word.lstrip().startswith(":"):
+            found.setdefault(word.split()[3], (commit, next(words, "")))
+        elif word.strip():
+            commit = word.strip()
+    oids = list(found)
+    for start in range(0, len(oids), 1000):  # as many contents at once
+        part = oids[start : start + 1000]
+        yield from ((*found[oid], content) for oid, content in zip(part, read_blobs(git, part), strict=True))
 
 
 def export_code(git: Git, commit: str, target: Path) -> None:

@@ -1,5 +1,6 @@
 """Questions to a repository: where it is, what is clean, what two commits differ in; it writes nothing."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +77,18 @@ def resolve(git: Git, revision: str) -> str | None:
 def tree_of(git: Git, commit: str) -> str:
     """The tree of a commit."""
     return git.line("rev-parse", "--verify", f"{commit}^{{tree}}")
+
+
+def peel(git: Git, names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """What each name leads to in the end, tags followed: type and id, by one process; none for what is not here."""
+    given = [name for name in names if "\n" not in name]
+    lines = git.run("cat-file", "--batch-check", stdin="".join(f"{name}^{{}}\n" for name in given).encode())
+    answers = (line.split() for line in lines.decode(errors="replace").splitlines())
+    return {
+        name: (words[1], words[0])
+        for name, words in zip(given, answers, strict=True)
+        if len(words) == 3 and words[2].isdigit()
+    }
 
 
 def has_commit(git: Git, commit: str) -> bool:

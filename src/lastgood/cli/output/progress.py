@@ -24,6 +24,8 @@ STEPS = {
     "push": "publishing",
     "switch": "switching",
     "prune": "removing what is not needed",
+    "survey": "looking what is needed",
+    "remove": "removing from the DVC remote",
     "health": "running the health command",
 }
 """Steps worth a word. The others take milliseconds."""
