@@ -14,7 +14,8 @@ from lastgood.core.events import TagObject
 from lastgood.core.journal import Journal, Recorded, find_lost
 from lastgood.core.registry import History, Registry, build_registry
 from lastgood.core.tags import TAGS
-from lastgood.errors import Finding, LastgoodError, RaceError, StaleError, UnreachableError, UsageError
+from lastgood.errors import Finding, LastgoodError, RaceError, RefusedError, StaleError, UnreachableError, UsageError
+from lastgood.operations import agreement, seen, signing
 from lastgood.project import Project
 from lastgood.releases.lock import is_held
 
@@ -63,6 +64,8 @@ def read(project: Project, *, fetch: bool) -> View:
         if project.remote is None or origin is not None:
             tags = _put_unfinished(project, tags, journals, origin)
         registry = _build(project, tags, journals, origin)
+    if origin is not None:
+        seen.remember(project, journals, origin, seen.read(project))
     return View(replace(registry, findings=(*untold, *registry.findings)), origin, _as_of(project))
 
 
@@ -174,11 +177,13 @@ def _put_unfinished(
 def _build(project: Project, tags: refs.Tags, journals: Mapping[str, Journal], origin: refs.Origin | None) -> Registry:
     objects = dict(tags.objects)
     findings: dict[str, list[Finding]] = {}
-    for artifact, journal in journals.items():
+    last = seen.read(project)
+    for artifact, journal in seen.with_lost(project, journals, last).items():
         lost = find_lost(journal, objects, dict(tags.others))
-        told = [_describe(one.recorded, one.found) for one in lost]
-        told += _compare(project, journal, origin)
-        told += _diverged(project, journal, origin)
+        told = [agreement.describe(one.recorded, one.found) for one in lost]
+        told += agreement.compare(project, journal, origin)
+        told += agreement.diverged(project, journal, origin)
+        told += seen.compare(project, journal, origin, last)
         findings[artifact] = list({(one.kind, one.subject): one for one in told}.values())
         objects.update(refs.read_recorded(project.git, lost))
     strays: list[Finding] = []
@@ -192,12 +197,14 @@ def _build(project: Project, tags: refs.Tags, journals: Mapping[str, Journal], o
             text = f"tag {name} was moved: {objects[name].oid[:12]} here, {there[:12]} on origin"
             findings.setdefault(artifact, []).append(Finding("moved", name, text))
     taken = frozenset(_names(tags, origin) - objects.keys())
-    registry = build_registry(objects.values(), journals, project.now(), taken=taken)
+    verdicts = signing.judge_tags(project, objects.values(), journals)
+    registry = build_registry(objects.values(), journals, project.now(), taken=taken, verdicts=verdicts)
 
     artifacts = {
         name: replace(history, findings=(*findings.get(name, ()), *_known(project, history, origin)))
         for name, history in registry.artifacts.items()
     }
+    strays += [one for name, told in findings.items() if name not in artifacts for one in told]
     return replace(registry, artifacts=artifacts, findings=(*registry.findings, *strays))
 
 
@@ -233,41 +240,6 @@ def _differing(
     return [(name, origin.tag(name)) for name in ours if origin.tag(name) != objects[name].oid]
 
 
-def _compare(project: Project, journal: Journal, origin: refs.Origin | None) -> list[Finding]:
-    """Recorded tags that origin has otherwise, or lost; it cannot have lost what was never published."""
-    if origin is None:
-        return []
-    there = origin.refs.get(project.journal_ref(grammar.file_name(journal.artifact)))
-    commits = [entry.commit for entry in journal.entries]
-    published = len(commits) if there is not None else 0
-    if there in commits:
-        published = commits.index(there) + 1
-    later = {tag.name for entry in journal.entries[published:] for tag in entry.tags}
-    found = refs.compare_with_origin(journal, origin)
-    return [one for one in found if not (one.kind == "deleted" and one.subject in later)]
-
-
-def _describe(recorded: Recorded, found: str | None) -> Finding:
-    if found is None:
-        return Finding(
-            "deleted", recorded.name, f"tag {recorded.name} was deleted; the journal has it as {recorded.oid[:12]}"
-        )
-    text = f"tag {recorded.name} was moved: {found[:12]} here, {recorded.oid[:12]} in the journal"
-    return Finding("moved", recorded.name, text)
-
-
-def _diverged(project: Project, journal: Journal, origin: refs.Origin | None) -> list[Finding]:
-    """A journal on origin that ours does not continue: rewritten there, or written in two places without a remote."""
-    ref = project.journal_ref(grammar.file_name(journal.artifact))
-    there = origin.refs.get(ref) if origin is not None else None
-    if there is None or there == journal.tip:
-        return []
-    if project.git.attempt("merge-base", "--is-ancestor", there, str(journal.tip))[0] == 0:
-        return []
-    text = f"the journal {ref} on origin is not a continuation of the one here"
-    return [Finding("journal", ref, text)]
-
-
 def require_newest(project: Project, history: History) -> None:
     """Raise `StaleError` when something was recorded here since the history was read."""
     ref = project.journal_ref(grammar.file_name(history.artifact))
@@ -276,8 +248,10 @@ def require_newest(project: Project, history: History) -> None:
 
 
 def require_agreement(view: View, artifact: str) -> None:
-    """Refuse to write on top of a journal that origin does not share. Raises `LastgoodError`."""
+    """Refuse to write on top of a journal that origin does not share, or that lost entries. Raises `LastgoodError`."""
     history = view.registry.artifacts.get(artifact)
     for finding in history.findings if history else ():
+        if finding.kind == seen.GONE_BACK:
+            raise RefusedError(f"{finding.message}; nothing was changed", hint=seen.hint(finding))
         if finding.kind == "journal":
             raise LastgoodError(f"{finding.message}; nothing was changed", hint=f"git log {finding.subject}")

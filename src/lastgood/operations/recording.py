@@ -11,7 +11,9 @@ from lastgood.core import tags as grammar
 from lastgood.core.journal import Journal
 from lastgood.core.transaction import Author, Transaction
 from lastgood.errors import PushRefusedError
+from lastgood.operations import seen
 from lastgood.operations.reading import PUSHING, View, require_agreement
+from lastgood.operations.signing import signer_for
 from lastgood.project import Project
 
 PATIENCE = 3
@@ -48,7 +50,8 @@ def record(project: Project, view: View, transaction: Transaction, *, more: Sequ
     ref = project.journal_ref(grammar.file_name(transaction.artifact))
     publish_earlier(project, view, journal, ref)
     project.on_step("objects")
-    prepared = transactions.write_objects(project.git, transaction, journal, ref, project.identity)
+    sign = signer_for(project, [tag.name for tag in transaction.tags])
+    prepared = transactions.write_objects(project.git, transaction, journal, ref, project.identity, sign=sign)
     carry(project, prepared, more=more)
     names = tuple(tag.name for tag in prepared.tags)
     return Record(names, published=project.remote is not None, latest=transaction.latest)
@@ -68,6 +71,8 @@ def carry(project: Project, prepared: Prepared, *, more: Sequence[str] = ()) -> 
     project.on_step("refs")
     transactions.land(project.git, prepared, accepted=project.remote is not None)
     note.unlink(missing_ok=True)
+    if project.remote is not None:
+        seen.remember_own(project, prepared)
 
 
 def journal_of(view: View, artifact: str) -> Journal:

@@ -22,6 +22,7 @@ from lastgood.operations import manifests, recording
 from lastgood.operations.delivering import run_shell
 from lastgood.operations.reading import View, read, retrying
 from lastgood.operations.recording import Record
+from lastgood.operations.signing import require_able
 from lastgood.project import Project
 from lastgood.releases import proving
 from lastgood.releases.proofs import Proofs
@@ -57,6 +58,7 @@ def register(project: Project, request: Request, *, dry_run: bool = False) -> Re
     """
     recording.author(project, request.message)
     commit = _require_clean(project)
+    require_able(project, commit)
     _branch(project, request)  # before anything is uploaded for a push that cannot be
     view = read(project, fetch=True)
     pinned, declared = _require_declared(project, commit, request.artifact)

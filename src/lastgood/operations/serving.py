@@ -1,9 +1,12 @@
 """A serving host without a working tree: DVC's settings from the tip of the default branch, ours from `--root`."""
 
+from pathlib import PurePosixPath
+
 from lastgood.adapters.git import export, mirror
 from lastgood.core.config import FILE, Config
 from lastgood.errors import LastgoodError
 from lastgood.operations.manifests import project_of
+from lastgood.operations.signing import MIRRORED
 from lastgood.project import Project
 from lastgood.releases import durable
 
@@ -30,6 +33,17 @@ def refresh_settings(project: Project, artifact: str | None) -> None:
         text = export.read_file(git, tip, FILE)
         project.config = Config.parse((text or b"").decode(errors="replace"), FILE)
         durable.write_atomic(project.place.settings, text or b"")  # for commands that only look, and ask nobody
+        _refresh_signers(project, tip)
+
+
+def _refresh_signers(project: Project, tip: str) -> None:
+    """The file of allowed signers that the default branch's own settings name there."""
+    named = project.config.registry.allowed_signers
+    if not named or PurePosixPath(named).is_absolute() or named.startswith("~"):
+        return
+    mirror.bring_files(project.git, str(project.remote), tip, (named,), project.deadline * 10)
+    text = export.read_file(project.git, tip, str(PurePosixPath(named)))
+    durable.write_atomic(project.place.root / MIRRORED, text or b"")  # nobody may sign where there is no such file
 
 
 def _quote(value: str) -> str:

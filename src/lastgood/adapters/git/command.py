@@ -104,8 +104,10 @@ class Git:
 
     @cached_property
     def settings(self) -> Mapping[str, str]:
-        """What the configuration says of remotes and of who commits, by key; read once, a key's last value counts."""
-        out = self.attempt("config", "-z", "--get-regexp", r"^(remote\..*|(committer|user)\.(name|email))$")[1]
+        """What the configuration says of remotes, of who commits and of signing, by key; read once, a key's last value
+        counts."""
+        wanted = r"^(remote\..*|(committer|user)\.(name|email)|tag\.(gpgsign|forcesignannotated))$"
+        out = self.attempt("config", "-z", "--get-regexp", wanted)[1]
         pairs = (line.partition("\n") for line in out.decode(errors="replace").split("\0")[:-1])
         return {key: value for key, _, value in pairs}
 

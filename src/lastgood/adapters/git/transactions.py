@@ -6,7 +6,7 @@ ref is the moment, and `land` puts missing tags in place afterwards.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 
@@ -53,10 +53,18 @@ class Prepared:
         return (*(f"{tag.oid}:{TAGS}{tag.name}" for tag in self.tags), f"{self.journal}:{self.journal_ref}")
 
 
-def write_objects(git: Git, transaction: Transaction, journal: Journal, ref: str, identity: Identity) -> Prepared:
-    """Make the tag objects and the journal commit. No ref moves."""
+def write_objects(
+    git: Git,
+    transaction: Transaction,
+    journal: Journal,
+    ref: str,
+    identity: Identity,
+    *,
+    sign: Callable[[bytes], bytes] = bytes,
+) -> Prepared:
+    """Make the tag objects and the journal commit. No ref moves. `sign` adds a signature to a tag object's bytes."""
     pack = Pack(transaction.tags[0].commit)
-    raws = [_raw(tag, identity) for tag in transaction.tags]
+    raws = [sign(_raw(tag, identity)) for tag in transaction.tags]
     recorded = tuple(Recorded(pack.add("tag", raw), tag.name) for raw, tag in zip(raws, transaction.tags, strict=True))
     files = {f"tag-{place}": raw for place, raw in enumerate(raws, 1)}
     if transaction.manifest is not None:

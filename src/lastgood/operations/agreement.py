@@ -1,0 +1,43 @@
+"""What origin, the refs here and the journal do not agree on, as findings."""
+
+from lastgood.adapters.git import refs
+from lastgood.core import tags as grammar
+from lastgood.core.journal import Journal, Recorded
+from lastgood.errors import Finding
+from lastgood.project import Project
+
+
+def compare(project: Project, journal: Journal, origin: refs.Origin | None) -> list[Finding]:
+    """Recorded tags that origin has otherwise, or lost; it cannot have lost what was never published."""
+    if origin is None:
+        return []
+    there = origin.refs.get(project.journal_ref(grammar.file_name(journal.artifact)))
+    commits = [entry.commit for entry in journal.entries]
+    published = len(commits) if there is not None else 0
+    if there in commits:
+        published = commits.index(there) + 1
+    later = {tag.name for entry in journal.entries[published:] for tag in entry.tags}
+    found = refs.compare_with_origin(journal, origin)
+    return [one for one in found if not (one.kind == "deleted" and one.subject in later)]
+
+
+def describe(recorded: Recorded, found: str | None) -> Finding:
+    """What became of a recorded tag here."""
+    if found is None:
+        return Finding(
+            "deleted", recorded.name, f"tag {recorded.name} was deleted; the journal has it as {recorded.oid[:12]}"
+        )
+    text = f"tag {recorded.name} was moved: {found[:12]} here, {recorded.oid[:12]} in the journal"
+    return Finding("moved", recorded.name, text)
+
+
+def diverged(project: Project, journal: Journal, origin: refs.Origin | None) -> list[Finding]:
+    """A journal on origin that ours does not continue: rewritten there, or written in two places without a remote."""
+    ref = project.journal_ref(grammar.file_name(journal.artifact))
+    there = origin.refs.get(ref) if origin is not None else None
+    if there is None or there == journal.tip:
+        return []
+    if project.git.attempt("merge-base", "--is-ancestor", there, str(journal.tip))[0] == 0:
+        return []
+    text = f"the journal {ref} on origin is not a continuation of the one here"
+    return [Finding("journal", ref, text)]

@@ -1,0 +1,28 @@
+"""Small JSON files below `.lastgood/`, each replaced whole: what a machine remembers, and can do without."""
+
+import json
+from contextlib import suppress
+from secrets import token_hex
+
+from lastgood.project import Project
+from lastgood.releases.durable import NEW
+
+
+def load(project: Project, name: str) -> object:
+    """The document of that name; `None` where it is not there or cannot be read."""
+    try:
+        return json.loads((project.place.root / name).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def save(project: Project, name: str, document: object) -> None:
+    """Write a document by one rename (O3). Not flushed, and not at all where that cannot be: who dies, or has no room,
+    has only forgotten something."""
+    fresh = project.place.root / f"{NEW}{token_hex(6)}"
+    with suppress(OSError):
+        try:
+            fresh.write_text(json.dumps(document, separators=(",", ":")))
+            fresh.replace(project.place.root / name)
+        finally:
+            fresh.unlink(missing_ok=True)

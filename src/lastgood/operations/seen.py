@@ -1,0 +1,97 @@
+"""What this machine has seen of each journal: one that holds less later has gone back, by whatever hand."""
+
+from collections.abc import Mapping
+
+from lastgood.adapters.git import refs
+from lastgood.adapters.git.transactions import Prepared
+from lastgood.core import tags as grammar
+from lastgood.core.journal import Journal
+from lastgood.errors import Finding
+from lastgood.operations.memory import load, save
+from lastgood.project import Project
+
+SEEN = "seen.json"
+"""Below `.lastgood/`: by journal ref the newest entry seen, and how many events were recorded up to it.
+
+A clone that is new, or whose `.lastgood/` was removed, has seen nothing.
+"""
+GONE_BACK = "gone-back"
+Seen = Mapping[str, tuple[str, int]]
+
+
+def read(project: Project) -> Seen:
+    """What was seen; nothing where that cannot be read."""
+    document = load(project, SEEN)
+    pairs = document.items() if isinstance(document, dict) else ()
+    return {
+        ref: (one[0], one[1])
+        for ref, one in pairs
+        if isinstance(one, list) and [type(part) for part in one] == [str, int]
+    }
+
+
+def with_lost(project: Project, journals: Mapping[str, Journal], last: Seen) -> dict[str, Journal]:
+    """The journals, and an empty one for each that was seen and has no ref here any more."""
+    prefix = project.journal_ref("")
+    names = [grammar.from_file_name(ref.removeprefix(prefix)) for ref in last if ref.startswith(prefix)]
+    return {**{name: Journal(name) for name in names if grammar.is_artifact(name)}, **journals}
+
+
+def compare(project: Project, journal: Journal, origin: refs.Origin | None, last: Seen) -> list[Finding]:
+    """Whether the journal here, or origin's, lacks what was seen of it."""
+    ref = _ref(project, journal)
+    if ref not in last:
+        return []
+    tip, events = last[ref]
+    if not any(entry.commit == tip for entry in reversed(journal.entries)):
+        return [_gone(ref, events - len(journal.recorded), "the one here")]
+    there = origin.refs.get(ref) if origin is not None else journal.tip
+    if there == journal.tip or (there is not None and _holds(project, there, tip)):
+        return []
+    return [_gone(ref, events - _count(journal, there), f"the one on {project.remote}")]
+
+
+def remember(project: Project, journals: Mapping[str, Journal], origin: refs.Origin, last: Seen) -> None:
+    """Note what origin has now, unless it has gone back."""
+    fresh = dict(last)
+    for journal in journals.values():
+        ref = _ref(project, journal)
+        if journal.entries and origin.refs.get(ref) == journal.tip and not compare(project, journal, origin, last):
+            fresh[ref] = (journal.entries[-1].commit, len(journal.recorded))
+    if fresh != last:
+        save(project, SEEN, fresh)
+
+
+def remember_own(project: Project, prepared: Prepared) -> None:
+    """Note what this machine has just recorded."""
+    if not prepared.tags:
+        return  # a note for people: no event
+    last = read(project)
+    events = last.get(prepared.journal_ref, ("", 0))[1] + len(prepared.tags)
+    save(project, SEEN, {**last, prepared.journal_ref: (prepared.journal, events)})
+
+
+def hint(finding: Finding) -> str:
+    """How to put back what is gone, or to accept that it is."""
+    return f"git push origin {finding.subject}, in a clone that has it; to accept it, remove .lastgood/{SEEN}"
+
+
+def _gone(ref: str, events: int, which: str) -> Finding:
+    fewer = f"{events} events" if events > 0 else "it was written anew"
+    text = f"the journal {ref} has gone back: {which} lacks what this machine has seen ({fewer})"
+    return Finding(GONE_BACK, ref, text)
+
+
+def _count(journal: Journal, commit: str | None) -> int:
+    """How many events are recorded up to an entry; 0 when it is not in the journal."""
+    commits = [entry.commit for entry in journal.entries]
+    known = commits.index(commit) + 1 if commit in commits else 0
+    return sum(len(entry.tags) for entry in journal.entries[:known])
+
+
+def _holds(project: Project, there: str, tip: str) -> bool:
+    return project.git.attempt("merge-base", "--is-ancestor", tip, there)[0] == 0
+
+
+def _ref(project: Project, journal: Journal) -> str:
+    return project.journal_ref(grammar.file_name(journal.artifact))
