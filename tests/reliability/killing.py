@@ -67,13 +67,14 @@ def child(work: Callable[[], int | None], *, quiet: bool = True) -> int:
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     pid = os.fork()
     if pid == 0:
-        _become(work, quiet=quiet)
+        become(work, quiet=quiet)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    _await_orphans(pid)
+    await_orphans(pid)
     return code
 
 
-def _become(work: Callable[[], int | None], *, quiet: bool) -> None:
+def become(work: Callable[[], int | None], *, quiet: bool) -> None:
+    """Be a command from here on, in a process group of its own; never returns."""
     code = 70
     try:
         os.setpgid(0, 0)
@@ -87,7 +88,7 @@ def _become(work: Callable[[], int | None], *, quiet: bool) -> None:
         os._exit(code)
 
 
-def _await_orphans(group: int) -> None:
+def await_orphans(group: int) -> None:
     """Return when the git processes that a dead child left have ended: they are in its group, and ours to reap."""
     deadline = time.monotonic() + LIMIT
     while time.monotonic() < deadline:

@@ -20,8 +20,10 @@ Unparsable: type[Exception] = typer.BadParameter.__mro__[1]
 BUG = 70
 INTERRUPTED = 130
 ISSUES = "please report it with that file"
-OUTSIDE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
-"""What the machine refuses, wherever it does: rights, room and open files are no bug of ours."""
+OUTSIDE = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO}
+)
+"""What the machine refuses, wherever it does: rights, room, open files and a broken disk are no bug of ours."""
 
 
 def guarded(run: Callable[[], int], arguments: Sequence[str]) -> int:
@@ -42,15 +44,20 @@ def guarded(run: Callable[[], int], arguments: Sequence[str]) -> int:
             return _bug(error, arguments, as_json=as_json)
         return tell(_outside(error), as_json=as_json)
     except Exception as error:  # noqa: BLE001  # the outermost boundary: a bug gets its report here and nowhere else
+        if type(error).__module__ == "sqlite3":  # a full or broken disk below a database, ours or DVC's
+            return tell(
+                LastgoodError(f"a database: {error}; what was recorded stands", hint="lastgood status"), as_json=as_json
+            )
         return _bug(error, arguments, as_json=as_json)
 
 
 def tell(error: LastgoodError, *, as_json: bool, one_line: bool = False) -> int:
     """Say what failed: JSON on standard output, else lines on standard error. Returns the exit code."""
-    if as_json:
-        write(sys.stdout, json.dump(json.error(error), one_line=one_line))
-        return error.exit_code
-    write(sys.stderr, format_error(error))
+    with suppress(OSError):  # the same full disk, most often: the exit code is said all the same
+        if as_json:
+            write(sys.stdout, json.dump(json.error(error), one_line=one_line))
+        else:
+            write(sys.stderr, format_error(error))
     return error.exit_code
 
 

@@ -17,6 +17,7 @@ from lastgood.operations.facts import select
 from lastgood.project import Project
 from lastgood.releases import activation
 from lastgood.releases.environments import find_environment
+from lastgood.releases.placing import WRITABLE
 from lastgood.releases.release import Release, find_release
 from lastgood.releases.staging import clean_staging
 
@@ -28,10 +29,11 @@ def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> R
     `NotCarriedOutError`.
     """
     outputs = select(manifest, project.config.outputs(stage) if stage else ())
-    return find_release(project.place, manifest, outputs) or _build(project, manifest, outputs)
+    return find_release(project.place, manifest, outputs) or build_release(project, manifest, outputs)
 
 
-def _build(project: Project, manifest: Manifest, outputs: tuple[Output, ...]) -> Release:
+def build_release(project: Project, manifest: Manifest, outputs: tuple[Output, ...]) -> Release:
+    """Build the release of these outputs of a version. Raises as `ensure_release`."""
     from lastgood.operations import objects  # 15 ms with the next two, which a release that is built does not need
     from lastgood.releases.builder import BuildRequest, build
     from lastgood.releases.proofs import Proofs
@@ -102,6 +104,8 @@ def settle(project: Project, release: Release, stage: str) -> None:
     directory of a release that was built, the entry in history of a switch that was made (ordering.md, O5)."""
     with suppress(OSError):  # somebody else's leftovers must not hold an emergency back
         clean_staging(project.place)
+        if release.path.stat().st_mode & WRITABLE:
+            release.path.chmod(0o555)  # its builder died between its name and that
     activation.switch(project.place, release.artifact, stage, release)
 
 

@@ -31,6 +31,8 @@ def quiet() -> None:
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Raise what DVC, fsspec and the system raise inside as a `LastgoodError`; `doing` begins its message."""
+    import sqlite3
+
     from dvc.exceptions import DvcException
     from dvc.lock import LockError
     from dvc_objects.fs.errors import AuthError, ConfigError, RemoteMissingDepsError
@@ -44,6 +46,8 @@ def translated(doing: str) -> Iterator[None]:
     except LockError as error:
         raise LockedError(f"{doing}: another DVC process holds the lock; nothing changed") from error
     except (DvcException, AuthError, ConfigError) as error:
+        raise LastgoodError(f"{doing}: {_words(error)}") from error
+    except sqlite3.Error as error:  # DVC's state: a full or broken disk
         raise LastgoodError(f"{doing}: {_words(error)}") from error
     except OSError as error:
         here = isinstance(error, FileNotFoundError | PermissionError) or error.errno in LOCAL_TROUBLE
