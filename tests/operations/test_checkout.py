@@ -297,3 +297,31 @@ def test_an_adopted_version_without_a_manifest_is_checked_out_by_what_dvc_record
     world.project.version("v2.0.0", model="two")
     world.checkout("v1.0.0")
     assert_holds(world, "v1.0.0", "one")
+
+
+def test_a_commit_whose_files_name_a_place_outside_does_not_make_dvc_write_there(story: World) -> None:
+    model = story.object_of("first", ".dvc/cache")
+    victim = story.project.base / "victim" / "profile"
+    victim.parent.mkdir()
+    victim.write_text("mine")
+    md5 = model.parent.name + model.name
+    story.project.put("x.dvc", f"wdir: {victim.parent}\nouts:\n- md5: {md5}\n  size: 5\n  hash: md5\n  path: profile\n")
+    story.project.commit("Mean")
+    story.project.register("v9.0.0")
+    story.project.git("rm", "--quiet", "x.dvc")
+    story.project.commit("Clean")
+    with pytest.raises(LastgoodError, match="outside of the project"):
+        story.checkout("v9.0.0")
+    assert victim.read_text() == "mine"
+
+
+def test_a_version_does_not_choose_the_cache(story: World) -> None:
+    config = story.root / ".dvc/config"
+    trusted = config.read_text()
+    config.write_text(trusted + f"[cache]\n    dir = {story.project.base}/elsewhere\n")
+    story.project.commit("Elsewhere")
+    story.project.register("v9.0.0")
+    story.project.git("checkout", "--quiet", "HEAD~1")
+    story.checkout("v9.0.0")
+    assert (story.root / "models/model.txt").read_text() == "fourth"
+    assert not (story.project.base / "elsewhere").exists()

@@ -268,6 +268,7 @@ def _prove_objects(project: Project, manifest: Manifest) -> None:
 
 def _move(project: Project, version: Version, manifest: Manifest, *, forced: bool) -> None:
     git = project.worktree
+    cache = project.store(manifest.project).cache().directory  # as configured now, not by what is checked out
     project.on_step("code")
     if forced:
         # Only our own dead process can have left it: the note was there and the lock on .lastgood/ is ours.
@@ -280,7 +281,7 @@ def _move(project: Project, version: Version, manifest: Manifest, *, forced: boo
     if code != 0:
         raise LastgoodError(f"git checkout: {words.strip()}")
     project.on_step("outputs")
-    checkout_outputs(git.directory / manifest.project, None)
+    checkout_outputs(git.directory / manifest.project, None, cache=cache)
     project.on_step("prove")
     wrong = differing(project, manifest)
     if wrong:

@@ -3,12 +3,14 @@
 A working tree can be made right again, never atomically (FIELD 2, 14): only a release directory is switched whole.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
 from lastgood.adapters.dvc.translate import quiet, translated
+from lastgood.core.listing import why_unsafe
 from lastgood.errors import Finding, FindingsError, LockedError
 
 PATIENCE = 10.0
@@ -32,10 +34,14 @@ def pipeline_findings(root: Path, *, patience: float = PATIENCE) -> tuple[Findin
     return _with_repo(root, f"the pipeline's status in {root}", work, patience)
 
 
-def checkout_outputs(root: Path, paths: Sequence[Path] | None, *, patience: float = PATIENCE) -> None:
+def checkout_outputs(
+    root: Path, paths: Sequence[Path] | None, *, cache: Path | None = None, patience: float = PATIENCE
+) -> None:
     """Make the outputs (`None`: all) what the working tree's `dvc.lock` and `.dvc` files record, from the cache.
 
-    Local changes of outputs are overwritten. Raises `FindingsError` naming outputs whose objects the cache lacks; DVC
+    `cache` is the trusted configuration's, for what is checked out may name another one. Local changes of outputs are
+    overwritten. Raises `FindingsError` for outputs that lie outside of the project, also by a link on the way, before
+    DVC acts on any; and naming those whose objects the cache lacks; DVC
     removes those from the working tree, so have everything in the cache before.
     """
     targets = None if paths is None else [str((root / path).absolute()) for path in paths]
@@ -45,16 +51,32 @@ def checkout_outputs(root: Path, paths: Sequence[Path] | None, *, patience: floa
     def work(repo: Any) -> None:
         from dvc.exceptions import CheckoutError
 
+        _require_inside(repo)
         try:
             repo.checkout(targets=targets, force=True)
         except CheckoutError as error:
             found = [Finding("missing", str(path), f"{path} cannot be restored") for path in error.target_infos]
             raise FindingsError("outputs could not be restored from the cache", found) from error
 
-    _with_repo(root, f"checking out the outputs in {root}", work, patience)
+    _with_repo(root, f"checking out the outputs in {root}", work, patience, cache)
 
 
-def _with_repo(root: Path, doing: str, work: Callable[[Any], Answer], patience: float) -> Answer:
+def _require_inside(repo: Any) -> None:
+    """Whatever a manifest says: DVC goes by the files that were checked out."""
+    top, found = os.path.realpath(repo.root_dir), []
+    for out in repo.index.outs:
+        inside = out.is_in_repo and out.protocol == "local"
+        directory, _, name = out.fs_path.rpartition("/")
+        place = f"{os.path.realpath(directory)}/{name}"
+        if out.use_cache and not (inside and place.startswith(f"{top}/") and not why_unsafe(place[len(top) + 1 :])):
+            found.append(Finding("external", str(out), f"the output {out} lies outside of the project"))
+    if found:
+        raise FindingsError("outputs lie outside of the project: " + ", ".join(one.subject for one in found), found)
+
+
+def _with_repo(
+    root: Path, doing: str, work: Callable[[Any], Answer], patience: float, cache: Path | None = None
+) -> Answer:
     """Do `work` with DVC's `Repo`, again while another process holds DVC's lock and there is patience left."""
     quiet()
     end = monotonic() + patience
@@ -63,7 +85,8 @@ def _with_repo(root: Path, doing: str, work: Callable[[Any], Answer], patience: 
             with translated(doing):
                 from dvc.repo import Repo
 
-                with Repo(str(root.absolute())) as repo:
+                config = {"cache": {"dir": str(cache)}} if cache is not None else None
+                with Repo(str(root.absolute()), config=config) as repo:
                     return work(repo)
         except LockedError:
             if monotonic() >= end:
