@@ -3,8 +3,10 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from lastgood.adapters.git import export, repository
+from lastgood.adapters.git.checking import check_store
 from lastgood.core.manifest import Manifest
 from lastgood.core.preflight import Missing
 from lastgood.core.references import find_history
@@ -146,7 +148,8 @@ def _check_here(project: Project, *, deep: bool) -> list[Finding]:
     for artifact, stage, _ in activation.live_links(project.place):
         findings += activation.inspect_live(project.place, artifact, stage)[1]
     if deep:
-        with Proofs(project.place.create().proofs) as proofs:
+        with Proofs(Path(":memory:")) as proofs:  # from the disk, not from memory of it: bits rot without a new time
             for release in list_releases(project.place):
                 findings += check_release(release, proofs)
+        findings += check_store(project.git)
     return findings

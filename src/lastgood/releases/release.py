@@ -82,6 +82,9 @@ def load_release(path: Path) -> Release:
     """Read `release.json`. Raises `FindingsError`, kind `broken-release`, for what is no finished release."""
     try:
         document = json.loads((path / RELEASE_FILE).read_bytes())
+        own = document.pop("sum", None)  # releases built before there was any lack it
+        if own is not None and own != _sum(document):
+            raise ValueError("its content is not what was written")  # noqa: TRY301  # reported with the others below
         if document["schema"] != SCHEMA:
             raise ValueError(f"schema {document['schema']}")  # noqa: TRY301  # reported with the others below
         return Release(
@@ -96,7 +99,7 @@ def load_release(path: Path) -> Release:
             code=document["code"],
             environment=document.get("environment", ""),  # releases built before there were any lack it
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"{path} is no finished release: {error}"
         raise FindingsError(message, [Finding("broken-release", str(path), message)]) from error
 
@@ -126,7 +129,12 @@ def format_release(release: Release, linked: dict[str, int], built_at: str) -> b
         "linked": cast("dict[str, Json]", linked),
         "built_at": built_at,
     }
-    return encode(document).encode("ascii") + b"\n"
+    return encode({**document, "sum": _sum(document)}).encode("ascii") + b"\n"
+
+
+def _sum(document: dict[str, Json]) -> str:
+    """What tells a damaged `release.json` from a whole one: nothing else would notice another tree or date in it."""
+    return sha256(encode(document).encode("ascii")).hexdigest()
 
 
 def list_releases(place: Place) -> tuple[Release, ...]:
