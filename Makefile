@@ -10,7 +10,7 @@ WORKERS ?= 2
 export OMP_WAIT_POLICY := passive
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help setup demo test repro lint types contracts suite bench docs clean
+.PHONY: help setup demo test repro lint types contracts suite soak bench docs clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -46,6 +46,9 @@ contracts: setup
 suite: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q
 
+soak: setup  ## the long form of the sweeps of faults, corruption and hostile input (hours), figures in .reliability/
+	LASTGOOD_SOAK=1 $(BIN)/python -m pytest tests/reliability -n $(WORKERS) -q
+
 bench: setup $(BENCH)/.ready  ## measure lastgood against its peers (half an hour), write docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
@@ -59,4 +62,4 @@ docs: setup  ## write the command reference anew
 	$(BIN)/python -m lastgood.cli.reference > docs/cli.md
 
 clean:  ## remove what the targets above made, but not data, models and caches
-	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) .reliability .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,16 +1,23 @@
 """A repository as an enemy with the right to push leaves it: objects and refs written past all of git's checks."""
 
 import io
+import json
 import os
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from hashlib import sha1, sha256
 from pathlib import Path
 
 from lastgood.cli.app import main
+from lastgood.core.registry import History
+from lastgood.errors import LastgoodError
+from lastgood.operations.manifests import read_manifest
+from lastgood.operations.reading import read
+from lastgood.project import Project as Opened
+from lastgood.releases import proving
 from tests.builders import Project
 from tests.reliability.corpus import SECRET
 
@@ -165,3 +172,72 @@ def outside(base: Path) -> dict[str, str]:
 
 def _is_object(path: Path) -> bool:
     return re.fullmatch(r".*/files/md5/[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?", str(path)) is not None
+
+
+READING = [
+    line.split()
+    for line in """\
+list
+list --json
+history flights
+history flights --json
+show flights@v1.0.0
+show flights#prod --json
+status
+status --json --fetch
+where flights --stage prod
+diff flights@v1.0.0 flights@v2.0.0
+verify flights
+rollback flights --reason x --dry-run""".splitlines()
+]
+
+
+def survive(enemy: Enemy, more: Sequence[Sequence[str]] = ()) -> list[str]:
+    """Everything wrong with the reading commands, with `more`, with a rollback and what it leaves."""
+    at = enemy.project.root
+    before = outside(enemy.project.base)
+    wrong = [one for arguments in (*READING, *more) for one in wrong_with(run(at, *arguments))]
+    listed = json.loads(run(at, "list", "flights", "--json").out)
+    versions = {one["version"]: one["mark"] for one in listed["artifacts"][0]["versions"]}
+    wrong += [] if versions == {"v1.0.0": "stable", "v2.0.0": "candidate"} else [f"listed {versions}"]
+    done = run(at, "rollback", "flights", "--from", "v2.0.0", "--reason", "bad", "--json")
+    wrong += wrong_with(done)
+    model = at / ".lastgood/live/flights/prod/models/model.txt"
+    wrong += [] if done.code == 0 and model.read_text() == "first" else [f"rollback: {done.code} {done.out}{done.err}"]
+    return wrong + escapes(enemy, before)
+
+
+def escapes(enemy: Enemy, before: dict[str, str]) -> list[str]:
+    """What was run or written that must not be."""
+    after = outside(enemy.project.base)
+    changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    return [f"ran {one}" for one in enemy.canary.iterdir()] + [f"wrote {path}" for path in changed]
+
+
+def versions_of(enemy: Enemy, artifact: str) -> tuple[Opened, History]:
+    """The project, opened, and an artifact that the enemy made."""
+    opened = Opened.open(enemy.project.root)
+    return opened, read(opened, fetch=True).registry.artifacts[artifact]
+
+
+def examine(opened: Opened, history: History) -> list[str]:
+    """Read the manifest of every version and find its objects. What is accepted names nothing outside of the version,
+    and no secret; what is not raises one of our errors."""
+    wrong = []
+    for version in history.versions:
+        try:
+            manifest = read_manifest(opened, history, version)
+            store = opened.store(manifest.project)
+            parts = proving.gather(manifest.outputs, store.cache().place_of, store.members)
+            store.missing_in_cache(manifest.outputs)
+        except LastgoodError as error:
+            wrong += [f"{version.text}: a secret in {error.message}"] if SECRET in error.message else []
+            continue
+        except Exception as error:  # noqa: BLE001  # what the sweep looks for
+            wrong.append(f"{version.text}: {type(error).__name__}: {str(error)[:300]}")
+            continue
+        strange = [part.path for part in parts if ".." in part.path.split("/") or part.path.startswith("/")]
+        wrong += [f"{version.text}: {strange}"] if strange else []
+        wrong += [f"{version.text}: a secret in its manifest"] if SECRET in str(manifest) else []
+        wrong += [f"{version.text}: it holds {word}" for word in ("root:x:", "stolen") if word in str(manifest)]
+    return wrong

@@ -3,41 +3,22 @@ obeyed, never a crash; and the good versions beside it are listed and rolled bac
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lastgood.core.config import Config
-from lastgood.core.registry import History
 from lastgood.errors import LastgoodError, UsageError
 from lastgood.operations.delivering import ensure_release
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import read
 from lastgood.project import Project as Opened
-from lastgood.releases import proving
 from tests.builders import Project
 from tests.conftest import isolate
 from tests.operations.world import World
 from tests.reliability import corpus, figures
-from tests.reliability.enemy import Enemy, Entry, outside, run, wrong_with
-
-READING = [
-    line.split()
-    for line in """\
-list
-list --json
-history flights
-history flights --json
-show flights@v1.0.0
-show flights#prod --json
-status
-status --json --fetch
-where flights --stage prod
-diff flights@v1.0.0 flights@v2.0.0
-verify flights
-rollback flights --reason x --dry-run""".splitlines()
-]
+from tests.reliability.enemy import Enemy, Entry, escapes, examine, outside, run, survive, versions_of, wrong_with
 
 
 @pytest.fixture(scope="module")
@@ -55,28 +36,6 @@ def _good(_blank: Project, session_home: Path, tmp_path_factory: pytest.TempPath
 def enemy(_good: Project, tmp_path: Path) -> Enemy:
     """v1.0.0 stable and once in prod, v2.0.0 live in prod; and somebody who writes what he likes beside them."""
     return Enemy.of(_good.copy(tmp_path))
-
-
-def survive(enemy: Enemy, more: Sequence[Sequence[str]] = ()) -> list[str]:
-    """Everything wrong with the reading commands, with `more`, with a rollback and what it leaves."""
-    at = enemy.project.root
-    before = outside(enemy.project.base)
-    wrong = [one for arguments in (*READING, *more) for one in wrong_with(run(at, *arguments))]
-    listed = json.loads(run(at, "list", "flights", "--json").out)
-    versions = {one["version"]: one["mark"] for one in listed["artifacts"][0]["versions"]}
-    wrong += [] if versions == {"v1.0.0": "stable", "v2.0.0": "candidate"} else [f"listed {versions}"]
-    done = run(at, "rollback", "flights", "--from", "v2.0.0", "--reason", "bad", "--json")
-    wrong += wrong_with(done)
-    model = at / ".lastgood/live/flights/prod/models/model.txt"
-    wrong += [] if done.code == 0 and model.read_text() == "first" else [f"rollback: {done.code} {done.out}{done.err}"]
-    return wrong + escapes(enemy, before)
-
-
-def escapes(enemy: Enemy, before: dict[str, str]) -> list[str]:
-    """What was run or written that must not be."""
-    after = outside(enemy.project.base)
-    changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-    return [f"ran {one}" for one in enemy.canary.iterdir()] + [f"wrote {path}" for path in changed]
 
 
 def test_tags_of_every_kind_are_shown_safely_and_count_for_nothing_else(enemy: Enemy) -> None:
@@ -117,35 +76,6 @@ def _odd_targets(enemy: Enemy, commit: str) -> int:
     enemy.tag("evil#moved#902", commit, tag="flights@v1.0.0")
     enemy.ref("refs/tags/evil#renamed#903", enemy.project.git("rev-parse", "refs/tags/flights@v1.0.0"))
     return len(refs) + 6
-
-
-def versions_of(enemy: Enemy, artifact: str) -> tuple[Opened, History]:
-    """The project, opened, and an artifact that the enemy made."""
-    opened = Opened.open(enemy.project.root)
-    return opened, read(opened, fetch=True).registry.artifacts[artifact]
-
-
-def examine(opened: Opened, history: History) -> list[str]:
-    """Read the manifest of every version and find its objects. What is accepted names nothing outside of the version,
-    and no secret; what is not raises one of our errors."""
-    wrong = []
-    for version in history.versions:
-        try:
-            manifest = read_manifest(opened, history, version)
-            store = opened.store(manifest.project)
-            parts = proving.gather(manifest.outputs, store.cache().place_of, store.members)
-            store.missing_in_cache(manifest.outputs)
-        except LastgoodError as error:
-            wrong += [f"{version.text}: a secret in {error.message}"] if corpus.SECRET in error.message else []
-            continue
-        except Exception as error:  # noqa: BLE001  # what the sweep looks for
-            wrong.append(f"{version.text}: {type(error).__name__}: {str(error)[:300]}")
-            continue
-        strange = [part.path for part in parts if ".." in part.path.split("/") or part.path.startswith("/")]
-        wrong += [f"{version.text}: {strange}"] if strange else []
-        wrong += [f"{version.text}: a secret in its manifest"] if corpus.SECRET in str(manifest) else []
-        wrong += [f"{version.text}: it holds {word}" for word in ("root:x:", "stolen") if word in str(manifest)]
-    return wrong
 
 
 def test_pipeline_files_of_every_kind_are_refused_or_read_as_data(enemy: Enemy) -> None:
