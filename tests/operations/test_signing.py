@@ -282,6 +282,8 @@ def test_a_registry_that_has_gone_back_is_told_and_nothing_is_recorded_on_it(sto
     with pytest.raises(RefusedError, match="has gone back") as caught:
         story.mark("v1.0.0", "failed")
     assert caught.value.exit_code == 14
+    with pytest.raises(RefusedError, match="has gone back"):
+        story.sync()
     after = story.snapshot()
     assert (after["origin"], after["refs"]) == (before["origin"], before["refs"])
     assert "gone-back" in {one.kind for one in story.status(fetch=True).findings}

@@ -247,11 +247,18 @@ def require_newest(project: Project, history: History) -> None:
         raise StaleError(f"the journal of {history.artifact} moved on")
 
 
-def require_agreement(view: View, artifact: str) -> None:
-    """Refuse to write on top of a journal that origin does not share, or that lost entries. Raises `LastgoodError`."""
+def require_nothing_lost(view: View, artifact: str) -> None:
+    """Raise `RefusedError` for a journal that has gone back (I7: the registry may have left what it names now)."""
     history = view.registry.artifacts.get(artifact)
     for finding in history.findings if history else ():
         if finding.kind == seen.GONE_BACK:
             raise RefusedError(f"{finding.message}; nothing was changed", hint=seen.hint(finding))
+
+
+def require_agreement(view: View, artifact: str) -> None:
+    """Refuse to write on top of a journal that origin does not share, or that lost entries. Raises `LastgoodError`."""
+    require_nothing_lost(view, artifact)
+    history = view.registry.artifacts.get(artifact)
+    for finding in history.findings if history else ():
         if finding.kind == "journal":
             raise LastgoodError(f"{finding.message}; nothing was changed", hint=f"git log {finding.subject}")

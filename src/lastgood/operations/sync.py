@@ -10,7 +10,7 @@ from lastgood.errors import UnfinishedError, UnhealthyError
 from lastgood.operations import delivering
 from lastgood.operations.facts import require_restorable, select
 from lastgood.operations.manifests import read_manifest
-from lastgood.operations.reading import View, require_newest, retrying
+from lastgood.operations.reading import View, require_newest, require_nothing_lost, retrying
 from lastgood.operations.serving import refresh_settings
 from lastgood.project import Project
 from lastgood.releases import activation
@@ -52,6 +52,8 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
     version = history.assigned_version(stage)
     former = activation.live(project.place, history.artifact, stage)
     behind = is_behind(project, history, stage)
+    if behind:
+        require_nothing_lost(view, history.artifact)
     if dry_run:
         manifest = require_restorable(project, history, version, here=True, stage=stage)
         delivering.check_deliverable(project, manifest)
