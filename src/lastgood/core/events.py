@@ -20,7 +20,10 @@ CANDIDATE = "candidate"
 
 
 class Kind(StrEnum):
-    """What happened. The last three come from GTO's undo tags, which lastgood reads and never writes."""
+    """What happened. Three come from GTO's undo tags, which lastgood reads and never writes.
+
+    What was superseded is no tag and no rule's business: `core.offline.tell` puts it among the events for people.
+    """
 
     REGISTERED = "registered"
     ASSIGNED = "assigned"
@@ -28,6 +31,7 @@ class Kind(StrEnum):
     DEREGISTERED = "deregistered"
     UNASSIGNED = "unassigned"
     DEPRECATED = "deprecated"
+    SUPERSEDED = "superseded"
 
 
 _KINDS = {

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import NamedTuple, Self
 
 from lastgood.core.events import TagObject
-from lastgood.core.messages import one_line
+from lastgood.core.messages import one_line, parse_message
 
 DEFAULT_REF = "refs/lastgood/{artifact}"
 GENESIS = "journal of lastgood\n"
@@ -17,6 +17,7 @@ one, and a walk over first parents ends there instead of entering the code's his
 _TAG = "Tag: "
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _ADOPTION = "\nAdoption: yes\n"
+_SUPERSEDED = "\nSuperseded: "
 
 
 class Recorded(NamedTuple):
@@ -29,12 +30,15 @@ class Recorded(NamedTuple):
 class Entry(NamedTuple):
     """One transaction: its journal commit and the tags that went out with it, in order.
 
-    `adoption` entries hold tags that others made: they keep their place by time, the entry only remembers them.
+    `adoption` entries hold tags that others made: they keep their place by time, the entry only remembers them. One
+    without tags changes nothing: `superseded` are the trailers of what was done on a machine that origin was out of
+    reach of, and had lost its purpose when it was published.
     """
 
     commit: str
     tags: tuple[Recorded, ...]
     adoption: bool = False
+    superseded: Mapping[str, str] | None = None
 
     @classmethod
     def parse(cls, commit: str, message: str, artifact: str) -> Self:
@@ -48,6 +52,9 @@ class Entry(NamedTuple):
                 oid, _, name = line[len(_TAG) :].partition(" ")
                 if name.startswith(begins) and _OID.fullmatch(oid):
                     recorded.append(Recorded(oid, name))
+        if not recorded and _SUPERSEDED in message:
+            said = parse_message(message).trailers
+            return cls(commit, (), superseded=said if said.get("Artifact") == artifact else None)
         return cls(commit, tuple(recorded), _ADOPTION in message)
 
 

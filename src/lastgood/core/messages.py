@@ -15,7 +15,21 @@ _KEY = re.compile(r"[A-Z][A-Za-z-]*")
 _CUTTING = re.compile(r"\0|^(?=-----BEGIN )", re.MULTILINE)
 """Where git would end the message: at a NUL, and at what looks like the beginning of a signature."""
 _MANIFEST = "manifest: "
-TRAILERS = ("Artifact", "Version", "Stage", "From", "To", "Actor", "Trigger", "Run", "Manifest")
+TRAILERS = (
+    "Artifact",
+    "Version",
+    "Stage",
+    "From",
+    "To",
+    "Actor",
+    "Trigger",
+    "Run",
+    "Manifest",
+    "Reason",
+    "Occurred",
+    "Offline",
+    "Superseded",
+)
 _OWN = frozenset(TRAILERS)
 
 

@@ -1,5 +1,6 @@
 """Transactions: the tags one command wants to write, with names, times and messages; nothing is written here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lastgood.core import tags
@@ -14,13 +15,17 @@ MOST_TAGS = 3
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who acts, when (seconds since 1970), why, and what started it."""
+    """Who acts, when (seconds since 1970), why, and what started it.
+
+    `trailers` are said besides: when an act really occurred that is recorded later.
+    """
 
     actor: str
     when: int
     reason: str = ""
     trigger: str = "manual"
     run: str | None = None
+    trailers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,13 @@ class Draft:
         subject = f"Assign {self.history.artifact} {version.text} to {stage}"
         self._stage(version, stage, subject, {"From": leaving or "", "To": version.text})
 
+    def roll_back(self, leaving: Version, target: Version, stage: str, *, mark: bool) -> Transaction:
+        """The transaction that leaves a version, marked failed if it is not yet, for another."""
+        if mark and leaving.mark is not Mark.FAILED:
+            self.mark(leaving, Mark.FAILED)
+        self.assign(target, stage, leaving=leaving.text)
+        return self.finish(f"Roll back {self.history.artifact} {stage} from {leaving.text} to {target.text}")
+
     def finish(self, subject: str) -> Transaction:
         """The transaction of all tags drafted so far."""
         return Transaction(self.history.artifact, subject, tuple(self.tags))
@@ -126,6 +138,7 @@ class Draft:
             "Actor": self.author.actor,
             "Trigger": self.author.trigger,
             "Run": self.author.run or "",
+            **self.author.trailers,
         }
 
 

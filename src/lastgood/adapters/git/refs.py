@@ -96,7 +96,8 @@ def read_journal(git: Git, artifact: str, ref: str) -> Journal:
         if there and (found != 0 or kind == b"commit\n"):
             raise GitError(("log",), error.code, f"the journal {ref} is damaged: {error.words}") from error
         return Journal(artifact)
-    return Journal(artifact, entries[-1].commit if entries else None, tuple(one for one in entries if one.tags))
+    telling = tuple(one for one in entries if one.tags or one.superseded)
+    return Journal(artifact, entries[-1].commit if entries else None, telling)
 
 
 def list_refs(git: Git, *prefixes: str) -> dict[str, str]:

@@ -89,6 +89,14 @@ def write_adoption(
     return Prepared(journal.artifact, tuple(recorded), ref, commit, journal.tip)
 
 
+def write_note(git: Git, journal: Journal, message: str, ref: str, identity: Identity, when: int) -> Prepared:
+    """A journal entry without tags, which changes nothing and is there for people to read."""
+    pack = Pack(journal.tip or git.line("hash-object", "-t", "tree", "/dev/null"))
+    commit = _add_entry(pack, journal, message, {}, [], (identity, when))
+    pack.write(git)
+    return Prepared(journal.artifact, (), ref, commit, journal.tip)
+
+
 def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more: Sequence[str] = ()) -> None:
     """Push everything at once or nothing.
 

@@ -1,0 +1,217 @@
+"""Rollbacks done on one machine while origin was out of reach: what becomes of each, and the history with them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Self
+
+from lastgood.core import tags
+from lastgood.core.events import Event, Kind, Mark
+from lastgood.core.messages import Message, format_message
+from lastgood.core.registry import History
+from lastgood.core.version import SemanticVersion
+
+_HEX = re.compile(r"[0-9a-f]{16,64}")
+_LATEST = 253402300799
+"""The last second of the calendar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One rollback carried out here and not published yet. `id` is its identity on origin, so that it is recorded once.
+
+    `occurred` is in seconds since 1970, `mark` whether the version that was left is to be marked failed, `seen` the
+    journal's tip as this clone knew it.
+    """
+
+    id: str
+    artifact: str
+    stage: str
+    leaving: str
+    leaving_commit: str
+    target: str
+    target_commit: str
+    mark: bool
+    reason: str
+    actor: str
+    occurred: int
+    trigger: str = "manual"
+    run: str | None = None
+    seen: str | None = None
+
+    @classmethod
+    def parse(cls, document: object) -> Self:
+        """The act that a JSON object holds. Raises `ValueError` with what is wrong with it."""
+        if not isinstance(document, dict) or not document.keys() >= {field.name for field in fields(cls)}:
+            raise ValueError("it lacks what an act says of itself")
+        said = {field.name: document[field.name] for field in fields(cls)}
+        for name, value in said.items():
+            wanted = {"mark": bool, "occurred": int}.get(name, str)
+            if type(value) is not wanted and not (value is None and name in {"run", "seen"}):
+                raise ValueError(f"its {name} is {value!r}")
+        act = cls(**said)
+        wrong = [one for one in (act.id, act.leaving_commit, act.target_commit) if not _HEX.fullmatch(one)]
+        wrong += [one for one in (act.leaving, act.target) if SemanticVersion.parse(one) is None]
+        if not tags.is_artifact(act.artifact) or not tags.is_stage(act.stage):
+            wrong.append(f"{act.artifact}@{act.stage}")
+        if wrong or not 0 <= act.occurred <= _LATEST:
+            raise ValueError(f"it names {', '.join(map(repr, wrong)) or 'no time'}")
+        return act
+
+    def document(self) -> dict[str, object]:
+        """What `parse` reads."""
+        return asdict(self)
+
+    @property
+    def at(self) -> datetime:
+        """When it was done, as an aware time."""
+        return datetime.fromtimestamp(self.occurred, UTC)
+
+    @property
+    def finish(self) -> str:
+        """The command that publishes it."""
+        return f"lastgood sync {self.artifact} --stage {self.stage}"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.stage} of {self.artifact} was rolled back here from {self.leaving} to {self.target} "
+            f"at {self.at:%Y-%m-%d %H:%M:%S}Z while origin was out of reach"
+        )
+
+
+class Outcome(StrEnum):
+    """What publishing makes of an act."""
+
+    RECORDED = "recorded"
+    """Its purpose still holds: made anew, with the next place in the journal."""
+    FULFILLED = "fulfilled"
+    """Somebody else assigned the stage to the same version: history only."""
+    SUPERSEDED = "superseded"
+    """The stage has moved elsewhere, or the target is no longer good: history only, and this machine follows."""
+
+
+def judge(history: History, act: Act) -> Outcome:
+    """What publishing the act would do on this view of the registry; what it did, if origin has it already."""
+    if any(event.message.trailers.get("Offline") == act.id for event in history.events):
+        return Outcome.RECORDED
+    entries = (entry.superseded for entry in history.journal.entries if entry.superseded)
+    told = next((entry for entry in entries if entry.get("Offline") == act.id), None)
+    assigned = history.assigned.get(act.stage)
+    by = told["Superseded"] if told else assigned.version if assigned else None
+    if by == act.target:
+        return Outcome.FULFILLED
+    target = history.by_name.get(act.target)
+    good = target is not None and not target.deregistered and target.mark is not Mark.FAILED
+    same = target is not None and target.commit == act.target_commit
+    holds = assigned is not None and (assigned.version, assigned.commit) == (act.leaving, act.leaving_commit)
+    return Outcome.RECORDED if holds and good and same and told is None else Outcome.SUPERSEDED
+
+
+def is_published(history: History, act: Act) -> bool:
+    """Whether origin has the act already, as an event or as superseded history."""
+    return any(event.message.trailers.get("Offline") == act.id for event in history.events) or any(
+        entry.superseded.get("Offline") == act.id for entry in history.journal.entries if entry.superseded
+    )
+
+
+def foresee(history: History, acts: Iterable[Act]) -> History:
+    """The history as it will be once the acts whose purpose holds are published: this machine goes by it till then."""
+    for act in acts:
+        if judge(history, act) is Outcome.RECORDED and not is_published(history, act):
+            history = replace(history, events=(*history.events, *_events(history, act)))
+    return history
+
+
+def _events(history: History, act: Act) -> Iterable[Event]:
+    moves = {"From": act.leaving, "To": act.target}
+    if act.mark:
+        yield _event(history, act, act.leaving, (Kind.MARKED, Mark.FAILED), {})
+    yield _event(history, act, act.target, (Kind.ASSIGNED, act.stage), moves)
+
+
+def _event(history: History, act: Act, version: str, what: tuple[Kind, str], more: dict[str, str]) -> Event:
+    there = history.by_name[version]
+    message = Message(str(act), act.reason, None, {**_trailers(act), **more})
+    kind, stage = what
+    return Event(
+        kind, act.artifact, version, stage, there.commit, there.event.tree, act.occurred, act.actor, message, "", ""
+    )
+
+
+def format_superseded(act: Act, assigned: str | None) -> str:
+    """The message of the journal entry that keeps an act as history: no tag, so that it changes nothing.
+
+    The reason stands on one line behind its name: a line of it could pass for one of the entry's own.
+    """
+    trailers = {
+        **_trailers(act),
+        "From": act.leaving,
+        "To": act.target,
+        "Reason": act.reason,
+        "Superseded": assigned or "nothing",
+    }
+    subject = f"Superseded: roll back {act.artifact} {act.stage} from {act.leaving} to {act.target}"
+    return format_message(Message(subject, trailers=trailers))
+
+
+def _trailers(act: Act) -> dict[str, str]:
+    return {
+        "Artifact": act.artifact,
+        "Stage": act.stage,
+        "Actor": act.actor,
+        "Trigger": act.trigger,
+        "Run": act.run or "",
+        "Occurred": format_time(act.occurred),
+        "Offline": act.id,
+    }
+
+
+def format_time(seconds: int) -> str:
+    """Seconds since 1970 as a trailer says them."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def parse_time(text: str) -> int:
+    """The inverse of `format_time`; 0 for anything else."""
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        return 0
+
+
+def tell(history: History) -> tuple[Event, ...]:
+    """Every event of a history and, each in its place, the acts that were superseded before they were published."""
+    entries = history.journal.entries
+    if not any(entry.superseded for entry in entries):
+        return history.events
+    places = {tag.oid: place for place, entry in enumerate(entries) if not entry.adoption for tag in entry.tags}
+    waiting = [
+        (place, _superseded(history, entry.superseded)) for place, entry in enumerate(entries) if entry.superseded
+    ]
+    told: list[Event] = []
+    for event in history.events:
+        while waiting and waiting[0][0] < places.get(event.oid, -1):
+            told.append(waiting.pop(0)[1])
+        told.append(event)
+    return (*told, *(event for _, event in waiting))
+
+
+def _superseded(history: History, said: Mapping[str, str]) -> Event:
+    version = said.get("To", "")
+    there = history.by_name.get(version)
+    message = Message(str(Outcome.SUPERSEDED), said.get("Reason", ""), None, said)
+    return Event(
+        kind=Kind.SUPERSEDED,
+        artifact=history.artifact,
+        version=version,
+        stage=said.get("Stage"),
+        commit=there.commit if there else "",
+        tree="",
+        when=parse_time(said.get("Occurred", "")),
+        actor=said["Actor"],
+        message=message,
+        tag="",
+        oid="",
+    )
