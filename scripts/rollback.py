@@ -21,12 +21,13 @@ def rollback(
     stage: Annotated[str, typer.Option(metavar="S", help="The stage; prod unless lastgood.toml says.")] = "",
     to: Annotated[str, typer.Option(metavar="vY", help="The version to go back to; else the last good one.")] = "",
     record_only: Annotated[bool, typer.Option("--record-only", help="Do not switch this machine.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Act here though the git remote is down.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and change nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")] = False,
 ) -> None:
     """Roll a stage back to the last good version; the exit codes are those of `lastgood rollback`."""
     given = {"--stage": stage, "--to": to, "--reason": reason}
-    flags = {"--record-only": record_only, "--dry-run": dry_run, "--json": as_json}
+    flags = {"--record-only": record_only, "--offline": offline, "--dry-run": dry_run, "--json": as_json}
     options = [f"{name}={value}" for name, value in given.items() if value]
     options += [name for name, wanted in flags.items() if wanted]
     sys.exit(main(["rollback", f"--from={leaving}", *options, *(["--", artifact] if artifact else [])]))

@@ -46,9 +46,12 @@ def describe(event: "Event") -> tuple[str, str, str, str]:
         "unassigned": f"unassigned from {event.stage}",
         "deregistered": "deregistered",
         "deprecated": "deprecated",
+        "superseded": f"superseded in {event.stage}, leaving {former}",
     }
+    occurred = event.message.trailers.get("Occurred")
+    note = f"(done offline {occurred})" if occurred and event.kind != "superseded" else ""
     what = f"{event.version} {words[event.kind]}".strip()
-    return text.when(event.at), what, text.person(event.actor), event.reason
+    return text.when(event.at), what, text.person(event.actor), f"{event.reason} {note}".strip()
 
 
 def _document(told: "Told") -> json.Document:

@@ -9,7 +9,7 @@ from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
 from lastgood.core.version import SemanticVersion
-from lastgood.errors import UsageError
+from lastgood.errors import UnfinishedError, UsageError
 
 if TYPE_CHECKING:
     from lastgood.core.manifest import EnvironmentChange
@@ -35,6 +35,9 @@ NoMark = Annotated[bool, typer.Option("--no-mark", help="Do not mark the version
 Here = Annotated[bool, typer.Option("--here", help="Switch this machine too, though it does not follow the stage.")]
 RecordOnly = Annotated[bool, typer.Option("--record-only", help="Record only, though this machine follows the stage.")]
 Again = Annotated[bool, typer.Option("--again", help="Go back once more, though the stage was rolled back just now.")]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Do not ask the git remote: act here, publish at the next sync or rollback.")
+]
 PreReleases = Annotated[bool, typer.Option("--pre", help="Accept pre-releases that never ran in the stage.")]
 
 
@@ -50,13 +53,15 @@ def rollback(
     record_only: RecordOnly = False,
     again: Again = False,
     pre: PreReleases = False,
+    offline: Offline = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Roll a stage back to the last good version, after proving that it can be restored.
 
     The version that is left is marked failed, the stage assigned to the target, both in one push with the reason. A
-    machine that follows the stage switches at once if it is this one, else at its next sync.
+    machine that follows the stage switches at once if it is this one, else at its next sync. With --offline this
+    machine switches though the git remote is down, and exits with 7 until a sync or rollback has published it.
     """
     _require_artifact(name)
     _require_versions({"--from": leaving, "--to": to})
@@ -70,15 +75,29 @@ def rollback(
     session = Session.of(context, as_json=as_json)
     project = session.open()
     switch = True if here else False if record_only else None
-    request = Request(name, reason, stage, leaving, to, not no_mark, switch, again, pre)
+    request = Request(name, reason, stage, leaving, to, not no_mark, switch, again, pre, offline)
 
     def show(plan: "Plan") -> None:
+        if offline:
+            session.say_age(project, plan.view)
         session.warn((*warnings_of(plan.view, [plan.history]), *plan.warnings))
         if not as_json and not plan.fulfilled:
             session.answer({}, _plan(plan))
 
-    result = roll_back(project, request, dry_run=dry_run, on_plan=show)
-    session.answer(_document(project, result), _outcome(project, result))
+    result = roll_back(project, request, dry_run=dry_run, on_plan=show, on_published=session.tell_published)
+    failure = _failure(result)
+    document = {**(json.error(failure) if failure else {}), **_document(project, result)}
+    session.answer(document, _outcome(project, result))
+    if failure is not None:
+        raise typer.Exit(failure.exit_code)
+
+
+def _failure(result: "Result") -> UnfinishedError | None:
+    """What is done here and known nowhere else is not all that was asked for."""
+    if not result.unpublished or result.dry_run:
+        return None
+    last = result.unpublished[-1]
+    return UnfinishedError(f"{last}; not published yet", hint=last.finish)
 
 
 def _require_artifact(name: str | None) -> None:
@@ -111,12 +130,15 @@ def _document(project: "Project", result: "Result") -> json.Document:
         "reason": plan.request.reason,
         "fulfilled": plan.fulfilled,
         "tags": list(result.record.tags),
-        "published": result.record.published or (plan.fulfilled and project.remote is not None),
+        "published": result.record.published
+        or (plan.fulfilled and project.remote is not None and not result.unpublished),
         "applies": "here" if plan.here else "at next sync",
         "live": result.live,
         "seconds": round(result.seconds, 3),
         "dry_run": result.dry_run,
         "environment": _environment_document(plan.environment),
+        "pending": [json.act(one) for one in result.unpublished],
+        "offline": [json.published(one) for one in result.published],
         "marks": {plan.leaving.text: "failed"} if _marks(plan) else {},
         "warnings": json.findings((*warnings_of(plan.view, [plan.history]), *plan.warnings)),
     }
@@ -170,21 +192,36 @@ def _environment_document(change: "EnvironmentChange | None") -> json.Document |
     }
 
 
+def _unpublished(result: "Result") -> str:
+    if not result.unpublished:
+        return ""
+    told = "not published: the registry and other machines do not know of it; when the git remote is back:"
+    return text.paragraphs(text.prose(told), f"  {result.unpublished[-1].finish}")
+
+
 def _outcome(project: "Project", result: "Result") -> str:
     plan = result.plan
     if plan.fulfilled:
         name, target = plan.history.artifact, plan.target.text
         done, switched = ("record", "switched: ") if result.finished else ("do", "")
+        met = "was rolled back to" if result.unpublished else "is assigned to"
+        met = f"{met} {target}"
         return text.paragraphs(
-            text.prose(f"nothing to {done}: {plan.stage} of {name} is assigned to {target} already"),
+            text.prose(f"nothing to {done}: {plan.stage} of {name} {met} already"),
             text.prose(f"{switched}{target} is live here: {result.live}") if result.live else "",
             f"to leave {target}: lastgood rollback {name} --stage {plan.stage} --from {target} --reason TEXT"
             if plan.leaving.name.key < plan.target.name.key  # what was to be left is not what anybody is served
             else "",
+            _unpublished(result),
         )
     if result.dry_run:
         then = "switch this machine" if plan.here else "leave machines to their next sync"
+        if plan.request.offline:
+            then += ", to be published later"
         return text.prose(f"dry run: it can be restored; would record this and {then}; nothing was changed")
+    if result.unpublished:
+        switched = f"switched: {plan.target.text} is live here in {result.seconds:.1f} s: {result.live}"
+        return text.paragraphs(text.prose(switched), _unpublished(result))
     written = text.fields([("recorded", ", ".join(result.record.tags))], indent=2)
     published = "" if project.remote else "  there is no git remote: recorded in this clone only"
     if result.live:

@@ -16,6 +16,7 @@ from lastgood.errors import Finding
 
 if TYPE_CHECKING:
     from lastgood.core.registry import History
+    from lastgood.operations.offline import Published
     from lastgood.operations.reading import View
     from lastgood.project import Project
 
@@ -63,6 +64,10 @@ class Session:
         """Findings that do not stop the command; each is said once."""
         for message in dict.fromkeys(finding.message for finding in found):
             self.note(f"warning: {text.one_line(message)}")
+
+    def tell_published(self, published: "Published") -> None:
+        """An act done while origin was out of reach, which origin has now."""
+        self.note(text.prose(published))
 
     def say_age(self, project: "Project", view: "View") -> None:
         """When origin was last asked, for people; JSON documents carry it as `as_of`."""

@@ -51,6 +51,9 @@ def _failure(seen: "Status", *, strict: bool) -> "LastgoodError | None":
         found += [Finding(one.state, one.path, f"{one.path} is {one.state}") for one in tree.outputs if one.state != OK]
         return FindingsError("the working tree is not one version, whole", found, hint="lastgood checkout REF")
     waiting = [stage for stage in seen.stages if stage.waiting]
+    if unpublished := [stage.pending[-1] for stage in waiting if stage.pending]:
+        told = "; ".join(map(str, unpublished))
+        return UnfinishedError(f"carried out here, but not published: {told}", hint=unpublished[0].finish)
     if waiting:
         names = ", ".join(f"{stage.stage} of {stage.artifact}" for stage in waiting)
         return UnfinishedError(f"recorded, but not carried out here: {names}", hint=waiting[0].finish or "")
@@ -96,18 +99,23 @@ def _stage_document(stage: "StageStatus") -> json.Document:
         "followed": stage.followed,
         "waiting": stage.waiting,
         "finish": stage.finish,
+        "pending": [json.act(one) for one in stage.pending],
         "files": None if stage.live is None else dict(stage.placed),
         "problems": json.findings(stage.problems),
     }
 
 
 def _text(seen: "Status") -> str:
-    finish = [f"  {stage.finish}" for stage in seen.stages if stage.waiting]
+    finish = [f"  {stage.finish}" for stage in seen.stages if stage.waiting and not stage.pending]
+    publish = [f"  {stage.finish}" for stage in seen.stages if stage.pending]
     return text.paragraphs(
         _tree_text(seen.worktree) if seen.worktree else "",
         _stages_text(seen.stages),
         "waiting; to carry it out here:" if finish else "",
         *finish,
+        *(text.prose(act) for stage in seen.stages for act in stage.pending),
+        "not published yet; when the git remote is back:" if publish else "",
+        *publish,
     )
 
 
@@ -140,7 +148,7 @@ def _stages_text(stages: "Sequence[StageStatus]") -> str:
             stage.stage,
             f"{stage.assigned} {stage.judgement}" if stage.assigned else "-",
             stage.live or "-",
-            "waiting" if stage.waiting else "followed" if stage.followed else "not followed",
+            _here(stage),
         )
         for stage in stages
     ]
@@ -150,6 +158,12 @@ def _stages_text(stages: "Sequence[StageStatus]") -> str:
         text.table(rows, ("ARTIFACT", "STAGE", "ASSIGNED", "LIVE HERE", "THIS MACHINE")),
         *(_files_text(stage) for stage in stages if stage.placed),
     )
+
+
+def _here(stage: "StageStatus") -> str:
+    if stage.pending:
+        return "not published"
+    return "waiting" if stage.waiting else "followed" if stage.followed else "not followed"
 
 
 def _files_text(stage: "StageStatus") -> str:

@@ -54,7 +54,8 @@ def sync(
     def once() -> "Synced":
         from lastgood.operations.sync import sync as bring
 
-        return bring(session.open(root, repository), name, stage, dry_run=dry_run)
+        project = session.open(root, repository)
+        return bring(project, name, stage, dry_run=dry_run, on_published=session.tell_published)
 
     if watch is None:
         _tell(session, once())
@@ -112,6 +113,7 @@ def _document(done: "Synced") -> json.Document:
         "link": str(done.link),
         "partial": done.release.partial,
         "warning": done.warning,
+        "offline": [json.published(one) for one in done.published],
         "dry_run": done.dry_run,
         "as_of": json.moment(done.view.as_of),
         "warnings": json.findings(warnings_of(done.view, [done.history])),

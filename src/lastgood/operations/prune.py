@@ -21,7 +21,7 @@ from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
 from lastgood.operations.serving import refresh_settings
 from lastgood.project import Project
-from lastgood.releases import activation, log
+from lastgood.releases import activation, log, pending
 from lastgood.releases.environments import environment_path, list_environments
 from lastgood.releases.proofs import Proofs
 from lastgood.releases.pruning import Weigher, remove_directory, remove_objects
@@ -164,7 +164,8 @@ class _Facts:
     @classmethod
     def gather(cls, project: Project, view: View) -> "_Facts":
         note = read_note(project)
-        commits = dict.fromkeys((note.former, note.commit), f"checkout {note.tag}") if note else {}
+        commits = {act.target_commit: f"rollback --offline of {act.stage}" for act in pending.acts(project.place)}
+        commits |= dict.fromkeys((note.former, note.commit), f"checkout {note.tag}") if note else {}
         facts = cls(project, view, commits)
         for _, stage, target in activation.live_links(project.place):
             facts.live[os.path.realpath(target)].append(stage)

@@ -17,6 +17,7 @@ from lastgood.core.tags import TAGS
 from lastgood.errors import Finding, LastgoodError, RaceError, RefusedError, StaleError, UnreachableError, UsageError
 from lastgood.operations import agreement, seen, signing
 from lastgood.project import Project
+from lastgood.releases import pending
 from lastgood.releases.lock import is_held
 
 ATTEMPTS = 20
@@ -30,28 +31,33 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class View:
-    """The registry as read now. `origin` is what the remote has, if it was asked; `as_of` when it last was."""
+    """The registry as read now. `origin` is what the remote has, if it was asked; `as_of` when it last was; `pending`
+    what was done here while it was out of reach, and is in no registry yet."""
 
     registry: Registry
     origin: refs.Origin | None = None
     as_of: datetime | None = None
+    pending: tuple[Finding, ...] = ()
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
         """What every command must say, whatever was asked of it."""
-        return self.registry.findings
+        return (*self.registry.findings, *self.pending)
 
 
-def read(project: Project, *, fetch: bool) -> View:
+def read(project: Project, *, fetch: bool, offline: bool = False) -> View:
     """The registry; with `fetch`, after bringing tags and journals from origin. Raises `UnreachableError`.
 
-    It is fetched unasked where our mirror is empty still, and after a command that died while it pushed.
+    It is fetched unasked where our mirror is empty still, and after a command that died while it pushed; `offline`, it
+    is not asked in any case, and what is not known is told.
     """
     if fetch and project.remote is None:
         _require_no_remote(project)
     untold: tuple[Finding, ...] = ()
     origin = None
-    if project.remote and (fetch or _is_uncertain(project)):
+    if offline and _is_uncertain(project):
+        untold = (Finding("unreachable", str(project.remote), "what became of the last push is not known"),)
+    elif project.remote and (fetch or _is_uncertain(project)):
         try:
             origin = _fetch(project)
         except UnreachableError as error:
@@ -66,7 +72,8 @@ def read(project: Project, *, fetch: bool) -> View:
         registry = _build(project, tags, journals, origin)
     if origin is not None:
         seen.remember(project, journals, origin, seen.read(project))
-    return View(replace(registry, findings=(*untold, *registry.findings)), origin, _as_of(project))
+    waiting = tuple(finding for one in pending.read(project.place) for finding in one.findings)
+    return View(replace(registry, findings=(*untold, *registry.findings)), origin, _as_of(project), waiting)
 
 
 @contextmanager

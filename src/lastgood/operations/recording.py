@@ -45,16 +45,30 @@ def record(project: Project, view: View, transaction: Transaction, *, more: Sequ
     Raises `StaleError` when somebody else wrote first: read again, plan again. Then, and when origin refuses
     (`PushRefusedError`) or is silent (`UnreachableError`), no ref has changed, here or there.
     """
-    journal = journal_of(view, transaction.artifact)
-    require_agreement(view, transaction.artifact)
-    ref = project.journal_ref(grammar.file_name(transaction.artifact))
-    publish_earlier(project, view, journal, ref)
-    project.on_step("objects")
+    journal, ref = _ready(project, view, transaction.artifact)
     sign = signer_for(project, [tag.name for tag in transaction.tags])
     prepared = transactions.write_objects(project.git, transaction, journal, ref, project.identity, sign=sign)
     carry(project, prepared, more=more)
     names = tuple(tag.name for tag in prepared.tags)
     return Record(names, published=project.remote is not None, latest=transaction.latest)
+
+
+def record_note(project: Project, view: View, artifact: str, message: str) -> Record:
+    """Write a journal entry that changes nothing. Raises as `record` does."""
+    journal, ref = _ready(project, view, artifact)
+    prepared = transactions.write_note(project.git, journal, message, ref, project.identity, project.now())
+    carry(project, prepared)
+    return Record(published=project.remote is not None)
+
+
+def _ready(project: Project, view: View, artifact: str) -> tuple[Journal, str]:
+    """The journal to write on top of, which origin shares and has whole, and its ref."""
+    journal = journal_of(view, artifact)
+    require_agreement(view, artifact)
+    ref = project.journal_ref(grammar.file_name(artifact))
+    publish_earlier(project, view, journal, ref)
+    project.on_step("objects")
+    return journal, ref
 
 
 def carry(project: Project, prepared: Prepared, *, more: Sequence[str] = ()) -> None:

@@ -1,14 +1,13 @@
 """Rolling back: `prepare` finds out and proves, `execute` records and switches (DESIGN §5). Three callers, one way."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
-from lastgood.core.events import Mark
 from lastgood.core.manifest import EnvironmentChange, Manifest
+from lastgood.core.offline import Act, Outcome, foresee
 from lastgood.core.plan import Accept, Choice, Policy, choose, choose_named
-from lastgood.core.preflight import require_no_future
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
 from lastgood.core.tags import version_tag
@@ -19,27 +18,30 @@ from lastgood.errors import (
     LastgoodError,
     NotCarriedOutError,
     RaceError,
-    RefusedError,
     Rejected,
     StaleError,
     UnfinishedError,
     UnhealthyError,
     UsageError,
 )
-from lastgood.operations import delivering, recording
+from lastgood.operations import delivering, offline, purpose, recording
 from lastgood.operations.facts import require_restorable, unpinned
 from lastgood.operations.manifests import read_environment, read_manifest
+from lastgood.operations.offline import Published
 from lastgood.operations.reading import ATTEMPTS, View, read
 from lastgood.operations.recording import Record
 from lastgood.operations.sync import bring_live, is_behind
 from lastgood.project import Project
-from lastgood.releases import activation
+from lastgood.releases import activation, pending
 from lastgood.releases.release import Release
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody asks for. `leaving` is `--from`; `here` is `None` for "if this machine follows the stage"."""
+    """What somebody asks for. `leaving` is `--from`; `here` is `None` for "if this machine follows the stage".
+
+    `offline`: origin is not asked; what is done is done here, and published by the next `sync` or `rollback`.
+    """
 
     artifact: str | None
     reason: str
@@ -50,11 +52,15 @@ class Request:
     here: bool | None = None
     again: bool = False
     pre_releases: bool = False
+    offline: bool = False
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a rollback will do. `fulfilled` says that its purpose is met: nothing is to be recorded."""
+    """What a rollback will do. `fulfilled` says that its purpose is met: nothing is to be recorded.
+
+    `acts` are those that wait here to be published; `history` counts them as if they were.
+    """
 
     request: Request
     view: View
@@ -68,11 +74,15 @@ class Plan:
     manifest: Manifest | None = None
     environment: EnvironmentChange | None = None
     warnings: tuple[Finding, ...] = ()
+    acts: tuple[Act, ...] = ()
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a rollback did, or with `dry_run` would do. `finished`: it switched here what was recorded earlier."""
+    """What a rollback did, or with `dry_run` would do. `finished`: it switched here what was recorded earlier.
+
+    `published` are earlier acts that origin has now; `unpublished` what waits here after this one.
+    """
 
     plan: Plan
     record: Record = field(default_factory=Record)
@@ -80,19 +90,34 @@ class Result:
     finished: bool = False
     seconds: float = 0.0
     dry_run: bool = False
+    published: tuple[Published, ...] = ()
+    unpublished: tuple[Act, ...] = ()
 
 
 def rollback(
-    project: Project, request: Request, *, dry_run: bool = False, on_plan: Callable[[Plan], None] = lambda _plan: None
+    project: Project,
+    request: Request,
+    *,
+    dry_run: bool = False,
+    on_plan: Callable[[Plan], None] = lambda _plan: None,
+    on_published: offline.Told = lambda _published: None,
 ) -> Result:
-    """Prepare and execute, again on a fresh view whenever somebody was faster; a dry run stops before executing.
+    """Publish what waits here, prepare and execute; again on a fresh view whenever somebody was faster.
 
-    `on_plan` is shown each plan before anything is done.
+    A dry run stops before executing. `on_plan` is shown each plan before anything is done. Raises `RaceError` when all
+    there was to do was to publish an act that had lost its purpose: then this machine follows the registry.
     """
     started = time.monotonic()
     if not request.reason.strip() and not dry_run:
         raise UsageError("a rollback needs a reason; nothing was changed", hint="--reason TEXT")
+    if request.offline:
+        offline.require_usable(project, here=request.here)
+    published: tuple[Published, ...] = ()
     for _ in range(ATTEMPTS):
+        if not dry_run and not request.offline:
+            with offline.way_out(project, request.artifact, here=request.here):
+                published += offline.publish(project, request.artifact, told=on_published)
+            request = _meant(project, request, published)
         plan = prepare(project, request)
         on_plan(plan)
         if dry_run:
@@ -106,27 +131,32 @@ def rollback(
             request = _pinned(request, plan)
             continue
         recording.outwait(project, result.record)
-        return replace(result, seconds=time.monotonic() - started)
+        if plan.fulfilled:
+            offline.require_purpose(published)
+        return replace(result, seconds=time.monotonic() - started, published=published)
     raise RaceError(f"others were faster {ATTEMPTS} times in a row; nothing was changed", hint="try again")
 
 
 def prepare(project: Project, request: Request) -> Plan:
     """Where to go and the proof that one can. Reads, fetches and finishes what was recorded; records nothing."""
-    if request.here is False or (request.here is None and not activation.followed(project.place)):
+    wanted = True if request.offline else request.here
+    if wanted is False or (wanted is None and not activation.followed(project.place)):
         project.expect_remote()
-    view = read(project, fetch=True)
+    with offline.way_out(project, request.artifact, here=request.here):
+        view = read(project, fetch=not request.offline, offline=request.offline)
     history = find_history(view.registry, request.artifact)
     stage = request.stage or project.config.rollback.stage
+    acts = pending.acts(project.place, history.artifact, stage)
+    history = foresee(history, acts)
     assigned = history.assigned_version(stage)
-    followed = (history.artifact, stage) in activation.followed(project.place)
-    here = followed if request.here is None else request.here
-    fulfilled = _find_fulfilled(history, stage, assigned, request)
-    if fulfilled is None and here and _is_unfinished(project, history, stage, request):
+    here = (history.artifact, stage) in activation.followed(project.place) if wanted is None else wanted
+    fulfilled = purpose.find_fulfilled(history, stage, assigned, request)
+    if fulfilled is None and here and purpose.is_unfinished(project, history, stage, request):
         fulfilled = assigned
     if fulfilled is not None:
         leaving = history.by_name.get(request.leaving or "", assigned)
-        return Plan(request, view, history, stage, leaving, assigned, here, fulfilled=True)
-    _require_quiet(project, history, stage, request)
+        return Plan(request, view, history, stage, leaving, assigned, here, fulfilled=True, acts=acts)
+    purpose.require_quiet(project, history, stage, request)
     choice = _choose(project, history, assigned, stage, request)
     manifest = require_restorable(project, history, choice.target, here=here, stage=stage)
     return Plan(
@@ -135,6 +165,7 @@ def prepare(project: Project, request: Request) -> Plan:
         manifest=manifest,
         environment=_compare(project, history, (assigned, choice.target), manifest),
         warnings=(*unpinned(manifest), *(delivering.check_deliverable(project, manifest) if here else ())),
+        acts=acts,
     )  # fmt: skip
 
 
@@ -161,60 +192,21 @@ def execute(project: Project, plan: Plan) -> Result:
     Raises `NotCarriedOutError` before recording, `UnfinishedError` and `UnhealthyError` after; `StaleError` when the
     view is no longer the newest, with nothing written.
     """
+    if pending.acts(project.place, plan.history.artifact, plan.stage) != (plan.acts if plan.request.offline else ()):
+        raise StaleError("something was done here while origin was out of reach")
     if plan.fulfilled:
         return _finish_here(project, plan)
     recording.author(project, plan.request.reason)
     release = _build(project, plan) if plan.here else None
-    written = recording.record(project, plan.view, _draft(project, plan))
+    if release is not None and plan.request.offline:
+        moves = plan.leaving, plan.target
+        act = offline.note(project, plan.history, moves, plan.stage, reason=plan.request.reason, mark=plan.request.mark)
+        return Result(plan, live=_switch(project, plan, release), unpublished=(*plan.acts, act))
+    with offline.way_out(project, plan.history.artifact, here=plan.request.here):
+        written = recording.record(project, plan.view, _draft(project, plan))
     if release is None:
         return Result(plan, written)
     return Result(plan, written, _switch(project, plan, release))
-
-
-def _find_fulfilled(history: History, stage: str, assigned: Version, request: Request) -> Version | None:
-    """The assigned version when the purpose is met already. Raises `RaceError` when it can no longer be met."""
-    if request.leaving is not None:
-        history.version(request.leaving)
-    if request.to is not None and history.version(request.to).text == assigned.text:
-        return assigned
-    if request.leaving is None or request.leaving == assigned.text:
-        return None
-    if request.to is not None:
-        raise RaceError(
-            f"{stage} of {history.artifact} is on {assigned.text}, neither on {request.leaving} nor on {request.to}; "
-            "nothing was changed",
-            hint=f"lastgood history {history.artifact}",
-        )
-    return assigned
-
-
-def _is_unfinished(project: Project, history: History, stage: str, request: Request) -> bool:
-    """Whether the stage was rolled back already and only this machine is behind: then that is what is asked for."""
-    if request.leaving is not None or request.to is not None or request.again:
-        return False
-    newest = history.assigned[stage]
-    rolled_back = _went_down(history, newest.message.trailers.get("From"), newest.version)
-    return rolled_back and is_behind(project, history, stage)
-
-
-def _require_quiet(project: Project, history: History, stage: str, request: Request) -> None:
-    """Refuse when the stage was just rolled back, or when a date in the future would outrank whatever is recorded."""
-    now = project.now()
-    require_no_future(history, (stage, Mark.STABLE, Mark.FAILED), now, "a rollback")
-    newest = history.assigned[stage]
-    rolled_back = _went_down(history, newest.message.trailers.get("From"), newest.version)
-    settled = now - newest.when >= project.config.rollback.settle
-    if rolled_back and not settled and request.leaving is None and not request.again:
-        raise RefusedError(
-            f"{stage} of {history.artifact} was rolled back to {newest.version} {now - newest.when} s ago; "
-            "nothing was changed",
-            hint=f"that is done; to leave {newest.version}, too, say --from {newest.version} or --again",
-        )
-
-
-def _went_down(history: History, former: str | None, now: str) -> bool:
-    left, there = history.by_name.get(former or ""), history.by_name.get(now)
-    return left is not None and there is not None and there.name.key < left.name.key
 
 
 def _choose(project: Project, history: History, leaving: Version, stage: str, request: Request) -> Choice:
@@ -226,11 +218,7 @@ def _choose(project: Project, history: History, leaving: Version, stage: str, re
 
 def _draft(project: Project, plan: Plan) -> Transaction:
     draft = Draft(plan.history, recording.author(project, plan.request.reason))
-    if plan.request.mark and plan.leaving.mark is not Mark.FAILED:
-        draft.mark(plan.leaving, Mark.FAILED)
-    draft.assign(plan.target, plan.stage, leaving=plan.leaving.text)
-    name = plan.history.artifact
-    return draft.finish(f"Roll back {name} {plan.stage} from {plan.leaving.text} to {plan.target.text}")
+    return draft.roll_back(plan.leaving, plan.target, plan.stage, mark=plan.request.mark)
 
 
 def _build(project: Project, plan: Plan) -> Release:
@@ -246,11 +234,11 @@ def _build(project: Project, plan: Plan) -> Release:
 
 def _switch(project: Project, plan: Plan, release: Release) -> str:
     name = plan.history.artifact
-    finish = f"lastgood sync {name} --stage {plan.stage}"
+    finish, done = _finish(plan)
     try:
         link = delivering.switch(project, release, plan.stage)
     except OSError as error:
-        raise UnfinishedError(f"recorded, but {plan.stage} could not be switched here: {error}", hint=finish) from error
+        raise UnfinishedError(f"{done}, but {plan.stage} could not be switched here: {error}", hint=finish) from error
     words = delivering.check_health(project, release, plan.stage)
     if words is not None:
         tag = version_tag(name, plan.target.text)
@@ -258,6 +246,14 @@ def _switch(project: Project, plan: Plan, release: Release) -> str:
             f"switched to {tag}, but the health command fails: {words}", hint=f"lastgood history {name}"
         )
     return str(link)
+
+
+def _finish(plan: Plan) -> tuple[str, str]:
+    """The command that carries out what was decided, and what was done with it already."""
+    name, stage = plan.history.artifact, plan.stage
+    if plan.request.offline:
+        return f"lastgood rollback {name} --stage {stage} --offline --reason TEXT", "noted"
+    return f"lastgood sync {name} --stage {stage}", "recorded"
 
 
 def _finish_here(project: Project, plan: Plan) -> Result:
@@ -268,16 +264,26 @@ def _finish_here(project: Project, plan: Plan) -> Result:
     release = activation.live(project.place, plan.history.artifact, plan.stage)
     if release is not None and not is_behind(project, plan.history, plan.stage):
         delivering.settle(project, release, plan.stage)
-        return Result(plan, live=str(link))
+        return Result(plan, live=str(link), unpublished=plan.acts)
     try:
         bring_live(project, plan.history, plan.stage)
     except (StaleError, UnhealthyError):  # to be planned again; carried out, but not well
         raise
     except LastgoodError as error:
-        finish = f"lastgood sync {plan.history.artifact} --stage {plan.stage}"
+        finish = _finish(plan)[0]
         raise UnfinishedError(f"recorded earlier, but not carried out here: {error.message}", hint=finish) from error
-    return Result(plan, live=str(link), finished=True)
+    return Result(plan, live=str(link), finished=True, unpublished=plan.acts)
+
+
+def _meant(project: Project, request: Request, published: Sequence[Published]) -> Request:
+    """The request: said again without `--from`, it means what was done here already and is only published now."""
+    if request.leaving is not None or request.to is not None or request.again:
+        return request
+    stage = request.stage or project.config.rollback.stage
+    kept = [one.act for one in published if one.act.stage == stage and one.outcome is not Outcome.SUPERSEDED]
+    return replace(request, leaving=kept[-1].leaving) if kept else request
 
 
 def _pinned(request: Request, plan: Plan) -> Request:
-    return request if request.leaving else replace(request, leaving=plan.leaving.text)
+    """The request for the next try. A plan that had nothing to leave pins nothing: it would leave the good version."""
+    return request if request.leaving or plan.fulfilled else replace(request, leaving=plan.leaving.text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lastgood.core.events import Event
 from lastgood.core.manifest import Json, Manifest
+from lastgood.core.offline import tell
 from lastgood.core.references import find_history, find_version
 from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, UnknownError
@@ -124,7 +125,8 @@ def _histories(view: View, artifact: str | None) -> tuple[History, ...]:
 
 def _timed(history: History) -> Iterator[tuple[int, Event]]:
     """The events with times that never fall, so that several histories can be merged without reordering one."""
-    return zip(accumulate((event.when for event in history.events), max), history.events, strict=True)
+    events = tell(history)
+    return zip(accumulate((event.when for event in events), max), events, strict=True)
 
 
 def _only_live(project: Project, stage: str) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from lastgood.adapters.git import repository
 from lastgood.core.events import CANDIDATE
 from lastgood.core.manifest import Manifest, Output
+from lastgood.core.offline import Act
 from lastgood.core.registry import History, Registry, Version
 from lastgood.errors import Finding, FindingsError
 from lastgood.operations.checkout import read_note
@@ -13,7 +14,7 @@ from lastgood.operations.manifests import read_manifest, read_pinned
 from lastgood.operations.reading import View, read
 from lastgood.operations.worktree import Content, read_outputs
 from lastgood.project import Project
-from lastgood.releases import activation
+from lastgood.releases import activation, pending
 from lastgood.releases.release import read_placement
 
 AS_RECORDED, CHANGED, MISSING = "as recorded", "changed", "missing"
@@ -44,7 +45,8 @@ class Worktree:
 
 @dataclass(frozen=True, slots=True)
 class StageStatus:
-    """One stage of one artifact. `waiting`: followed or live here, but not what it should be.
+    """One stage of one artifact. `waiting`: followed or live here, but not what it should be; or `pending`, done here
+    while origin was out of reach and not published.
 
     `placed` says how many files of what is live were placed how: as a reflink, a hard link or a copy.
     """
@@ -60,6 +62,7 @@ class StageStatus:
     path: str | None
     problems: tuple[Finding, ...]
     placed: tuple[tuple[str, int], ...] = ()
+    pending: tuple[Act, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
     followed = set(activation.followed(project.place))
     linked = {(artifact, stage) for artifact, stage, _ in activation.live_links(project.place)}
     named = {(name, stage) for name, history in registry.artifacts.items() for stage in history.assigned}
-    for artifact, stage in sorted(followed | linked | named):
+    kept = {(one.artifact, one.stage): one for one in pending.read(project.place)}
+    for artifact, stage in sorted(followed | linked | named | kept.keys()):
         history = registry.artifacts.get(artifact)
         event = history.assigned.get(stage) if history else None
         release, problems = activation.inspect_live(project.place, artifact, stage)
@@ -102,7 +106,9 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
             and release is not None
             and (event.version, event.commit) == (release.version, release.commit)
         )
-        waiting = (follows or (artifact, stage) in linked) and event is not None and not same
+        unpublished = kept.get((artifact, stage))
+        behind = (follows or (artifact, stage) in linked) and event is not None and not same
+        waiting = behind or unpublished is not None
         yield StageStatus(
             artifact=artifact,
             stage=stage,
@@ -113,8 +119,9 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
             waiting=waiting,
             finish=f"lastgood sync {artifact} --stage {stage}" if waiting else None,
             path=str(release.path) if release else None,
-            problems=problems,
+            problems=(*problems, *([unpublished.problem] if unpublished and unpublished.problem else [])),
             placed=tuple(read_placement(release).items()) if release else (),
+            pending=unpublished.acts if unpublished else (),
         )
 
 

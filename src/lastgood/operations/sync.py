@@ -1,19 +1,21 @@
 """Bringing this machine to what the registry says: fetch, build, switch; and following a stage from then on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lastgood.core.events import Mark
+from lastgood.core.offline import foresee
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
-from lastgood.errors import UnfinishedError, UnhealthyError
-from lastgood.operations import delivering
+from lastgood.errors import StaleError, UnfinishedError, UnhealthyError
+from lastgood.operations import delivering, offline
 from lastgood.operations.facts import require_restorable, select
 from lastgood.operations.manifests import read_manifest
-from lastgood.operations.reading import View, require_newest, require_nothing_lost, retrying
+from lastgood.operations.offline import Published
+from lastgood.operations.reading import View, read, require_newest, require_nothing_lost, retrying
 from lastgood.operations.serving import refresh_settings
 from lastgood.project import Project
-from lastgood.releases import activation
+from lastgood.releases import activation, pending
 from lastgood.releases.release import Release, release_path
 
 
@@ -30,6 +32,7 @@ class Synced:
     changed: bool
     former: str | None = None
     dry_run: bool = False
+    published: tuple[Published, ...] = ()
 
     @property
     def warning(self) -> str | None:
@@ -37,18 +40,41 @@ class Synced:
         return f"{self.version.text} is marked failed" if self.version.mark is Mark.FAILED else None
 
 
-def sync(project: Project, artifact: str | None, stage: str, *, dry_run: bool = False) -> Synced:
+def sync(
+    project: Project,
+    artifact: str | None,
+    stage: str,
+    *,
+    dry_run: bool = False,
+    on_published: offline.Told = lambda _published: None,
+) -> Synced:
     """Make the version that the registry assigns to a stage live here, and follow the stage from now on.
 
-    Raises `UnknownError`, `FindingsError`, `UnreachableError`, `NotCarriedOutError`; then the former release is live.
+    What was done here for that stage while origin was out of reach is published first: it outranks the registry until
+    origin has it. Raises `UnknownError`, `FindingsError`, `UnreachableError`, `PushRefusedError`, `NotCarriedOutError`;
+    then what was live is live. `RaceError` when such an act had lost its purpose: then the assigned version is live.
     """
-    if project.root is None and project.remote is not None:
-        refresh_settings(project, artifact)
-    return retrying(project, lambda view: _sync(project, view, artifact, stage, dry_run=dry_run))
+    published: tuple[Published, ...] = ()
+
+    def attempt(view: View) -> Synced:
+        nonlocal published
+        if not dry_run and (done := offline.publish(project, artifact, stage, told=on_published)):
+            published += done
+            view = read(project, fetch=True)
+        return _sync(project, view, artifact, stage, dry_run=dry_run)
+
+    with offline.truthful(project, artifact, stage):
+        if project.root is None and project.remote is not None:
+            refresh_settings(project, artifact)
+        synced = retrying(project, attempt)
+    offline.require_purpose(published)
+    return replace(synced, published=published)
 
 
 def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry_run: bool) -> Synced:
     history = find_history(view.registry, artifact)
+    acts = pending.acts(project.place, history.artifact, stage)
+    history = foresee(history, acts)  # only a dry run has any
     version = history.assigned_version(stage)
     former = activation.live(project.place, history.artifact, stage)
     behind = is_behind(project, history, stage)
@@ -60,6 +86,8 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
         release = former or Release(Path(), history.artifact, version.text, version.commit, False, manifest.outputs)
     else:
         with project.locked(f"sync {history.artifact} {stage}"):
+            if pending.acts(project.place, history.artifact, stage):
+                raise StaleError("something was done here while origin was out of reach")
             if behind or former is None:
                 release = bring_live(project, history, stage)
             else:

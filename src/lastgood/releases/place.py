@@ -42,6 +42,11 @@ class Place:
         return self.root / "follow"
 
     @property
+    def pending(self) -> Path:
+        """One file per stage for which something was done here while origin was out of reach."""
+        return self.root / "pending"
+
+    @property
     def staging(self) -> Path:
         """Unfinished work; what no living process holds may be removed at any time."""
         return self.root / "staging"

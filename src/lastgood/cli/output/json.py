@@ -11,7 +11,9 @@ from lastgood.errors import Finding, FindingsError, LastgoodError, NoGoodVersion
 if TYPE_CHECKING:
     from lastgood.core.events import Event
     from lastgood.core.manifest import Output
+    from lastgood.core.offline import Act
     from lastgood.core.registry import Version
+    from lastgood.operations.offline import Published
     from lastgood.operations.recording import Record
 
 SCHEMA = 1
@@ -62,10 +64,32 @@ def event(one: "Event", *, adopted: bool) -> Document:
         "at": moment(one.at),
         "reason": one.reason,
         "trigger": one.trigger,
-        "tag": one.tag,
+        "tag": one.tag or None,
         "adopted": adopted,
-        "commit": one.commit,
+        "commit": one.commit or None,
+        "occurred": one.message.trailers.get("Occurred"),
+        "superseded_by": one.message.trailers.get("Superseded"),
     }
+
+
+def act(one: "Act") -> Document:
+    """A rollback done here that is not published yet."""
+    return {
+        "id": one.id,
+        "artifact": one.artifact,
+        "stage": one.stage,
+        "from": one.leaving,
+        "to": one.target,
+        "actor": one.actor,
+        "reason": one.reason,
+        "occurred": moment(one.at),
+        "finish": one.finish,
+    }
+
+
+def published(one: "Published") -> Document:
+    """A rollback done here earlier that origin has now, and what became of it."""
+    return {**act(one.act), "outcome": str(one.outcome), "assigned": one.assigned, **record(one.record)}
 
 
 def version(one: "Version", metrics: Mapping[str, object] | None) -> Document:
