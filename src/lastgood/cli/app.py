@@ -23,6 +23,7 @@ from lastgood.cli import (
     mark,
     prune,
     register,
+    repair,
     rollback,
     show,
     status,
@@ -60,6 +61,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "exec": (exec.execute, "Run a command in a version."),
     "prune": (prune.prune, "Remove releases that are not needed here."),
     "gc": (gc.gc, "Remove from the DVC remote what nothing needs."),
+    "repair": (repair.repair, "Put back what verify misses."),
 }
 
 

@@ -7,6 +7,7 @@ import typer
 from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session
+from lastgood.core.repairs import may_mend
 from lastgood.errors import FindingsError
 
 if TYPE_CHECKING:
@@ -30,13 +31,19 @@ def verify(
     failure = None
     if done.all_findings:
         failure = FindingsError(
-            f"verify found {text.count(len(done.all_findings), 'finding')}; nothing was changed", done.all_findings
+            f"verify found {text.count(len(done.all_findings), 'finding')}; nothing was changed",
+            done.all_findings,
+            hint=_hint(name, deep=deep) if may_mend(done.all_findings) else "",
         )
     session.answer(_document(done, failure), _text(done))
     if failure is not None:
         if not as_json:
-            session.note(f"error: {failure.message}")
+            session.note(f"error: {failure.message}" + (f"\nhint: {failure.hint}" if failure.hint else ""))
         raise typer.Exit(failure.exit_code)
+
+
+def _hint(name: str | None, *, deep: bool) -> str:
+    return " ".join(["lastgood repair", *([name] if name else []), *(["--deep"] if deep else [])])
 
 
 def _document(done: "Verified", failure: FindingsError | None) -> json.Document:

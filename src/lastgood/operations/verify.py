@@ -1,8 +1,9 @@
 """Verifying: every tag what the journal recorded, every commit reachable, every object on the remote."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lastgood.adapters.git import export, repository
@@ -11,16 +12,17 @@ from lastgood.core.manifest import Manifest
 from lastgood.core.preflight import Missing
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
+from lastgood.core.tags import file_name
 from lastgood.errors import Finding, FindingsError, LastgoodError, UnreachableError
 from lastgood.operations.code import bring_code
 from lastgood.operations.facts import unpinned
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
+from lastgood.operations.repair_refs import find_behind
+from lastgood.operations.repair_releases import find_damaged
 from lastgood.project import Project
 from lastgood.releases import activation
 from lastgood.releases.hashing import digests, is_legacy_md5
-from lastgood.releases.proofs import Proofs
-from lastgood.releases.release import check_release, list_releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,30 @@ class Verified:
         return (*(finding for one in self.versions for finding in one.findings), *self.findings)
 
 
+@dataclass
+class _Looked:
+    """One version while it is looked at; `manifest` is `None` where it cannot be read."""
+
+    history: History
+    version: Version
+    findings: list[Finding] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    manifest: Manifest | None = None
+
+    def result(self) -> VersionCheck:
+        return VersionCheck(self.history.artifact, self.version.text, tuple(self.findings), tuple(self.unknown))
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """What is raised inside is found, or cannot be told."""
+        try:
+            yield
+        except FindingsError as error:
+            self.findings += error.findings
+        except LastgoodError as error:
+            self.unknown.append(f"cannot tell: {error.message}")
+
+
 def verify(project: Project, artifact: str | None = None, *, deep: bool = False) -> Verified:
     """Check every version of an artifact, or of all; `deep` hashes every object that can be reached, and all releases.
 
@@ -54,46 +80,52 @@ def verify(project: Project, artifact: str | None = None, *, deep: bool = False)
     """
     view = read(project, fetch=True)
     histories = [find_history(view.registry, artifact)] if artifact else list(view.registry.artifacts.values())
-    checks = []
-    silent: dict[str, UnreachableError] = {}
+    looked = []
     general = list(view.registry.findings)
     bring_code(project, {one.commit: one.event.tag for history in histories for one in history.versions})
     for history in histories:
         tags = {version.event.tag for version in history.versions}
         general += [finding for finding in history.findings if finding.subject not in tags]
+        general += _check_journal(project, view, history)
         for place, version in enumerate(history.versions, 1):
             project.report("verifying", place, len(history.versions), 0)
-            checks.append(_check(project, history, version, silent, deep=deep))
+            looked.append(_look(project, history, version))
+    _check_objects(project, looked)
+    for one in looked if deep else ():
+        if one.manifest is not None and not any(finding.kind == "missing" for finding in one.findings):
+            with one.telling():
+                one.findings += _check_contents(project, one.manifest)
     general += _check_here(project, deep=deep)
-    return Verified(view, tuple(checks), tuple(general))
+    return Verified(view, tuple(one.result() for one in looked), tuple(general))
 
 
-def _check(
-    project: Project, history: History, version: Version, silent: dict[str, UnreachableError], *, deep: bool
-) -> VersionCheck:
-    findings = [finding for finding in history.findings if finding.subject == version.event.tag]
-    unknown: list[str] = []
+def _check_journal(project: Project, view: View, history: History) -> Iterator[Finding]:
+    if entries := find_behind(project, view, history.journal):
+        ref = project.journal_ref(file_name(history.artifact))
+        number = "the last entry" if len(entries) == 1 else f"the last {len(entries)} entries"
+        yield Finding("behind", ref, f"the journal {ref} on origin lacks {number} of the one here")
+
+
+def _look(project: Project, history: History, version: Version) -> _Looked:
+    """The version's tag, commit, manifest and code."""
+    found = _Looked(history, version)
+    found.findings += [finding for finding in history.findings if finding.subject == version.event.tag]
     name = f"{history.artifact} {version.text}"
     shallow = repository.is_shallow(project.git)
     if shallow:
-        unknown.append(f"cannot tell whether {name} is as recorded: history is cut off here (git fetch --unshallow)")
+        text = f"cannot tell whether {name} is as recorded: history is cut off here (git fetch --unshallow)"
+        found.unknown.append(text)
     if not repository.has_commit(project.git, version.commit):
         if not shallow:
             text = f"the commit of {name}, {version.commit[:12]}, is gone"
-            findings.append(Finding("code", version.commit, text))
-        return VersionCheck(history.artifact, version.text, tuple(findings), tuple(unknown))
-    try:
+            found.findings.append(Finding("code", version.commit, text))
+        return found
+    with found.telling():
         manifest = read_manifest(project, history, version)
-        findings += _check_code(project, version, manifest)
-        unknown += [f"cannot tell: {one.message}" for one in unpinned(manifest)]
-        findings += _check_objects(project, manifest, silent)
-        if deep and not any(finding.kind == "missing" for finding in findings):
-            findings += _check_contents(project, manifest)
-    except FindingsError as error:
-        findings += error.findings
-    except LastgoodError as error:
-        unknown.append(f"cannot tell: {error.message}")
-    return VersionCheck(history.artifact, version.text, tuple(findings), tuple(unknown))
+        found.findings += _check_code(project, version, manifest)
+        found.unknown += [f"cannot tell: {one.message}" for one in unpinned(manifest)]
+        found.manifest = manifest
+    return found
 
 
 def _check_code(project: Project, version: Version, manifest: Manifest) -> Iterator[Finding]:
@@ -108,16 +140,32 @@ def _check_code(project: Project, version: Version, manifest: Manifest) -> Itera
         yield Finding("code", path, f"{path} of {version.text} is a submodule or LFS pointer")
 
 
-def _check_objects(project: Project, manifest: Manifest, silent: dict[str, UnreachableError]) -> list[Finding]:
-    """What the remote lacks. One that was silent is not waited for again for each version; `silent` remembers it."""
-    if manifest.project in silent:
-        raise silent[manifest.project]
-    try:
-        missing = project.store(manifest.project).missing_on_remote(manifest.stored)
-    except UnreachableError as error:
-        silent[manifest.project] = error
-        raise
-    return [_missing(manifest, one) for one in missing]
+def _check_objects(project: Project, looked: Iterable[_Looked]) -> None:
+    """What the remotes lack: each DVC project's is asked once for all versions.
+
+    Where something is wrong with one of them they are asked one by one, but a remote that was silent is not again.
+    """
+    parts: dict[Path, list[_Looked]] = {}
+    for one in looked:
+        if one.manifest is not None:
+            with one.telling():
+                parts.setdefault(project.store(one.manifest.project).root, []).append(one)
+    for part in parts.values():
+        manifests = [one.manifest for one in part if one.manifest is not None]
+        store = project.store(manifests[0].project)
+        try:
+            missing = store.missing_on_remote(output for manifest in manifests for output in manifest.stored)
+        except UnreachableError as error:
+            for one in part:
+                one.unknown.append(f"cannot tell: {error.message}")
+        except LastgoodError:
+            for one, manifest in zip(part, manifests, strict=True):
+                with one.telling():
+                    one.findings += [_missing(manifest, need) for need in store.missing_on_remote(manifest.stored)]
+        else:
+            for one, manifest in zip(part, manifests, strict=True):
+                own = frozenset(manifest.stored)
+                one.findings += [_missing(manifest, need) for need in missing if need.output in own]
 
 
 def _missing(manifest: Manifest, one: Missing) -> Finding:
@@ -147,9 +195,8 @@ def _check_here(project: Project, *, deep: bool) -> list[Finding]:
     findings: list[Finding] = []
     for artifact, stage, _ in activation.live_links(project.place):
         findings += activation.inspect_live(project.place, artifact, stage)[1]
+    for found in find_damaged(project.place, deep=deep).values():
+        findings += [one for one in found if one not in findings]
     if deep:
-        with Proofs(Path(":memory:")) as proofs:  # from the disk, not from memory of it: bits rot without a new time
-            for release in list_releases(project.place):
-                findings += check_release(release, proofs)
         findings += check_store(project.git)
     return findings

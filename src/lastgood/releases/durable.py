@@ -11,6 +11,9 @@ from secrets import token_hex
 NEW = ".new-"
 """What the names of unfinished files and links begin with; no artifact, stage or version begins with a dot."""
 
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+"""linux/fcntl.h, linux/fs.h."""
+
 FEW = 16
 """Up to here single fsyncs are cheaper than flushing the file system: each costs a journal commit, syncfs only one."""
 
@@ -66,6 +69,21 @@ def rename(source: Path, target: Path) -> None:
     fsync_directory(target.parent)
     if source.parent != target.parent:
         fsync_directory(source.parent)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Exchange two directories by one step, and return when a power cut cannot undo it.
+
+    renameat2(2) with RENAME_EXCHANGE. Where that is not to be had, two renames: between them `other` has no name.
+    """
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None or renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) != 0:
+        aside = one.with_name(f"{NEW}{token_hex(6)}")
+        other.rename(aside)
+        one.rename(other)
+        aside.rename(one)
+    fsync_directory(other.parent)
+    fsync_directory(one.parent)
 
 
 def fsync_tree(directory: Path) -> None:

@@ -16,6 +16,7 @@ from lastgood.adapters.git.identity import Identity
 from lastgood.adapters.git.packs import Pack
 from lastgood.adapters.git.refs import list_origin, list_refs, unreachable
 from lastgood.core.journal import GENESIS, Journal, Recorded, format_entry
+from lastgood.core.manifest import Manifest
 from lastgood.core.tags import TAGS
 from lastgood.core.transaction import MOST_TAGS, NewTag, Transaction
 from lastgood.errors import PushRefusedError, StaleError, UnreachableError
@@ -76,15 +77,26 @@ def write_objects(
     return Prepared(transaction.artifact, recorded, ref, commit, journal.tip)
 
 
-def write_adoption(
-    git: Git, journal: Journal, recorded: Sequence[Recorded], ref: str, identity: Identity, when: int
+def write_adoption(  # the facts of one entry
+    git: Git,
+    journal: Journal,
+    recorded: Sequence[Recorded],
+    ref: str,
+    identity: Identity,
+    when: int,
+    *,
+    manifest: Manifest | None = None,
 ) -> Prepared:
-    """The journal entry that adopts tags as they are, by their own bytes."""
+    """The journal entry that adopts tags as they are, by their own bytes; `manifest` is that of the version among them,
+    where it is known."""
     pack = Pack(recorded[0].oid)
     raws = read_blobs(git, [tag.oid for tag in recorded])
     files = {f"tag-{place}": raw for place, raw in enumerate(raws, 1)}
+    if manifest is not None:
+        files["manifest.json"] = str(manifest).encode() + b"\n"
     message = format_entry(f"Adopt {len(recorded)} tags of {journal.artifact}", recorded, adoption=True)
-    commit = _add_entry(pack, journal, message, files, [], (identity, when))
+    parents = [manifest.commit] if manifest is not None else []
+    commit = _add_entry(pack, journal, message, files, parents, (identity, when))
     pack.write(git)
     return Prepared(journal.artifact, tuple(recorded), ref, commit, journal.tip)
 

@@ -26,6 +26,8 @@ STEPS = {
     "prune": "removing what is not needed",
     "survey": "looking what is needed",
     "remove": "removing from the DVC remote",
+    "look": "looking what is wrong",
+    "mend": "pushing what the DVC remote lost",
     "health": "running the health command",
 }
 """Steps worth a word. The others take milliseconds."""

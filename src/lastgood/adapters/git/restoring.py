@@ -1,0 +1,101 @@
+"""Putting tags back as the journal recorded them: their objects bit for bit, then origin's refs, then ours."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lastgood.adapters.git.command import Git
+from lastgood.adapters.git.export import read_blobs
+from lastgood.adapters.git.refs import unreachable
+from lastgood.core.journal import Entry, Recorded
+from lastgood.core.tags import TAGS
+from lastgood.errors import UnreachableError
+
+
+@dataclass(frozen=True, slots=True)
+class Astray:
+    """A recorded tag that is not where it was recorded. `here` and `there` are what this clone and origin have under
+    its name, `None` for nothing; `there` is as recorded where no origin was asked."""
+
+    entry: Entry
+    recorded: Recorded
+    here: str | None
+    there: str | None
+
+    @property
+    def name(self) -> str:
+        """The tag's name."""
+        return self.recorded.name
+
+    @property
+    def is_moved_there(self) -> bool:
+        """Whether origin has another object under its name."""
+        return self.there not in {None, self.recorded.oid}
+
+
+def rebuild(git: Git, astray: Astray) -> bool:
+    """Have the tag's object here, made from the bytes that its journal entry keeps if need be; whether it is."""
+    oid = astray.recorded.oid
+    if git.objects.read(oid) is not None:
+        return True
+    lines = [line.partition(b"\t") for line in git.run("ls-tree", "-z", astray.entry.commit).split(b"\0")]
+    raws = read_blobs(git, [meta.split()[2].decode() for meta, _, name in lines if name.startswith(b"tag-")])
+    kind = hashlib.sha256 if len(oid) == 64 else hashlib.sha1
+    for raw in raws:
+        if kind(b"tag %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest() == oid:
+            return git.attempt("hash-object", "-t", "tag", "-w", "--stdin", stdin=raw)[0] == 0
+    return False
+
+
+def push_tags(git: Git, remote: str, tags: Iterable[Astray], deadline: float) -> dict[str, str]:
+    """Give origin's tags their recorded objects; those that were refused, by name, with the reason.
+
+    One that origin has otherwise is forced, but only from what it was when it was looked at. Each tag is taken or
+    refused alone: a host that protects one keeps no other from being put back. Raises `UnreachableError`.
+    """
+    wanted = list(tags)
+    leases = [f"--force-with-lease={TAGS}{tag.name}:{tag.there or ''}" for tag in wanted]
+    refspecs = [f"{tag.recorded.oid}:{TAGS}{tag.name}" for tag in wanted]
+    return _push(git, remote, [*leases, remote, *refspecs], deadline)
+
+
+def push_together(git: Git, remote: str, wanted: Mapping[str, str], deadline: float) -> str:
+    """Give origin's refs, by full name, these objects: new ones or fast-forwards, all or none; why not, or nothing.
+
+    Raises `UnreachableError`.
+    """
+    refspecs = [f"{oid}:{ref}" for ref, oid in wanted.items()]
+    refused = _push(git, remote, ["--atomic", remote, *refspecs], deadline)
+    return "; ".join(why for why in dict.fromkeys(refused.values()))
+
+
+def _push(git: Git, remote: str, arguments: Sequence[str], deadline: float) -> dict[str, str]:
+    options = ("--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no")
+    try:
+        code, out, words = git.attempt("push", *options, *arguments, deadline=deadline)
+    except UnreachableError as error:
+        raise unreachable(remote, error.message) from error
+    lines = [line.split("\t")[1:] for line in out.decode(errors="replace").splitlines() if line.startswith("!")]
+    if code != 0 and not lines:
+        raise unreachable(remote, words)
+    return {line[0].partition(":")[2].removeprefix(TAGS): line[1] for line in lines if len(line) == 2}
+
+
+def put_here(git: Git, tags: Iterable[Astray]) -> None:
+    """Give our own refs the recorded objects, each only from what it was when it was looked at."""
+    for tag in tags:
+        none = "0" * len(tag.recorded.oid)
+        git.attempt("update-ref", TAGS + tag.name, tag.recorded.oid, tag.here or none)
+
+
+def find_astray(
+    recorded: Iterable[tuple[Entry, Recorded]], here: Mapping[str, str], there: Mapping[str, str] | None
+) -> list[Astray]:
+    """Which of the recorded tags are not as recorded, here or on origin; both by full ref name."""
+    found = []
+    for entry, tag in recorded:
+        mine = here.get(TAGS + tag.name)
+        theirs = tag.oid if there is None else there.get(TAGS + tag.name)
+        if mine != tag.oid or theirs != tag.oid:
+            found.append(Astray(entry, tag, mine, theirs))
+    return found

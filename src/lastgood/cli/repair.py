@@ -1,0 +1,68 @@
+"""`lastgood repair`: what `verify` misses, put back."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lastgood.cli import options
+from lastgood.cli.output import json, text
+from lastgood.cli.session import Session
+from lastgood.errors import FindingsError
+
+if TYPE_CHECKING:
+    from lastgood.operations.repair import Repaired
+
+Deep = Annotated[bool, typer.Option("--deep", help="Hash the objects in the cache and every release here, too.")]
+Moved = Annotated[
+    bool, typer.Option("--moved", help="Also put back tags that were moved on origin, by a forced push of each.")
+]
+
+
+def repair(
+    context: typer.Context,
+    name: options.Name = None,
+    deep: Deep = False,
+    moved: Moved = False,
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Put back what verify misses: tags from the journal, the journal from this clone, objects from cache and releases.
+
+    Each thing is named, with what it comes from. What cannot be put back is named, too, and the exit code is then 3. It
+    can be said again at any time. A damaged release is removed, or built anew where it is live.
+    """
+    from lastgood.operations.repair import repair as mend
+
+    session = Session.of(context, as_json=as_json)
+    done = mend(session.open(), name, deep=deep, moved=moved, dry_run=dry_run)
+    failure = None
+    if done.left:
+        failure = FindingsError(f"{text.count(len(done.left), 'finding')} that cannot be put right here", done.left)
+    session.answer(_document(done, failure), _text(done))
+    if failure is not None:
+        if not as_json:
+            session.note(f"error: {failure.message}\n{text.few(done.left)}")
+        raise typer.Exit(failure.exit_code)
+
+
+def _document(done: "Repaired", failure: FindingsError | None) -> json.Document:
+    return {
+        **(json.error(failure) if failure else {}),
+        "repaired": [
+            {"kind": one.kind, "subject": one.subject, "done": one.done, "from": one.source} for one in done.mended
+        ],
+        "findings": json.findings(done.left),
+        "dry_run": done.dry_run,
+        "as_of": json.moment(done.view.as_of),
+    }
+
+
+def _text(done: "Repaired") -> str:
+    rows = [(one.kind, one.subject, one.source, one.done) for one in done.mended]
+    header = ("WHAT", "NAME", "FROM", "WOULD BE" if done.dry_run else "DONE")
+    table = text.table(rows, header) if rows else ""
+    things = text.count(len(rows), "thing")
+    if not rows:
+        return "nothing to do: nothing that can be put back is missing" if not done.left else ""
+    last = f"dry run: would put {things} right; nothing was changed" if done.dry_run else f"put {things} right"
+    return text.paragraphs(table, last)

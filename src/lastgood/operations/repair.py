@@ -1,0 +1,94 @@
+"""Repairing: what `verify` misses is put back, each thing from where it still is; what cannot be is named."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from lastgood.core.manifest import Manifest
+from lastgood.core.references import find_history
+from lastgood.core.registry import History
+from lastgood.core.repairs import Mended
+from lastgood.errors import Finding, LastgoodError, UsageError
+from lastgood.operations.code import bring_code
+from lastgood.operations.manifests import read_manifest
+from lastgood.operations.reading import View, read
+from lastgood.operations.repair_objects import mend_objects
+from lastgood.operations.repair_refs import mend_entries, mend_journal, mend_tags
+from lastgood.operations.repair_releases import mend_releases
+from lastgood.operations.verify import verify
+from lastgood.project import Project
+from lastgood.releases.staging import clean_staging
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What was put right, or with `dry_run` would be, and what is wrong still."""
+
+    view: View
+    mended: tuple[Mended, ...]
+    left: tuple[Finding, ...]
+    dry_run: bool = False
+
+
+def repair(
+    project: Project, artifact: str | None = None, *, deep: bool = False, moved: bool = False, dry_run: bool = False
+) -> Repaired:
+    """Put right what is wrong with the versions of an artifact, or of all; said twice, the second finds nothing to do.
+
+    `deep` hashes the cache and the releases here, too; `moved` allows tags to be forced back on origin. What is left
+    is what `verify` finds afterwards. Raises `UnreachableError`, `LockedError`, `UsageError`.
+    """
+    if project.root is None or project.worktree != project.git:
+        raise UsageError("a serving host or shallow clone cannot repair; nothing was changed", hint="use a full clone")
+    with nullcontext() if dry_run else project.locked("repair"):
+        if not dry_run:
+            clean_staging(project.place)
+        view = read(project, fetch=True)
+        project.on_step("look")
+        found = _mend_refs(project, view, artifact, moved=moved, dry_run=dry_run)
+        fresh = view if dry_run else read(project, fetch=True)
+        manifests = _manifests(project, _histories(fresh, artifact))
+        found += mend_objects(project, manifests, deep=deep, dry_run=dry_run)
+        found += mend_releases(project, manifests, deep=deep, dry_run=dry_run)
+    mended = tuple(one for one in found if isinstance(one, Mended))
+    left = tuple(one for one in found if isinstance(one, Finding))
+    if not dry_run:
+        checked = verify(project, artifact, deep=deep)
+        reasons = tuple(one for one in left if one.kind == "refused")
+        left = (*checked.all_findings, *reasons)
+        fresh = checked.view
+    return Repaired(fresh, mended, left, dry_run)
+
+
+def _histories(view: View, artifact: str | None) -> Sequence[History]:
+    return (find_history(view.registry, artifact),) if artifact else tuple(view.registry.artifacts.values())
+
+
+def _mend_refs(
+    project: Project, view: View, artifact: str | None, *, moved: bool, dry_run: bool
+) -> list[Mended | Finding]:
+    """The journals first, for everything else is put back from them."""
+    found: list[Mended | Finding] = []
+    for history in _histories(view, artifact):
+        journal = [one for one in history.findings if one.kind == "journal"]
+        if journal:  # written in two places: nobody but a person can tell which one is right
+            found += journal
+            continue
+        results, there = mend_journal(project, view, history, dry_run=dry_run)
+        found += results
+        found += mend_tags(project, history, there, moved=moved, dry_run=dry_run)
+        found += mend_entries(project, view, history, dry_run=dry_run)
+    return found
+
+
+def _manifests(project: Project, histories: Sequence[History]) -> list[Manifest]:
+    """The manifests that can be read; of the others `verify` tells."""
+    manifests = []
+    bring_code(project, {one.commit: one.event.tag for history in histories for one in history.versions})
+    for history in histories:
+        for version in history.versions:
+            try:
+                manifests.append(read_manifest(project, history, version))
+            except LastgoodError:
+                continue
+    return manifests

@@ -1,0 +1,152 @@
+"""Repairing what git keeps: the journal on origin from this clone, tags from the journal, its entries from our tags."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+
+from lastgood.adapters.git import refs, restoring, transactions
+from lastgood.adapters.git.restoring import Astray
+from lastgood.core import tags as grammar
+from lastgood.core.events import Event, Kind
+from lastgood.core.journal import Entry, Journal, Recorded
+from lastgood.core.manifest import Manifest
+from lastgood.core.registry import History
+from lastgood.core.repairs import Mended
+from lastgood.core.tags import TAGS
+from lastgood.errors import Finding, RefusedError
+from lastgood.operations import recording
+from lastgood.operations.reading import View, require_agreement, retrying
+from lastgood.project import Project
+
+Results = list[Mended | Finding]
+
+
+def find_behind(project: Project, view: View, journal: Journal) -> tuple[Entry, ...]:
+    """The entries that are here and that origin's journal, of which ours is a continuation, does not have."""
+    there = view.origin.refs.get(_ref(project, journal.artifact)) if view.origin is not None else journal.tip
+    if journal.tip in {None, there}:
+        return ()
+    commits = [entry.commit for entry in journal.entries]
+    if there in commits:
+        return journal.entries[commits.index(there) + 1 :]
+    older = there is None or project.git.attempt("merge-base", "--is-ancestor", there, str(journal.tip))[0] == 0
+    return journal.entries if older else ()
+
+
+def mend_journal(project: Project, view: View, history: History, *, dry_run: bool) -> tuple[Results, dict[str, str]]:
+    """Bring origin's journal forward to ours, with those of its tags that origin lacks, in one push.
+
+    Never by force: another's entries there stay. With the results origin's refs as they are then.
+    """
+    journal = history.journal
+    there = dict(view.origin.refs) if view.origin is not None else {}
+    entries = find_behind(project, view, journal)
+    if not entries or project.remote is None:
+        return [], there
+    ref = _ref(project, journal.artifact)
+    lacking = {TAGS + tag.name: tag.oid for entry in entries for tag in entry.tags if TAGS + tag.name not in there}
+    if not dry_run:
+        project.on_step("push journal")
+        refused = restoring.push_together(
+            project.git, project.remote, {**lacking, ref: str(journal.tip)}, project.deadline
+        )
+        if refused:
+            text = f"the journal {ref} cannot be put back: {project.remote} refused it: {refused}"
+            return [Finding("behind", ref, text)], there
+    beside = f", with {len(lacking)} tags" if lacking else ""
+    done = f"{len(entries)} of {len(journal.entries)} entries put back on {project.remote}{beside}"
+    return [Mended("journal", history.artifact, done, "this clone")], {**there, **lacking, ref: str(journal.tip)}
+
+
+def mend_tags(project: Project, history: History, there: Mapping[str, str], *, moved: bool, dry_run: bool) -> Results:
+    """Put back tags that the journal has and that are deleted or moved, on origin and here (ordering.md, O4).
+
+    One that was moved on origin is forced back only with `moved`; what it was is fetched before.
+    """
+    recorded = history.journal.recorded
+    asked = there if project.remote is not None else None
+    astray = restoring.find_astray(recorded, refs.list_refs(project.git, TAGS), asked)
+    whole = [tag for tag in astray if restoring.rebuild(project.git, tag)]
+    results: Results = [
+        Finding("deleted", tag.name, f"tag {tag.name} cannot be put back: the journal does not hold its bytes")
+        for tag in astray
+        if tag not in whole
+    ]
+    forced = [tag for tag in whole if tag.is_moved_there]
+    sent = [tag for tag in whole if tag.there != tag.recorded.oid and (moved or not tag.is_moved_there)]
+    if not moved:
+        hint = "a forced push, `lastgood repair --moved`, puts it back"
+        results += [Finding("moved", tag.name, f"tag {tag.name} was moved on origin: {hint}") for tag in forced]
+    refused: dict[str, str] = {}
+    if sent and not dry_run:
+        project.on_step("push tags")
+        _keep(project, [tag for tag in sent if tag.is_moved_there])
+        refused = restoring.push_tags(project.git, str(project.remote), sent, project.deadline)
+    text = f"cannot be put back: {project.remote} refused it"
+    results += [Finding("refused", name, f"tag {name} {text}: {why}") for name, why in refused.items()]
+    here = [tag for tag in whole if tag.here != tag.recorded.oid and tag.name not in refused]
+    if here and not dry_run:
+        project.on_step("put tags")
+        restoring.put_here(project.git, here)
+    return results + [
+        _mended(project, tag, sent, here) for tag in whole if tag in here or (tag in sent and tag.name not in refused)
+    ]
+
+
+def _mended(project: Project, tag: Astray, sent: list[Astray], here: list[Astray]) -> Mended:
+    places = [*([f"on {project.remote}"] if tag in sent else []), *(["here"] if tag in here else [])]
+    former = sorted({str(one)[:12] for one in (tag.here, tag.there) if one not in {None, tag.recorded.oid}})
+    was = f"; it was {' and '.join(former)}" if former else ""
+    return Mended("tag", tag.name, f"put back {' and '.join(places)}{was}", "the journal")
+
+
+def _keep(project: Project, moved: list[Astray]) -> None:
+    """Have what origin's moved tags are in this clone before that is overwritten there; no ref leads to it."""
+    absent = [TAGS + tag.name for tag in moved if project.git.objects.read(str(tag.there)) is None]
+    if absent:
+        refs.fetch(project.git, str(project.remote), absent, project.deadline * 10)
+
+
+def mend_entries(project: Project, view: View, history: History, *, dry_run: bool) -> Results:
+    """Give tags of ours that the journal lacks an entry: each version one with its manifest, all others one."""
+    own = [event for event in history.events if event.tag in history.unjournaled and event.message.is_own]
+    known = [event for event in own if view.origin is None or view.origin.tag(event.tag) == event.oid]
+    versions = [event for event in known if event.kind is Kind.REGISTERED]
+    groups = [[event] for event in versions] + [[event for event in known if event not in versions]]
+    results: Results = []
+    for group in filter(None, groups):
+        try:
+            if not dry_run:
+                retrying(project, partial(_enter, project, history.artifact, group))
+        except RefusedError as error:  # this machine has seen a longer journal, which another clone may have still
+            return [*results, Finding("refused", history.artifact, error.message)]
+        results += [Mended("journal", event.tag, "entered into the journal again", "the tag") for event in group]
+    return results
+
+
+def _enter(project: Project, artifact: str, events: list[Event], view: View) -> None:
+    history = view.registry.history(artifact)
+    recorded = tuple(Recorded(event.oid, event.tag) for event in events if event.tag in history.unjournaled)
+    if not recorded:
+        return  # somebody else, or our former self that died, has entered them
+    require_agreement(view, artifact)
+    ref = _ref(project, artifact)
+    recording.publish_earlier(project, view, history.journal, ref)
+    manifest = _manifest(events[0])
+    prepared = transactions.write_adoption(
+        project.git, history.journal, recorded, ref, project.identity, project.now(), manifest=manifest
+    )
+    recording.carry(project, prepared)
+
+
+def _manifest(event: Event) -> Manifest | None:
+    """The whole manifest that a version's tag carries in its message, if it had room for it."""
+    try:
+        manifest = Manifest.from_json(json.loads(event.message.manifest or ""))
+    except ValueError:
+        return None
+    return manifest if manifest.digest == event.message.trailers.get("Manifest") else None
+
+
+def _ref(project: Project, artifact: str) -> str:
+    return project.journal_ref(grammar.file_name(artifact))

@@ -1,0 +1,104 @@
+"""Repairing releases: a damaged one goes when nothing uses it, and is built anew and exchanged when it is live."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from lastgood.core.manifest import Manifest, Output
+from lastgood.core.repairs import Mended
+from lastgood.errors import Finding, FindingsError
+from lastgood.operations.delivering import build_release
+from lastgood.operations.facts import select
+from lastgood.project import Project
+from lastgood.releases import durable
+from lastgood.releases.activation import live_links
+from lastgood.releases.place import Place
+from lastgood.releases.proofs import Proofs
+from lastgood.releases.pruning import remove_directory
+from lastgood.releases.release import check_release, load_release, release_path
+from lastgood.releases.staging import stage
+from lastgood.releases.use import unused
+
+Results = list[Mended | Finding]
+
+
+def find_damaged(place: Place, *, deep: bool) -> dict[Path, tuple[Finding, ...]]:
+    """The directories among the releases that are no finished release, or with `deep` not what they were born as."""
+    found: dict[Path, tuple[Finding, ...]] = {}
+    for path in sorted(place.releases.glob("*/*")):
+        try:
+            release = load_release(path)
+        except FindingsError as error:
+            found[path] = error.findings
+            continue
+        if deep:
+            with Proofs(Path(":memory:")) as proofs:  # from the disk, not from memory: bits rot without a new time
+                if findings := check_release(release, proofs):
+                    found[path] = findings
+    return found
+
+
+def mend_releases(project: Project, manifests: Iterable[Manifest], *, deep: bool, dry_run: bool) -> Results:
+    """Take away what `find_damaged` finds; what is live is exchanged for a new one in one step, what is in use stays.
+
+    The caller holds the place's exclusive lock, so that nobody switches (ordering.md, O7).
+    """
+    known = list(manifests)
+    results: Results = []
+    for path, findings in find_damaged(project.place, deep=deep).items():
+        name = f"{path.parent.name}/{path.name}"
+        if _is_live(project.place, path):
+            wanted = _find(project, known, path)
+            if wanted is None:
+                text = f"{name} is damaged and live, and no version here is built there: assign another one and sync"
+                results += [*findings, Finding("broken-release", str(path), text)]
+            elif dry_run or _exchange(project, path, *wanted):
+                results.append(Mended("release", name, "built anew and exchanged, for it is live", "cache and remote"))
+            else:
+                results += findings
+        elif dry_run:
+            results.append(Mended("release", name, "removed, for it is damaged and not live", "-"))
+        else:
+            project.on_step("remove release")
+            with Proofs(project.place.proofs) as proofs:
+                removed = remove_directory(project.place, path, proofs)
+            done = Mended("release", name, "removed, for it is damaged and not live", "-")
+            results += [done] if removed else findings
+    return results
+
+
+def _is_live(place: Place, path: Path) -> bool:
+    real = os.path.realpath(path)
+    return any(os.path.realpath(target) == real for _, _, target in live_links(place))
+
+
+def _find(project: Project, manifests: Iterable[Manifest], path: Path) -> tuple[Manifest, tuple[Output, ...]] | None:
+    """Which version, with which outputs, has its release at this path."""
+    stages = [(), *(project.config.outputs(stage) for stage in project.config.release)]
+    for manifest in manifests:
+        for wanted in stages:
+            outputs = select(manifest, wanted)
+            if release_path(project.place, manifest, outputs) == path:
+                return manifest, outputs
+    return None
+
+
+def _exchange(project: Project, path: Path, manifest: Manifest, outputs: tuple[Output, ...]) -> bool:
+    """Build the release at another place and exchange the two directories, unless somebody works in the old one.
+
+    One rename, so that the live link leads to a finished release at every instant (ordering.md, I1, O3).
+    """
+    with stage(project.place) as room:
+        inner = replace(project, place=Place(room / "new"))
+        fresh = build_release(inner, manifest, outputs)
+        with unused(project.place, path) as free:
+            if not free:
+                return False
+            project.on_step("exchange")
+            for directory in (path, fresh.path):
+                directory.chmod(0o755)  # a read-only directory cannot be moved into another one
+            durable.exchange(fresh.path, path)
+            path.chmod(0o555)
+            durable.fsync_directory(path)
+    return True
