@@ -101,6 +101,8 @@ def _carry_out(project: Project, wanted: CheckedOut, note: Note | None) -> None:
             f"the working tree is between {former[:12]} and {name} {version.text}: {error.message}",
             hint=f"lastgood checkout {name}@{version.text}",
         ) from error
+    # Neither git nor DVC flushes a working tree: the note is what tells a torn one (ordering.md, O1 and O5).
+    durable.sync_file_system(project.worktree.directory)
     (project.place.root / NOTE).unlink()
 
 

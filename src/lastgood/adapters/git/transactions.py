@@ -5,8 +5,10 @@ fetch brings. No moment leaves a local tag that origin has not accepted. Without
 ref is the moment, and `land` puts missing tags in place afterwards.
 """
 
+import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_hex
 
@@ -118,7 +120,7 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
     try:
         code, out, words = git.attempt(
             "push", "--atomic", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed",
-            "--recurse-submodules=no", remote, *prepared.refspecs, *more, deadline=deadline,
+            "--recurse-submodules=no", *_flushing(git, remote), remote, *prepared.refspecs, *more, deadline=deadline,
         )  # fmt: skip
     except UnreachableError as error:
         raise _broken_off(remote, error.message) from error
@@ -147,6 +149,14 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
         hint="a host that refuses other namespaces takes the journal as a branch: "
         '[registry] journal = "refs/heads/lastgood/{artifact}"',
     )
+
+
+def _flushing(git: Git, remote: str) -> tuple[str, ...]:
+    """What makes the git that receives on this machine flush what it writes: it is not handed our `core.fsync`, and a
+    power cut after exit 0 left empty objects in origin (ordering.md, O1). A host takes no other command than its own.
+    """
+    url = git.settings.get(f"remote.{remote}.url", remote)
+    return ("--receive-pack=git -c core.fsync=all receive-pack",) if url.startswith(("file://", "/", ".")) else ()
 
 
 def _unanswered(remote: str, words: str) -> UnreachableError:
@@ -184,6 +194,7 @@ def land(git: Git, prepared: Prepared, *, accepted: bool) -> None:
     lines += [f"create {TAGS}{tag.name} {tag.oid}\n" for tag in prepared.tags]
     few = len(prepared.tags) <= MOST_TAGS  # more are an adoption's, and there
     if few and git.attempt("update-ref", "--stdin", stdin="".join(lines).encode())[0] == 0:
+        _settle(git, prepared)
         return
     try:
         git.run("update-ref", prepared.journal_ref, prepared.journal, prepared.previous or none)
@@ -192,6 +203,21 @@ def land(git: Git, prepared: Prepared, *, accepted: bool) -> None:
         if not accepted and now != prepared.journal:
             raise StaleError(f"the journal {prepared.journal_ref} moved on") from error
     put_tags(git, prepared.tags)
+
+
+def _settle(git: Git, prepared: Prepared) -> None:
+    """Return when a power cut leaves the refs, and not the locks that git renamed to them: it flushes what a ref says
+    and never that it has its name, and a lock that came back would stop every later command (ordering.md, O1)."""
+    common = git.directory / git.line("rev-parse", "--git-common-dir")
+    for directory in {
+        (common / name).parent for name in (prepared.journal_ref, *(TAGS + tag.name for tag in prepared.tags))
+    }:
+        with suppress(OSError):  # packed, or a reftable
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def put_tags(git: Git, recorded: Sequence[Recorded]) -> None:
