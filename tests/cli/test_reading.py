@@ -150,7 +150,10 @@ def test_verify_answers_and_fails_when_it_finds_something(run: Program, story: P
     words = run("verify")
     assert words.code == 3
     assert "flights@v1.0.0 was deleted on origin" in " ".join(words.out.split())
-    assert words.err.splitlines()[-1] == "error: verify found 1 finding; nothing was changed"
+    assert words.err.splitlines()[-2:] == [
+        "error: verify found 1 finding; nothing was changed",
+        "hint: lastgood repair",
+    ]
 
 
 @pytest.mark.usefixtures("story")
