@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lastgood.adapters.git import signatures
+from lastgood.core.signing import Signature
 from lastgood.errors import Finding, RefusedError, UsageError
 from tests.builders import ARTIFACT, BEGIN, Project, git
 from tests.conftest import isolate
@@ -358,12 +359,12 @@ def test_an_expired_gpg_key_no_longer_counts(
     project.git("-c", f"user.signingkey={bob}", "tag", "--sign", "-m", "x", "t")
     raw = project.git("cat-file", "tag", "t").encode() + b"\n"
     checker = signatures.Checker(signatures.Programs(), None, "", (bob,))
-    assert checker.check([raw]) == [signatures.Signature((bob,))]
+    assert checker.check([raw]) == [Signature((bob,))]
     before = checker.state
     later = home / "later"
     later.write_text('#!/bin/sh\nexec gpg --faked-system-time 20991231T000000! "$@"\n')
     later.chmod(0o755)
     gpg(home, "--passphrase", "", "--pinentry-mode", "loopback", "--quick-set-expire", bob, "1y")
     expired = signatures.Checker(signatures.Programs({"gpg.program": str(later)}), None, "", (bob,))
-    assert expired.check([raw]) == [signatures.Signature(why="is signed by an expired key")]
+    assert expired.check([raw]) == [Signature(why="is signed by an expired key")]
     assert expired.state != before
