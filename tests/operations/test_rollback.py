@@ -541,3 +541,29 @@ def test_the_branch_layout_of_the_journal_serves_hosts_that_refuse_other_namespa
 def test_a_machine_that_builds_for_long_does_not_hold_back_what_is_only_recorded(story: World) -> None:
     with exclusive(Place(story.place), "sync flights prod"):
         assert story.rollback(leaving="v3.0.0", here=False).record.tags
+
+
+@pytest.mark.parametrize("again", ["rollback", "mark"])
+def test_a_transaction_that_origin_has_by_half_is_completed_by_whoever_records_next(story: World, again: str) -> None:
+    """As a disk that fails in the midst of git's ref transaction leaves it."""
+    story.rollback(leaving="v3.0.0")
+    tags = {name for name in story.tags() if name.endswith(("#6", "#7"))}
+    assert len(tags) == 2
+    whole = git(story.project.origin, "for-each-ref", "refs/tags")
+    for name in tags:
+        git(story.project.origin, "update-ref", "-d", f"refs/tags/{name}")
+    if again == "rollback":
+        assert story.rollback(leaving="v3.0.0").plan.fulfilled
+        assert git(story.project.origin, "for-each-ref", "refs/tags") == whole
+    else:
+        story.mark("v4.0.0", "failed")
+        assert tags <= set(story.tags())
+    assert not [one for one in story.verify().findings if one.kind in {"deleted", "moved"}]
+
+
+def test_a_half_transaction_that_origin_does_not_let_complete_is_no_success(story: World) -> None:
+    story.rollback(leaving="v3.0.0")
+    git(story.project.origin, "update-ref", "-d", "refs/tags/flights#prod#7")
+    refuse_pushes(story)
+    with pytest.raises(PushRefusedError, match="without all of its tags"):
+        story.rollback(leaving="v3.0.0")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lastgood.adapters.git import transactions
 from lastgood.adapters.git.identity import find_start
+from lastgood.adapters.git.restoring import Astray, push_tags, rebuild
 from lastgood.adapters.git.transactions import Prepared
 from lastgood.core import tags as grammar
 from lastgood.core.journal import Journal
@@ -67,6 +68,7 @@ def _ready(project: Project, view: View, artifact: str) -> tuple[Journal, str]:
     require_agreement(view, artifact)
     ref = project.journal_ref(grammar.file_name(artifact))
     publish_earlier(project, view, journal, ref)
+    complete(project, view, journal)
     project.on_step("objects")
     return journal, ref
 
@@ -108,6 +110,28 @@ def publish_earlier(project: Project, view: View, journal: Journal, ref: str) ->
         prepared = Prepared(journal.artifact, entry.tags, ref, entry.commit, previous)
         transactions.publish(project.git, prepared, project.remote, project.deadline)
         previous = entry.commit
+
+
+def complete(project: Project, view: View, journal: Journal) -> None:
+    """Give origin those tags of its newest entry that it lacks (ordering.md, I4).
+
+    Its disk failed in their midst: git's ref transaction is not whole there. What was asked is not done before they
+    are. Raises `PushRefusedError`, `UnreachableError`.
+    """
+    newest = journal.entries[-1] if journal.entries else None
+    if project.remote is None or view.origin is None or newest is None or newest.adoption:
+        return
+    if view.origin.refs.get(project.journal_ref(grammar.file_name(journal.artifact))) != newest.commit:
+        return
+    lacking = [Astray(newest, tag, tag.oid, None) for tag in newest.tags if view.origin.tag(tag.name) is None]
+    lacking = [tag for tag in lacking if rebuild(project.git, tag)]
+    refused = push_tags(project.git, project.remote, lacking, project.deadline) if lacking else {}
+    if refused:
+        told = "; ".join(f"{name}: {why}" for name, why in refused.items())
+        raise PushRefusedError(
+            f"{project.remote} has the journal's newest entry without all of its tags, and takes none: {told}",
+            hint=f"lastgood repair {journal.artifact}",
+        )
 
 
 def outwait(project: Project, record: Record) -> None:

@@ -195,6 +195,8 @@ def execute(project: Project, plan: Plan) -> Result:
     if pending.acts(project.place, plan.history.artifact, plan.stage) != (plan.acts if plan.request.offline else ()):
         raise StaleError("something was done here while origin was out of reach")
     if plan.fulfilled:
+        if not plan.request.offline:
+            recording.complete(project, plan.view, plan.history.journal)
         return _finish_here(project, plan)
     recording.author(project, plan.request.reason)
     release = _build(project, plan) if plan.here else None
