@@ -174,7 +174,6 @@ SETTINGS = """\
     default = nothing
     gpgSign = if-asked
 [tag]
-    gpgSign = true
     sort = -version:refname
 [commit]
     gpgSign = true

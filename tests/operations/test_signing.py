@@ -174,7 +174,7 @@ def test_an_event_recorded_again_keeps_its_place(signed: World) -> None:
 
 
 def test_a_key_counts_for_the_days_it_was_valid_on(signed: World, keys: Path) -> None:
-    old, new = 'valid-before="20231115" ', 'valid-after="20231115" '  # the story is of the 14th
+    old, new = 'valid-before="20231116" ', 'valid-after="20231116" '  # the story begins on the 14th
     allow(signed, signer(keys, "ada", old), signer(keys, "bob", new))
     assert findings(signed) == []
     hand(signed, "flights#canary#7", key=keys / "bob")

@@ -36,7 +36,7 @@ FAULTS = (
 HALF = "tags and journal on origin differ"
 """What git's own ref transaction leaves when the disk of origin fails in its midst: the journal has the entry, a tag is
 not there. No client can prevent it; `verify` tells it and `repair` puts the tag back from the journal."""
-CASES = 2000 if figures.SOAK else 200
+CASES = 2000 if figures.SOAK else 120
 
 
 def cases(most: Counter[str]) -> Iterator[tuple[str, str, str]]:

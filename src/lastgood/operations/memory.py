@@ -2,10 +2,11 @@
 
 import json
 from contextlib import suppress
-from secrets import token_hex
 
 from lastgood.project import Project
-from lastgood.releases.durable import NEW
+from lastgood.releases import lock
+
+GATE = ".memory"
 
 
 def load(project: Project, name: str) -> object:
@@ -19,10 +20,7 @@ def load(project: Project, name: str) -> object:
 def save(project: Project, name: str, document: object) -> None:
     """Write a document by one rename (O3). Not flushed, and not at all where that cannot be: who dies, or has no room,
     has only forgotten something."""
-    fresh = project.place.root / f"{NEW}{token_hex(6)}"
-    with suppress(OSError):
-        try:
-            fresh.write_text(json.dumps(document, separators=(",", ":")))
-            fresh.replace(project.place.root / name)
-        finally:
-            fresh.unlink(missing_ok=True)
+    fresh = project.place.root / f".{name}.new"  # one name, one writer: what a dead one left is written over
+    with suppress(OSError), lock.flocked(project.place.root / GATE):
+        fresh.write_text(json.dumps(document, separators=(",", ":")))
+        fresh.replace(project.place.root / name)

@@ -37,6 +37,8 @@ def find_clone(start: Path) -> Clone:
         )  # fmt: skip
     except (GitError, OSError) as error:
         raise _no_clone(start, error) from error
+    if out.count("\n") != 3:
+        raise GitError(("rev-parse",), 0, "it answered in part only; is the disk full?")
     root, git_dir, common, shallow = out.split("\n")
     return Clone(Path(root), Path(git_dir), Path(common), shallow == "true")
 

@@ -202,6 +202,7 @@ def sign(git: Git, programs: Programs, raw: bytes) -> bytes:
         said = " ".join(words.split()) or "git made another tag than it was given"
         raise RefusedError(
             f"{name} cannot be signed: {said}; nothing was changed",
-            hint="git config user.signingkey names your key, gpg.format = ssh or openpgp its kind (docs/signing.md)",
+            hint="git config user.signingkey names your key, gpg.format = ssh or openpgp its kind (docs/signing.md); "
+            "where nothing requires signatures, git config tag.gpgSign false does without",
         )
     return signed
