@@ -97,12 +97,13 @@ class World:
         self.history = (self.place / "history.jsonl").read_bytes() if self.live.is_symlink() else b""
 
     def restore(self) -> None:
-        """Put the refs, the live link and the history of this machine back to where they were saved."""
+        """Put the refs, the live link and what this machine knows of both back to where they were saved."""
         for repository, refs in self.saved.items():
             now = self.refs(repository)
             lines = [f"delete {ref}\n" for ref in now.keys() - refs.keys()]
             lines += [f"update {ref} {oid}\n" for ref, oid in refs.items() if now.get(ref) != oid]
             self.git("update-ref", "--no-deref", "--stdin", stdin="".join(lines), directory=repository)
+        (self.place / "seen.json").unlink(missing_ok=True)  # else this would be a registry that has gone back
         if self.history:
             self.switch(self.new)
             (self.place / "history.jsonl").write_bytes(self.history)

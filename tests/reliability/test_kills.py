@@ -11,7 +11,7 @@ from tests.reliability.checker import Known
 from tests.reliability.killing import killed, killed_at
 from tests.reliability.scenes import COMMANDS, Command, Scene
 
-STRIDE = 1 if figures.SOAK else 4
+STRIDE = 1 if figures.SOAK else 5
 FIRST = 0 if figures.SOAK else 1
 """Every change in the long form; in the short one every fourth, beginning with the second."""
 
