@@ -136,6 +136,7 @@ def read_note(project: Project) -> Note | None:
 def _write_note(project: Project, note: Note) -> None:
     document = {"schema": 1, "tag": note.tag, "former": note.former, "commit": note.commit}
     project.place.create()
+    durable.remove_leftovers(project.place.root)  # under the lock of the one command that writes so beside the note
     durable.write_atomic(project.place.root / NOTE, json.dumps(document).encode())
 
 
