@@ -87,6 +87,9 @@ ROWS = (
         Goal.FASTER,
         10,
         rollbacks.built,
+        reason="DVC needs 1.2 s here, half of what FIELD measured, so that a tenth of it is 0.12 s. Below is "
+        "what ours is made of: interpreter, imports, and a fetch and a push that are flushed to the disk. "
+        "Nothing in it grows with the version.",
     ),
     Row(
         3,
@@ -97,6 +100,8 @@ ROWS = (
         Goal.FASTER,
         100,
         rollbacks.built_large,
+        reason="A hundredth of DVC's time is less than twice the floor below; what is in the way is importing "
+        "Python modules. The ratio grows with the files: ours is the same at 100 and at 100,000.",
     ),
     Row(
         4,
@@ -118,6 +123,9 @@ ROWS = (
         4,
         building.against_dvc,
         "Whole processes, interpreter and imports included; ours also exports the code and waits for the disk.",
+        reason="Half of ours is start-up: Python, DVC's configuration for the place of the cache, which takes "
+        "DVC's import, and the reading of the listing; then 10,000 links, each looked at before and "
+        "after, and a flush to the disk. DVC flushes nothing and looks at nothing.",
     ),
     Row(
         6,
@@ -130,6 +138,9 @@ ROWS = (
         building.against_cp,
         "Ours is the time inside the process from the step `build` to the finished release: proofs looked up, code "
         "exported, links made and looked at, fsync. `cp` looks at nothing and does not wait for the disk.",
+        reason="A look before, a link and a look after cost 0.1 s for 10,000 files in Python, twice `cp`. The "
+        "rest is what `cp` does not do: the listing checked, proofs read and moved on in SQLite, digests "
+        "of the tree, code exported, a flush.",
     ),
     Row(
         7,
@@ -141,6 +152,8 @@ ROWS = (
         1.5,
         hosts.empty_host,
         "Every byte fetched is hashed by lastgood.",
+        reason="Every object is copied, hashed and flushed before it has a name; DVC copies and flushes nothing. "
+        "The disk decides, which the spread shows.",
     ),
     Row(
         8,
