@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lastgood.adapters.git.objects import ObjectReader
-from lastgood.adapters.git.refs import parse_tag
+from lastgood.adapters.git.refs import is_tag, parse_tag
 from lastgood.core import tags as grammar
 from lastgood.core.config import FILE
 from lastgood.core.events import TagObject
@@ -72,12 +72,10 @@ def _bytes(project: Project, tag: TagObject, journals: Mapping[str, Journal]) ->
 
 
 def _kept(objects: ObjectReader, commit: str, oid: str) -> bytes | None:
-    algorithm = "sha256" if len(oid) == 64 else "sha1"
     place = 1
     while (found := objects.read(f"{commit}:tag-{place}")) is not None:
-        raw = found[1]
-        if hashlib.new(algorithm, b"tag %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest() == oid:
-            return raw
+        if is_tag(found[1], oid):
+            return found[1]
         place += 1
     return None
 

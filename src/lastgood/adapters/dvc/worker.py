@@ -55,7 +55,7 @@ def _import() -> None:
         import dvc.data_cloud
         import dvc.fs  # noqa: F401  # for the next one who asks
 
-        from lastgood.adapters.dvc import jobs  # noqa: F401
+        from lastgood.adapters.dvc import jobs  # noqa: F401  # as above
 
 
 def _answer(request: dict[str, Any], meter: Meter, tell: Callable[[str], None]) -> list[dict[str, Any]]:

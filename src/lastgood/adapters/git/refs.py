@@ -156,20 +156,21 @@ def read_recorded(git: Git, lost: Iterable[Lost]) -> dict[str, TagObject]:
         wanted[one.entry.commit][one.recorded.name] = one.recorded.oid
     found = {}
     for commit, oids in wanted.items():
-        for raw in _recorded_bytes(git, commit):
+        for raw in recorded_bytes(git, commit):
             name = _header(raw).get("tag", "")
-            if name in oids and _is_object(raw, oids[name]) and (tag := parse_tag(git, raw)) is not None:
+            if name in oids and is_tag(raw, oids[name]) and (tag := parse_tag(git, raw)) is not None:
                 found[name] = tag._replace(oid=oids[name])
     return found
 
 
-def _recorded_bytes(git: Git, commit: str) -> list[bytes]:
+def recorded_bytes(git: Git, commit: str) -> list[bytes]:
+    """The bytes of the tag objects that a journal entry keeps; those that cannot be read are left out."""
     lines = [line.partition(b"\t") for line in git.run("ls-tree", "-z", commit).split(b"\0")]
     found = [git.objects.read(meta.split()[2].decode()) for meta, _, name in lines if name.startswith(b"tag-")]
     return [one[1] for one in found if one is not None and one[0] == "blob"]
 
 
-def _is_object(raw: bytes, oid: str) -> bool:
+def is_tag(raw: bytes, oid: str) -> bool:
     """Whether these are the bytes of the tag that an id names."""
     algorithm = "sha256" if len(oid) == 64 else "sha1"
     return hashlib.new(algorithm, b"tag %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest() == oid

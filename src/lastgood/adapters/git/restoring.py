@@ -1,12 +1,10 @@
 """Putting tags back as the journal recorded them: their objects bit for bit, then origin's refs, then ours."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lastgood.adapters.git.command import Git
-from lastgood.adapters.git.export import read_blobs
-from lastgood.adapters.git.refs import unreachable
+from lastgood.adapters.git.refs import is_tag, recorded_bytes, unreachable
 from lastgood.core.journal import Entry, Recorded
 from lastgood.core.tags import TAGS
 from lastgood.errors import UnreachableError
@@ -38,11 +36,8 @@ def rebuild(git: Git, astray: Astray) -> bool:
     oid = astray.recorded.oid
     if git.objects.read(oid) is not None:
         return True
-    lines = [line.partition(b"\t") for line in git.run("ls-tree", "-z", astray.entry.commit).split(b"\0")]
-    raws = read_blobs(git, [meta.split()[2].decode() for meta, _, name in lines if name.startswith(b"tag-")])
-    kind = hashlib.sha256 if len(oid) == 64 else hashlib.sha1
-    for raw in raws:
-        if kind(b"tag %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest() == oid:
+    for raw in recorded_bytes(git, astray.entry.commit):
+        if is_tag(raw, oid):
             return git.attempt("hash-object", "-t", "tag", "-w", "--stdin", stdin=raw)[0] == 0
     return False
 
