@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lastgood.adapters.dvc.worktree import _with_repo as with_repo
 from lastgood.adapters.dvc.worktree import checkout_outputs, pipeline_findings
 from lastgood.errors import FindingsError, LastgoodError, LockedError
+from tests.reliability.killing import child
 
 if TYPE_CHECKING:
     from tests.adapters.dvc.conftest import Project
@@ -101,3 +105,19 @@ def test_a_held_lock_is_told_after_some_patience(project: Project) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(LockedError):
             pipeline_findings(project.path, patience=0)
+
+
+def test_a_state_database_that_cannot_be_written_is_told_and_not_tried_again_without_end(project: Project) -> None:
+    def save(repo: Any) -> None:
+        hashes, path = repo.state.hashes, str(project.path / "models/model.txt")
+        hashes._sql("PRAGMA busy_timeout = 1")  # instead of a minute
+        with closing(sqlite3.connect(f"{hashes.directory}/cache.db", isolation_level=None)) as another:
+            another.execute("BEGIN IMMEDIATE")
+            repo.state.save(path, repo.fs, next(iter(repo.index.outs)).hash_info)
+
+    def refused() -> int:
+        with pytest.raises(LastgoodError, match=r"DVC's state in .* cannot be written"):
+            with_repo(project.path, "checking out", save, patience=0)
+        return 5
+
+    assert child(refused) == 5

@@ -5,13 +5,14 @@ A working tree can be made right again, never atomically (FIELD 2, 14): only a r
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
 from lastgood.adapters.dvc.translate import quiet, translated
 from lastgood.core.listing import why_unsafe
-from lastgood.errors import Finding, FindingsError, LockedError
+from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError
 
 PATIENCE = 10.0
 """Seconds that a command waits for another DVC process; DVC itself gives up after three (FIELD 25)."""
@@ -87,10 +88,34 @@ def _with_repo(
 
                 config = {"cache": {"dir": str(cache)}} if cache is not None else None
                 with Repo(str(root.absolute()), config=config) as repo:
+                    _bound(repo.state)
                     return work(repo)
         except LockedError:
             if monotonic() >= end:
                 raise
+
+
+def _bound(state: Any) -> None:
+    """Have DVC's state database tell that it cannot be written: diskcache tries again without a pause and without end,
+    also what SQLite refuses at once (5.6.3, `Cache._transact`)."""
+    from dvc_data.hashfile.cache import Timeout
+
+    def once(cache: Any) -> Any:
+        begin = cache._transact  # noqa: SLF001  # the one place through which every write goes
+
+        @contextmanager
+        def transact(retry: bool = False, filename: str | None = None) -> Iterator[Any]:  # noqa: ARG001  # diskcache's signature
+            try:
+                with begin(retry=False, filename=filename) as transaction:
+                    yield transaction
+            except Timeout as error:
+                reason = f"{cache.directory} cannot be written: {error.__context__}"
+                raise LastgoodError(f"DVC's state in {reason}") from error
+
+        return transact
+
+    for cache in (state.hashes, state.links):
+        cache._transact = once(cache)  # noqa: SLF001  # as above
 
 
 def _names(repo: Any) -> dict[str, str]:
