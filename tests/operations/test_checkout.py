@@ -66,6 +66,18 @@ def test_outputs_that_are_gone_are_put_back(story: World) -> None:
     assert_holds(story, "v1.0.0", "first")
 
 
+def test_what_dvc_remembers_of_half_a_version_is_made_anew(story: World) -> None:
+    """As an error leaves it that meets DVC while it writes its data index."""
+    story.checkout("v1.0.0")
+    story.checkout("v4.0.0")
+    with story.project.dvc() as repo:
+        for _, tree in list(repo.data_index.ls(("tree",), detail=False)):
+            repo.data_index.delete_node(("tree", tree, "repo", "data", "raw"))
+        repo.data_index.commit()
+    story.checkout("v1.0.0")
+    assert_holds(story, "v1.0.0", "first")
+
+
 def test_a_dry_run_changes_nothing(story: World) -> None:
     before = story.snapshot()
     assert story.checkout("v1.0.0", dry_run=True).dry_run

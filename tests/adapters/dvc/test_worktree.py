@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lastgood.adapters.dvc.translate import translated
 from lastgood.adapters.dvc.worktree import _with_repo as with_repo
 from lastgood.adapters.dvc.worktree import checkout_outputs, pipeline_findings
 from lastgood.errors import FindingsError, LastgoodError, LockedError
@@ -121,3 +123,33 @@ def test_a_state_database_that_cannot_be_written_is_told_and_not_tried_again_wit
         return 5
 
     assert child(refused) == 5
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become a user without a name")
+def test_a_user_without_a_name_is_told_what_dvc_needs(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nameless() -> int:
+        pipeline_findings(project.path)  # DVC is imported while its files can be read
+        os.setresuid(4_000_000, 0, 0)
+        with pytest.raises(LastgoodError, match="who runs it") as caught:
+            pipeline_findings(project.path)
+        return 5 if "LOGNAME" in caught.value.hint else 1
+
+    assert child(nameless) == 5
+
+
+def test_what_the_system_refused_is_told_though_dvc_trips_over_it(tmp_path: Path) -> None:
+    """As `dvc_objects.fs.utils._chmod` does, which is called for a directory that cannot be read."""
+
+    def trips() -> None:
+        try:
+            os.link(tmp_path, tmp_path / "link")
+        except PermissionError:
+            os.open("flags are missing")  # type: ignore[call-arg]  # what DVC does
+
+    with pytest.raises(LastgoodError, match="Operation not permitted"), translated("checking out"):
+        trips()
+    with pytest.raises(TypeError), translated("checking out"):
+        os.open("flags are missing")  # type: ignore[call-arg]  # a bug stays one

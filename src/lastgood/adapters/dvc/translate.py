@@ -9,6 +9,7 @@ from lastgood.errors import LastgoodError, LockedError, UnreachableError
 
 ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*)://[^\s'\"]*", re.IGNORECASE)
 LOCAL_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE})
+REFUSED = LOCAL_TROUBLE | {errno.EACCES, errno.EPERM, errno.EIO}
 
 
 def scrub(text: str) -> str:
@@ -54,6 +55,20 @@ def translated(doing: str) -> Iterator[None]:
         if not here:
             raise UnreachableError(f"{doing}: {_words(error)}") from error
         raise LastgoodError(f"{doing}: {_words(error)}") from error
+    except Exception as error:
+        refused = _refusal(error)
+        if refused is None:
+            raise
+        raise LastgoodError(f"{doing}: {_words(refused)}") from error
+
+
+def _refusal(error: BaseException | None) -> OSError | None:
+    """What the system had refused when DVC tripped over its own handling of that (`dvc_objects.fs.utils._chmod`)."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in REFUSED:
+            return error
+        error = error.__context__
+    return None
 
 
 def missing_plug_in(doing: str, error: Exception) -> LastgoodError:

@@ -36,14 +36,22 @@ def pipeline_findings(root: Path, *, patience: float = PATIENCE) -> tuple[Findin
 
 
 def checkout_outputs(
-    root: Path, paths: Sequence[Path] | None, *, cache: Path | None = None, patience: float = PATIENCE
+    root: Path,
+    paths: Sequence[Path] | None,
+    *,
+    cache: Path | None = None,
+    anew: bool = False,
+    patience: float = PATIENCE,
 ) -> None:
     """Make the outputs (`None`: all) what the working tree's `dvc.lock` and `.dvc` files record, from the cache.
 
-    `cache` is the trusted configuration's, for what is checked out may name another one. Local changes of outputs are
-    overwritten. Raises `FindingsError` for outputs that lie outside of the project, also by a link on the way, before
-    DVC acts on any; and naming those whose objects the cache lacks; DVC
-    removes those from the working tree, so have everything in the cache before.
+    `cache` is the trusted configuration's, for what is checked out may name another one. With `anew` nothing is taken
+    from DVC's data index: an error while it is written leaves a part of a tree there, which DVC takes for the whole
+    ever after, removes the other outputs and calls that up to date (3.67.1). Local changes of outputs are overwritten.
+
+    Raises `FindingsError` for outputs that lie outside of the project, also by a link on the way, before DVC acts on
+    any; and naming those whose objects the cache lacks; DVC removes those from the working tree, so have everything in
+    the cache before.
     """
     targets = None if paths is None else [str((root / path).absolute()) for path in paths]
     if targets == []:
@@ -52,6 +60,8 @@ def checkout_outputs(
     def work(repo: Any) -> None:
         from dvc.exceptions import CheckoutError
 
+        if anew:
+            repo.drop_data_index()
         _require_inside(repo)
         try:
             repo.checkout(targets=targets, force=True)
@@ -83,16 +93,22 @@ def _with_repo(
     end = monotonic() + patience
     while True:
         try:
-            with translated(doing):
-                from dvc.repo import Repo
-
-                config = {"cache": {"dir": str(cache)}} if cache is not None else None
-                with Repo(str(root.absolute()), config=config) as repo:
-                    _bound(repo.state)
-                    return work(repo)
+            with translated(doing), _open(root, cache) as repo:
+                _bound(repo.state)
+                return work(repo)
         except LockedError:
             if monotonic() >= end:
                 raise
+
+
+def _open(root: Path, cache: Path | None) -> Any:
+    from dvc.repo import Repo
+
+    config = {"cache": {"dir": str(cache)}} if cache is not None else None
+    try:
+        return Repo(str(root.absolute()), config=config)
+    except KeyError as error:  # of getpass.getuser: a container's user without an entry, or a file too many open
+        raise LastgoodError(f"DVC does not learn who runs it: {error}", hint="export LOGNAME=NAME") from error
 
 
 def _bound(state: Any) -> None:
