@@ -100,7 +100,7 @@ class Checker:
         live = self.live()
         if live is not None and live not in self.known.trees:
             problems.append(f"live is broken: {live}")
-        return Verdict(live, self.assigned(), self.worktree(), tuple(problems), tuple(self._leftovers()))
+        return Verdict(live, self.assigned(), self.worktree(), tuple(problems), tuple(self.leftovers()))
 
     def live(self) -> str | None:
         """The version whose files the live link leads to, all of them and no other; else what is wrong."""
@@ -177,7 +177,8 @@ class Checker:
             if "@" in tag and not self.known.objects.get(version, frozenset()) <= remote.keys():
                 yield f"{tag} is registered and the remote lacks what it needs"
 
-    def _leftovers(self) -> Iterator[str]:
+    def leftovers(self) -> Iterator[str]:
+        """What the next command is to take away."""
         for entry in self.place.glob("staging/*"):
             if entry.name != ".lock":
                 yield str(entry)

@@ -1,0 +1,98 @@
+"""Which steps the stateful test takes, how often, and where it begins."""
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.operations.world import World
+from tests.reliability.checker import Known
+from tests.reliability.model import Model
+from tests.reliability.scenes import V1, V2, V3, V4
+from tests.reliability.strangers import Strangers
+
+WEIGHTS = {
+    "a_while": 2, "rollback": 8, "mark": 5, "assign": 8, "sync": 5, "register": 2, "adopt": 2, "repair": 1, "verify": 1,
+    "prune": 1, "gc": 1, "checkout": 1, "crash": 6, "gto": 2, "by_hand": 2, "astray": 2, "spoil": 3, "scatter": 1,
+    "plain": 1, "ask": 2, "agree": 1,
+}  # fmt: skip
+"""How often each step is taken. The first costs nothing: hypothesis takes it again and again in its first run."""
+CRASHED = ("rollback", "rollback", "sync", "mark", "assign", "register", "adopt", "repair", "prune", "gc", "checkout")
+OWN = ("rollback", "mark", "assign", "sync", "register", "adopt", "repair", "verify", "prune", "gc", "checkout")
+STEPS = 50
+NOTHING = "a while passes"
+"""What is no case: it asks nothing of lastgood."""
+START = int(time.time()) + 2 * 86400
+"""After all files were made: gc asks how long they lie there."""
+
+
+FAULTS = tuple(
+    (",".join(calls), error)
+    for calls, errors in (
+        (("openat",), ("ENOSPC", "EACCES", "EMFILE", "EIO")),
+        (("write", "pwrite64"), ("ENOSPC", "EIO")),
+        (("rename", "renameat", "renameat2"), ("ENOSPC", "EACCES", "EIO")),
+        (("link", "linkat", "symlink", "symlinkat"), ("ENOSPC", "EACCES")),
+        (("mkdir", "mkdirat"), ("ENOSPC", "EACCES")),
+        (("unlink", "unlinkat", "rmdir"), ("EACCES", "EIO")),
+        (("fsync", "fdatasync", "syncfs"), ("EIO", "ENOSPC")),
+    )
+    for error in errors
+)
+"""What fails, and how, as in test_faults.py."""
+
+
+def beginning(base: tuple[World, Known], memory: Path) -> Callable[[str], Strangers]:
+    """A play in a world of its own: v1.0.0 to v4.0.0, and five commits without one, two of a tree."""
+    world, known = base
+    begun = world.copy(memory / "play begin")
+    by_commit = Known()
+    for version in (V1, V2, V3, V4):
+        commit = begun.project.git("rev-parse", f"refs/tags/flights@{version}^{{commit}}")
+        by_commit.trees[commit], by_commit.objects[commit] = known.trees[version], known.objects[version]
+    for number in range(5):
+        if number == 4:
+            commit = begun.project.commit("Change nothing")
+        else:
+            commit = begun.project.commit_version(model=f"trained {number}", data={"a.csv": f"{number // 2}\n"})
+        by_commit.learn(commit, begun.root)
+    model = story([*by_commit.trees])
+    numbers = iter(range(10**9))
+
+    def begin(name: str) -> Strangers:
+        there = begun.copy(memory / f"play {name} {next(numbers)}")
+        return Strangers(there, by_commit, tuple(by_commit.trees), model, START)
+
+    return begin
+
+
+def story(commits: list[str]) -> Model:
+    """What `scenes.build_base` did."""
+    model = Model().registered(V1, commits[0], 0).assigned(V1, "prod", 0).marked(V1, "stable", 0)
+    model = model.registered(V2, commits[1], 0).marked(V2, "failed", 0)
+    model = model.registered(V3, commits[2], 0).assigned(V3, "prod", 0)
+    model = model.registered(V4, commits[3], 0).marked(V4, "stable", 0)
+    return model.switched("prod", V3, follow=True)
+
+
+def step(play: Strangers, name: str, version: int, stage: int, flag: int, number: int) -> None:
+    """One step by its name and small numbers."""
+    if name == "crash":
+        play.crash(CRASHED[number % len(CRASHED)], version, stage, flag, number // len(CRASHED))
+    elif name in OWN:
+        play.command(name, version, stage, flag)
+    else:
+        getattr(play, name)(version, stage, flag)
+
+
+def random_step(play: Strangers, chance: random.Random, faulty: float) -> None:
+    """One step, now and then under a fault."""
+    version, stage, flag = chance.randrange(12), chance.choice((0, 0, 0, 1, 2, 3)), chance.randrange(12)
+    if chance.random() < faulty:
+        calls, error = chance.choice(FAULTS)
+        when = f"{int(chance.expovariate(1 / 20)) + 1}{chance.choice(('', '', '+'))}"
+        fault = ("-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when={when}")
+        play.fault(chance.choice(CRASHED), version, stage, flag, fault)
+    else:
+        name = chance.choices([*WEIGHTS], [*WEIGHTS.values()])[0]
+        step(play, name, version, stage, flag, chance.randrange(60 * len(CRASHED)))

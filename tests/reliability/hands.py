@@ -1,0 +1,145 @@
+"""What people, tools and bad disks do to the world of the stateful test, none of it by lastgood."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import chdir
+from hashlib import md5
+from pathlib import Path
+from typing import SupportsIndex
+
+from lastgood.cli.app import main
+from tests.builders import ARTIFACT, Project, git
+from tests.reliability.checker import objects
+from tests.reliability.killing import child, killed
+from tests.reliability.tracing import traced
+
+Work = Callable[[], int | None]
+
+
+class Hands:
+    """Acts on one world, at the times that its clock shows; what a command says goes to `said`."""
+
+    def __init__(self, project: Project, now: int) -> None:
+        self.project, self.now = project, now
+        self.said = project.base / "said.txt"
+
+    def lastgood(self, *arguments: str, kill: int | None = None, fault: tuple[str, ...] = ()) -> int:
+        """A command of lastgood: its exit code. It may be killed before a change, or run under strace."""
+        work = self._heard(lambda: main(["-C", str(self.project.root), *arguments]))
+        if fault:
+            return traced(work, *fault)
+        return child(work) if kill is None else killed(work, kill)
+
+    def gto(self, *arguments: str) -> int:
+        """A command of gto, in our clone."""
+
+        def work() -> int:
+            from gto.cli import app
+            from pygit2 import Signature
+            from scmrepo.git.backend.pygit2 import Pygit2Backend
+
+            # its clock: libgit2 asks the system, not Python
+            Pygit2Backend.committer = property(lambda _self: Signature("Ada", "ada@example.org", self.now))
+            with chdir(self.project.root):
+                app([*arguments], standalone_mode=False)
+            return 0
+
+        return child(self._heard(work))
+
+    def dvc(self, *arguments: str) -> int:
+        """A command of DVC, in our clone."""
+
+        def work() -> int:
+            from dvc.cli import main as run
+
+            with chdir(self.project.root):
+                return int(run([*arguments]))
+
+        return child(self._heard(work))
+
+    def _heard(self, work: Work) -> Work:
+        """With the clock of this world, which nobody has to wait for, and with all words in a file."""
+
+        def heard() -> int | None:
+            words = os.open(self.said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            for stream in (1, 2):
+                os.dup2(words, stream)
+            sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+            sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+            slept, really = 0.0, time.sleep
+
+            def sleep(seconds: float | SupportsIndex) -> None:
+                nonlocal slept
+                if (wanted := float(seconds)) >= 1:  # for a second to pass; less is waiting for another process
+                    slept += wanted
+                else:
+                    really(seconds)
+
+            time.time, time.sleep = lambda: self.now + slept, sleep
+            return work()
+
+        return heard
+
+    def words(self) -> str:
+        """What the last command said."""
+        return self.said.read_text(errors="replace") if self.said.exists() else ""
+
+    def check_out(self, commit: str) -> None:
+        """`git checkout` and `dvc checkout`, after `dvc fetch` where the cache lacks something."""
+        self.project.git("checkout", "--quiet", "--force", "--detach", commit)
+        if self.dvc("checkout", "--force", "--quiet") != 0:
+            self.dvc("pull", "--force", "--quiet")
+
+    def fetch_tags(self) -> None:
+        """What people do before they use gto."""
+        self.project.git("fetch", "--quiet", "--tags", "origin")
+
+    def tag(self, name: str, commit: str) -> None:
+        """An annotated tag by hand, and its push."""
+        self.project.tag(name, commit=commit, when=self.now)
+
+    def take_back(self, name: str) -> None:
+        """Delete a tag on origin and here."""
+        self.project.git("push", "--quiet", "--delete", "origin", f"refs/tags/{name}")
+        self.project.git("tag", "--delete", name)
+
+    def lead_astray(self, name: str, where: str, how: str, commit: str) -> None:
+        """Delete or move a tag on origin or in the clone alone."""
+        repository = self.project.origin if where == "origin" else self.project.root
+        if how == "deleted":
+            git(repository, "update-ref", "-d", f"refs/tags/{name}")
+        else:
+            git(repository, "tag", "--force", "--annotate", "--message=moved", name, commit, when=self.now)
+
+    def litter(self, number: int) -> str:
+        """An object on the remote that nothing names; its id."""
+        content = f"litter {number}\n".encode()
+        name = md5(content).hexdigest()
+        place = self.project.remote / "files/md5" / name[:2] / name[2:]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        return name
+
+    def spoil_object(self, store: str, name: str, *, remove: bool) -> None:
+        """Flip a bit of a stored object, or remove it. `store` is `cache` or `remote`."""
+        root = self.project.root / ".dvc/cache" if store == "cache" else self.project.remote
+        spoil(objects(root)[name], remove=remove)
+
+    def spoil_release(self, name: str, which: int, *, remove: bool) -> None:
+        """The same with one file of a release."""
+        release = self.project.root / ".lastgood/releases" / ARTIFACT / name
+        files = sorted(path for path in release.rglob("*") if path.is_file() and path.name != "release.json")
+        spoil(files[which % len(files)], remove=remove)
+
+
+def spoil(path: Path, *, remove: bool) -> None:
+    """Flip the first bit of a file, or remove it: this name of it alone, for it may be linked elsewhere."""
+    mode = path.parent.stat().st_mode
+    path.parent.chmod(0o755)
+    content = path.read_bytes()
+    path.unlink()
+    if not remove:
+        path.write_bytes(bytes([content[0] ^ 1]) + content[1:] if content else b"x")
+    path.parent.chmod(mode)

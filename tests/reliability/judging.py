@@ -1,0 +1,151 @@
+"""Whether what is seen after a step is what the model says: the new state, or the old one, and nothing else."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from tests.reliability.eyes import Seen, name_of
+from tests.reliability.model import ARTIFACT, Model, rank
+
+
+@dataclass(frozen=True)
+class Change:
+    """What was done: a command with its exit code and those foretold, let be, killed or under a fault.
+
+    `fresh`: this clone knows all that origin knows now. `target` is the commit that is to lie in the working tree.
+    """
+
+    code: int = 0
+    codes: frozenset[int] = frozenset({0})
+    killed: bool = False
+    faulty: bool = False
+    fresh: bool = False
+    arguments: tuple[str, ...] = ()
+    target: str | None = None
+    litter: frozenset[str] = frozenset()
+
+
+DOCUMENTED = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14})
+
+
+def judge(
+    before: Model, after: Model, then: Seen, seen: Seen, change: Change, oids: Mapping[str, str]
+) -> tuple[Model, list[str]]:
+    """The model that fits what is seen, and what is wrong: with all that might be."""
+    wrong = list(_always(before, then, seen, change, oids))
+    told = f"{' '.join(change.arguments)} ends with {change.code}"
+    if change.faulty and change.code not in DOCUMENTED:
+        wrong.append(told)
+    elif not change.killed and not change.faulty and change.code not in change.codes:
+        wrong.append(f"{told}, and not {sorted(change.codes)}")
+    tried = [(model, list(_differences(model, seen, change, before))) for model in _possible(before, after, change)]
+    fitting = [model for model, differing in tried if not differing]
+    if not fitting:
+        wrong += [f"possible state {number}: {one}" for number, (_, all_) in enumerate(tried, 1) for one in all_]
+        return before, wrong
+    return replace(fitting[0], astray=_astray(fitting[0], seen)), wrong
+
+
+def _possible(before: Model, after: Model, change: Change) -> list[Model]:
+    """The states that may be seen. The registry leads: recorded and not switched may be, the other way round not."""
+    recorded = replace(after, live=before.live, follows=before.follows)
+    switched = replace(after, follows=before.follows)
+    if change.killed or (change.faulty and change.code != 0):
+        return [after, before, recorded, switched]
+    if change.code == 7:
+        return [recorded]
+    return [after] if change.code == 0 else [before]
+
+
+def _astray(model: Model, seen: Seen) -> dict[str, frozenset[str]]:
+    """The tags that are not where, or not what, they were recorded as. What this clone does not know yet is not."""
+    found: dict[str, set[str]] = {}
+    for name in model.recorded:
+        oid = seen.oids[name]
+        if name not in seen.origin:
+            found.setdefault(name, set()).add("origin deleted")
+        elif seen.origin[name][0] != oid:
+            found.setdefault(name, set()).add("origin moved")
+        if name in seen.clone and seen.clone[name][0] != oid:
+            found.setdefault(name, set()).add("clone moved")
+    return {name: frozenset(ways) for name, ways in found.items()}
+
+
+def _differences(model: Model, seen: Seen, change: Change, before: Model) -> Iterator[str]:
+    """In what the registry and the live links are not those of the model."""
+    if seen.journal != model.journal:
+        yield f"the journal is {seen.journal[-3:]}, not {model.journal[-3:]}"
+        return
+    live = {stage: name_of(version, model.commits[version]) for stage, version in model.live.items()}
+    if dict(seen.live) != live:
+        yield f"live is {dict(seen.live)}, not {live}"
+    halves = model.journal[-1] if change.faulty and model.journal != before.journal else ()
+    expected = {event.tag: event for event in model.events}
+    astray = _astray(model, seen)
+    for name, ways in astray.items():
+        fetched = {"clone moved"} if "origin moved" in ways else set()  # by a clone that had lost it
+        new = ways - before.astray.get(name, frozenset()) - fetched
+        if new and name not in halves:
+            yield f"{name} is {' and '.join(sorted(new))}"
+    for name, event in expected.items():
+        if name not in astray and seen.origin.get(name, ("", ""))[1] != event.commit:
+            yield f"{name} on origin is {seen.origin.get(name)}, not on {event.commit}"
+    for where, tags in (("origin", seen.origin), ("the clone", seen.clone)):
+        yield from (f"{name} is on {where} and nobody made it" for name in tags.keys() - expected.keys())
+    if change.fresh:
+        if seen.journal_here != seen.journal:
+            yield "the clone has another journal than origin"
+        lacking = {name for name in seen.origin if name not in seen.clone}
+        yield from (f"{name} is on origin and not in the clone" for name in lacking)
+
+
+def _always(model: Model, then: Seen, seen: Seen, change: Change, oids: Mapping[str, str]) -> Iterator[str]:
+    """What no command may do, however it ends."""
+    yield from (f"event {name} was rewritten" for name, oid in seen.oids.items() if oids.get(name, oid) != oid)
+    names = [name for entry in seen.journal for name in entry]
+    yield from (f"{name} is in the journal twice" for name in {one for one in names if names.count(one) > 1})
+    yield from (f"{one} is damaged, and nobody but us was at work" for one in seen.damage - then.damage)
+    yield from (f"the cache lost {one}" for one in then.cache.keys() - seen.cache.keys() if then.cache[one])
+    for version, commit in model.commits.items():
+        yield from (f"the remote lost {one} of {version}" for one in seen.lacking(commit) - then.lacking(commit))
+    yield from (
+        f"{stage} is live with {name}, which is not there"
+        for stage, name in seen.live.items()
+        if name not in seen.releases
+    )
+    if change.code != 0 or change.killed:
+        return
+    yield from _by_command(model, then, seen, change)
+
+
+def _by_command(model: Model, then: Seen, seen: Seen, change: Change) -> Iterator[str]:
+    """What exit code 0 of single commands says besides."""
+    command = change.arguments[0] if change.arguments else ""
+    if command == "checkout" and (seen.worktree != change.target or seen.note):
+        yield f"the working tree is {seen.worktree}, not {change.target}"
+    if command == "gc" and change.litter & seen.remote.keys():
+        yield f"gc left {change.litter & seen.remote.keys()}"
+    if command == "repair":
+        left = [name for name, ways in _astray(model, seen).items() if ways]
+        lost = [one for commit in model.commits.values() for one in seen.lacking(commit)]
+        yield from (f"repair left {one} and says it is well" for one in (*left, *lost))
+    if command == "prune":
+        gone = then.releases.keys() - seen.releases.keys()
+        yield from (f"prune took {one}" for one in gone & staying(model, int(change.arguments[-1])))
+    if command == "register":
+        commit = seen.worktree or ""
+        yield from (f"registered, and the remote lacks {one}" for one in seen.lacking(commit))
+
+
+def staying(model: Model, keep: int) -> frozenset[str]:
+    """The releases that prune must leave: live, followed, stable, and the last versions."""
+    assigned = [event.version for stage in model.follows if (event := model.newest(stage)) is not None]
+    stable = [version for version in model.commits if model.mark_of(version) == "stable"]
+    last = sorted(model.commits, key=rank)[len(model.commits) - keep :] if keep else []
+    versions = {*model.live.values(), *assigned, *stable, *last}
+    return frozenset(name_of(version, model.commits[version]) for version in versions)
+
+
+def describe(model: Model) -> str:
+    """The model in a line, for a failure's story."""
+    marks = ", ".join(f"{version} {model.mark_of(version) or 'candidate'}" for version in model.commits)
+    return f"{ARTIFACT}: {marks}; live {dict(model.live)}; astray {dict(model.astray)}"
