@@ -14,10 +14,11 @@ from benchmarks.bench import SCALES, Bench
 from benchmarks.breakdown import break_down
 from benchmarks.machine import ROOT, BenchmarkError, Machine, describe
 from benchmarks.projects import remove
+from benchmarks.reading import read
 from benchmarks.rows import BY_NUMBER, ROWS
 
-PARTS = "parts"
-ORDER = ("2", "11", "1", "5", "6", "7", "10", PARTS, "4", "3", "8", "9")
+PARTS, READING = "parts", "reading"
+ORDER = ("2", "11", "1", "5", "6", "7", "10", PARTS, "4", "3", READING, "8", "9")
 """Rows that share a project follow each other, so that a run that is ended early has most of the table."""
 MLFLOW_ROW = "10"
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         failed = [wanted for wanted in given.rows if not _attempt(bench, wanted, directory, facts)]
         found = results.read(directory)
-        report.write(docs / "benchmarks.md", docs / "benchmarks.svg", found, report.read_breakdown(directory))
+        report.write(docs / "benchmarks.md", docs / "benchmarks.svg", found, directory)
         bench.say(f"wrote {docs / 'benchmarks.md'}" + (f"; not measured: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
 
@@ -57,7 +58,11 @@ def _attempt(bench: Bench, wanted: str, directory: Path, facts: dict[str, object
 def _measure(bench: Bench, wanted: str, directory: Path, facts: dict[str, object]) -> None:
     if wanted == PARTS:
         bench.say("what the time of a rollback is made of")
-        report.write_breakdown(directory, break_down(bench), facts)
+        report.keep(directory, report.BREAKDOWN, {**break_down(bench), **facts})
+        return
+    if wanted == READING:
+        bench.say("reading commands on a registry of many versions")
+        report.keep(directory, report.READING, {"readings": [asdict(one) for one in read(bench)], **facts})
         return
     row = BY_NUMBER[int(wanted)]
     bench.say(f"{row.number}. {row.what}")
@@ -71,7 +76,7 @@ def _measure(bench: Bench, wanted: str, directory: Path, facts: dict[str, object
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--rows", help=f"numbers, and `{PARTS}`, with commas; all", default="")
+    parser.add_argument("--rows", help=f"numbers, `{READING}` and `{PARTS}`, with commas; all", default="")
     parser.add_argument("--scale", choices=SCALES, default="full", help="how large the projects are; full")
     parser.add_argument("--rounds", type=int, help="rounds that count; five at full scale")
     parser.add_argument("--output", type=Path, help="a directory for results, page and chart; the repository's own")
@@ -79,7 +84,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     given = parser.parse_args(arguments)
     given.rounds = given.rounds or SCALES[given.scale].rounds
     given.mlflow = given.mlflow.absolute() if (given.mlflow / "bin/mlflow").exists() else None
-    known = [*(str(row.number) for row in ROWS), PARTS]
+    known = [*(str(row.number) for row in ROWS), PARTS, READING]
     possible = [one for one in ORDER if given.mlflow or one != MLFLOW_ROW]
     given.rows = given.rows.split(",") if given.rows else possible
     if strange := [one for one in given.rows if one not in known]:

@@ -39,6 +39,9 @@ def test_every_row_runs_and_is_written_as_numbers_table_and_chart(tmp_path: Path
     parts = json.loads((tmp_path / "results/breakdown.json").read_text())
     assert {"fetch", "ls-remote"} & {*parts["git processes"]}
     assert "push" in parts["git processes"]
+    readings = json.loads((tmp_path / "results/reading.json").read_text())["readings"]
+    assert {one["registry"] for one in readings} == {"with its journal", "tags alone"}
+    assert all(f"`{one['command']}` | " in page and one["git"] > 0 for one in readings)
 
 
 def test_a_row_that_cannot_be_measured_is_named_and_keeps_its_former_figures(
@@ -108,7 +111,7 @@ def test_sides_that_differ_in_a_byte_give_no_figure(tmp_path: Path) -> None:
 
 def test_the_rows_are_those_that_were_promised() -> None:
     assert [row.number for row in ROWS] == list(range(1, 12))
-    assert {*ORDER} == {*(str(row.number) for row in ROWS), "parts"}
+    assert {*ORDER} == {*(str(row.number) for row in ROWS), "parts", "reading"}
     assert [(row.goal, row.factor) for row in ROWS if row.goal is not Goal.FASTER] == [
         (Goal.WITHIN, 1.2),
         (Goal.WITHIN, 3),
