@@ -99,6 +99,14 @@ def test_nothing_good_names_every_candidate_and_the_command_that_would_take_one(
     assert caught.value.exit_code == 13
 
 
+def test_a_long_list_of_candidates_is_not_said_in_one_breath() -> None:
+    lines = [f"v1.{minor}.0" for minor in range(1, 14)]
+    with pytest.raises(NoGoodVersionError) as caught:
+        pick(*lines, "v2.0.0", leaving="v2.0.0")
+    assert "v1.4.0: not marked stable; and 3 more)" in caught.value.message
+    assert len(caught.value.candidates) == 13
+
+
 def test_a_named_target_needs_no_mark() -> None:
     history = tell(*LADDER)
     assert choose_named(history, history.version("v4.0.0"), "v3.0.0").target.text == "v3.0.0"

@@ -8,6 +8,7 @@ import typer
 from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
+from lastgood.core.plan import MOST_SHOWN
 from lastgood.core.version import SemanticVersion
 from lastgood.errors import UnfinishedError, UsageError
 
@@ -152,9 +153,11 @@ def _plan(plan: "Plan") -> str:
     note = f"{plan.leaving.judgement}, to be marked failed" if _marks(plan) else plan.leaving.judgement
     by = text.person(plan.target.event.actor)
     target = f"{plan.target.judgement}, registered {text.when(plan.target.event.at)} by {by}"
+    more = len(plan.skipped) - MOST_SHOWN
     rows = [
         ("leaving", plan.leaving.text, note),
-        *(("skipped", one.version, one.why) for one in plan.skipped),
+        *(("skipped", one.version, one.why) for one in plan.skipped[:MOST_SHOWN]),
+        *([("skipped", f"{more} more", "--json names all")] if more > 0 else []),
         ("target", plan.target.text, target),
     ]
     return text.paragraphs(

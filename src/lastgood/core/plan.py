@@ -7,6 +7,9 @@ from lastgood.core.events import Mark
 from lastgood.core.registry import History, Version
 from lastgood.errors import NoGoodVersionError, RefusedError, Rejected, UsageError
 
+MOST_SHOWN = 10
+"""Versions that a message names; all of them are the error's `candidates`."""
+
 
 class Accept(StrEnum):
     """Which versions a rollback may choose by itself (`[rollback] accept`)."""
@@ -90,6 +93,8 @@ def _nothing_good(history: History, leaving: Version, stage: str, skipped: list[
         hint = f"lastgood rollback {history.artifact} --stage {stage} --to {possible.version} --reason TEXT"
     elif failed is not None:
         hint = f"lastgood mark {history.artifact}@{failed.version} stable"
-    listed = "; ".join(f"{one.version}: {one.why}" for one in skipped) or "there is none"
+    listed = "; ".join(f"{one.version}: {one.why}" for one in skipped[:MOST_SHOWN]) or "there is none"
+    if len(skipped) > MOST_SHOWN:
+        listed += f"; and {len(skipped) - MOST_SHOWN} more"
     message = f"no good version of {history.artifact} below {leaving.text} ({listed}); nothing was changed"
     return NoGoodVersionError(message, skipped, hint=hint)
