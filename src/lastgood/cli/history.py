@@ -38,20 +38,23 @@ def history(
 
 def describe(event: "Event") -> tuple[str, str, str, str]:
     """When, what, who and why, as cells of a table."""
-    former = event.message.trailers.get("From")
-    words = {
-        "registered": "registered",
-        "marked": f"marked {event.stage}",
-        "assigned": f"assigned to {event.stage}" + (f", leaving {former}" if former else ""),
-        "unassigned": f"unassigned from {event.stage}",
-        "deregistered": "deregistered",
-        "deprecated": "deprecated",
-        "superseded": f"superseded in {event.stage}, leaving {former}",
-    }
     occurred = event.message.trailers.get("Occurred")
     note = f"(done offline {occurred})" if occurred and event.kind != "superseded" else ""
-    what = f"{event.version} {words[event.kind]}".strip()
+    what = f"{event.version} {_words(event)}".strip()
     return text.when(event.at), what, text.person(event.actor), f"{event.reason} {note}".strip()
+
+
+def _words(event: "Event") -> str:
+    former = event.message.trailers.get("From")
+    if event.kind == "marked":
+        return f"marked {event.stage}"
+    if event.kind == "assigned":
+        return f"assigned to {event.stage}" + (f", leaving {former}" if former else "")
+    if event.kind == "unassigned":
+        return f"unassigned from {event.stage}"
+    if event.kind == "superseded":
+        return f"superseded in {event.stage}, leaving {former}"
+    return str(event.kind)
 
 
 def _document(told: "Told") -> json.Document:

@@ -80,12 +80,11 @@ def parse_message(text: str) -> Message:
 
 
 def _parse_trailers(paragraph: str) -> dict[str, str]:
-    trailers: dict[str, str] = {}
-    for line in paragraph.split("\n"):
-        key, colon, value = line.partition(": ")
-        if not colon or key in trailers or not (key in _OWN or _KEY.fullmatch(key)):
-            return {}
-        trailers[intern(key)] = intern(value)  # the same few words in tens of thousands of tags
+    lines = paragraph.split("\n")
+    # interned: the same few words in tens of thousands of tags
+    trailers = {intern(key): intern(value) for key, colon, value in [line.partition(": ") for line in lines] if colon}
+    if len(trailers) < len(lines) or not (trailers.keys() <= _OWN or all(map(_KEY.fullmatch, trailers))):
+        return {}
     return trailers
 
 

@@ -65,8 +65,14 @@ def read(project: Project, *, fetch: bool, offline: bool = False) -> View:
                 raise
             untold = (Finding("unreachable", project.remote, f"what was recorded last is not known: {error.message}"),)
     with _uncollected():
-        tags = refs.read_tags(project.git, _prefix(project))
-        journals = _read_journals(project, tags.more)
+        walks: dict[str, Iterator[bytes]] = {}
+
+        def begin(ref: str) -> None:
+            if not walks:  # the only one, most often: git walks over it while it reads the tags
+                walks[ref] = refs.walk_journal(project.git, ref)
+
+        tags = refs.read_tags(project.git, _prefix(project), begin)
+        journals = _read_journals(project, tags.more, walks)
         if project.remote is None or origin is not None:
             tags = _put_unfinished(project, tags, journals, origin)
         registry = _build(project, tags, journals, origin)
@@ -78,13 +84,15 @@ def read(project: Project, *, fetch: bool, offline: bool = False) -> View:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """No search for cycles of garbage: a registry has none, and to look through its values again and again, while
-    they become a million, takes a quarter of the time."""
+    """No search for cycles of garbage, while values are made and afterwards: a registry has none, and to look through
+    its values again and again, while they become a million, takes a quarter of the time."""
     enabled = gc.isenabled()
+    gc.unfreeze()  # what the last reading has left alone
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if enabled:
             gc.enable()
 
@@ -154,13 +162,13 @@ def _as_of(project: Project) -> datetime | None:
         return None
 
 
-def _read_journals(project: Project, found: Iterable[str]) -> dict[str, Journal]:
+def _read_journals(project: Project, found: Iterable[str], walks: Mapping[str, Iterator[bytes]]) -> dict[str, Journal]:
     prefix = _prefix(project)
     journals = {}
     for ref in found:
         artifact = grammar.from_file_name(ref.removeprefix(prefix))
         if grammar.is_artifact(artifact):
-            journals[artifact] = refs.read_journal(project.git, artifact, ref)
+            journals[artifact] = refs.read_journal(project.git, artifact, ref, walks.get(ref))
     return journals
 
 

@@ -22,6 +22,8 @@ SAFE = (
     "-c", "log.showSignature=false",
 )  # fmt: skip
 PIECE = 1 << 16
+PIPE_SIZE = 1 << 20
+"""The most that Linux lets a pipe hold: git goes on while we are busy with what it said before."""
 _KEPT = (
     "GIT_ASKPASS",
     "GIT_COMMITTER_",
@@ -114,10 +116,13 @@ class Git:
     def stream(self, *arguments: str) -> Iterator[bytes]:
         """Standard output piece by piece while the command still runs, so that two processors share a long answer.
 
-        Raises `GitError` at its end.
+        It begins at once, whenever it is read. Raises `GitError` at its end.
         """
         # A pipe for its words, which nobody empties, would stop git: one that failed is run again to hear them.
-        with self.start(arguments, DEVNULL, DEVNULL) as process:
+        return self._pieces(self.start(arguments, DEVNULL, DEVNULL), arguments)
+
+    def _pieces(self, started: "Popen[bytes]", arguments: tuple[str, ...]) -> Iterator[bytes]:
+        with started as process:
             try:
                 while process.stdout is not None and (piece := os.read(process.stdout.fileno(), PIECE)):
                     yield piece
@@ -148,6 +153,7 @@ class Git:
                 stdin=stdin,
                 stdout=PIPE,
                 stderr=stderr,
+                pipesize=PIPE_SIZE,
                 env={**os.environ, **_ENVIRONMENT, **self.environment, **(environment or {})},
             )
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:

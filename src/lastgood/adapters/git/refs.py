@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lastgood.adapters.git.command import Git, GitError
@@ -43,10 +43,10 @@ class Origin:
         return self.refs.get(TAGS + name)
 
 
-def read_tags(git: Git, prefix: str | None = None) -> Tags:
+def read_tags(git: Git, prefix: str | None = None, on_more: Callable[[str], None] = lambda _ref: None) -> Tags:
     """Every tag with all its fields, and the refs below `prefix`, by one `for-each-ref`.
 
-    A name or message in no known encoding is replaced.
+    `on_more` is told each of these as soon as git names it. A name or message in no known encoding is replaced.
     """
     template = "%00".join(f"%({name})" for name in _FIELDS) + "%00"
     objects, others, more = {}, {}, {}
@@ -57,6 +57,7 @@ def read_tags(git: Git, prefix: str | None = None) -> Tags:
         short = ref.removeprefix(TAGS)
         if prefix is not None and ref.startswith(prefix):
             more[ref] = oid
+            on_more(ref)
         elif kind == "tag" and target == "commit":
             seconds = int(when) if when.isdigit() else 0
             header = short if header == short else header  # one text instead of two of each of 40,000 tags
@@ -79,12 +80,17 @@ def _split(pieces: Iterable[bytes], end: bytes) -> Iterator[bytes]:
             rest = bytearray(last)
 
 
-def read_journal(git: Git, artifact: str, ref: str) -> Journal:
-    """The journal of an artifact, by one walk over first parents; empty when there is none.
+def walk_journal(git: Git, ref: str) -> Iterator[bytes]:
+    """Have git walk over a journal's first parents, from now on; for `read_journal`."""
+    return git.stream("log", "--first-parent", "--reverse", "--format=%H%x00%B%x00", ref, "--")
+
+
+def read_journal(git: Git, artifact: str, ref: str, walk: Iterator[bytes] | None = None) -> Journal:
+    """The journal of an artifact, by one walk over first parents, begun already or not; empty when there is none.
 
     Raises `GitError` for one that is damaged: taken for empty, it would make every event an adopted one.
     """
-    answer = git.stream("log", "--first-parent", "--reverse", "--format=%H%x00%B%x00", ref, "--")
+    answer = walk or walk_journal(git, ref)
     values = (value.decode(errors="replace") for value in _split(answer, b"\0"))
     try:
         entries = tuple(

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from io import StringIO
 from typing import TYPE_CHECKING, TypeAlias
 
 from lastgood.errors import Finding, FindingsError, LastgoodError, NoGoodVersionError
@@ -18,13 +17,32 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 Document: TypeAlias = Mapping[str, object]
+_line = json.JSONEncoder(default=str).encode
 
 
 def dump(document: Document, *, one_line: bool = False) -> str:
     """The document as text. ASCII only, so that no terminal and no locale can change what it says."""
-    words = StringIO()  # not `dumps`, which keeps every comma of 40,000 events as a string of its own
-    json.dump({"schema": SCHEMA, **document}, words, indent=None if one_line else 2, default=str)
-    return words.getvalue()
+    whole = {"schema": SCHEMA, **document}
+    return _line(whole) if one_line else _object(whole, "\n")
+
+
+def _spread(value: object, blank: str) -> str:
+    """Over several lines, but for what holds plain values alone: an event is a line.
+
+    Python's own indentation is made in Python and takes most of the time of 40,000 events; a line is made in C.
+    """
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    if not any(isinstance(one, dict | list | tuple) and one for one in inside):
+        return _line(value)
+    if isinstance(value, dict):
+        return _object(value, blank)
+    parts = [f"{blank}  {_spread(one, blank + '  ')}" for one in inside]
+    return f"[{','.join(parts)}{blank}]"
+
+
+def _object(value: Document, blank: str) -> str:
+    pairs = [f"{blank}  {_line(key)}: {_spread(one, blank + '  ')}" for key, one in value.items()]
+    return f"{{{','.join(pairs)}{blank}}}"
 
 
 def moment(when: datetime | None) -> str | None:

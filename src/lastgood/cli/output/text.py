@@ -31,7 +31,10 @@ def _shown(character: str, keep: str) -> str:
 
 def one_line(text: object) -> str:
     """`text` cleaned and on one line: runs of white space become one space."""
-    return clean(" ".join(str(text).split()))
+    words = str(text)
+    if words.isprintable() and "  " not in words and words.strip() == words:
+        return words  # nearly always: there may be 200,000 cells
+    return clean(" ".join(words.split()))
 
 
 def without_secrets(text: str) -> str:
@@ -41,7 +44,7 @@ def without_secrets(text: str) -> str:
 
 def when(moment: datetime | None) -> str:
     """A time in UTC, to the minute."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}Z" if moment else "-"
+    return f"{moment.astimezone(UTC).isoformat(' ', 'minutes')[:16]}Z" if moment else "-"
 
 
 def size(number: int | None) -> str:
@@ -130,7 +133,7 @@ def _row(row: Sequence[str], widths: Sequence[int], indent: str, across: int) ->
     """One row of a table `across` columns wide."""
     *first, last = row
     room = across - len(indent) - sum(widths) - 2 * len(widths)
-    start = indent + "".join(cell + " " * (width - _width(cell) + 2) for cell, width in zip(first, widths, strict=True))
+    start = indent + "".join([_padded(cell, width + 2) for cell, width in zip(first, widths, strict=True)])
     if _width(last) <= room:
         return (start + last).rstrip()
     if room < NARROWEST:
@@ -138,6 +141,10 @@ def _row(row: Sequence[str], widths: Sequence[int], indent: str, across: int) ->
     lines = textwrap.wrap(last, room, break_long_words=False, break_on_hyphens=False) or [""]
     hang = len(indent) + sum(width + 2 for width in widths)
     return f"\n{' ' * hang}".join((start + lines[0], *lines[1:])).rstrip()
+
+
+def _padded(cell: str, width: int) -> str:
+    return cell.ljust(width) if cell.isascii() else cell + " " * (width - _width(cell))
 
 
 def _width(text: str) -> int:
