@@ -78,6 +78,17 @@ def test_what_dvc_remembers_of_half_a_version_is_made_anew(story: World) -> None
     assert_holds(story, "v1.0.0", "first")
 
 
+def test_a_git_that_fails_when_files_have_changed_already_is_no_refusal(story: World) -> None:
+    lock = story.root / ".git/HEAD.lock"
+    lock.touch()
+    with pytest.raises(UnfinishedError, match=r"between .* and flights v1\.0\.0"):
+        story.checkout("v1.0.0")
+    assert (story.place / "checkout.json").exists()
+    lock.unlink()
+    assert story.checkout("v1.0.0").resumed
+    assert_holds(story, "v1.0.0", "first")
+
+
 def test_a_dry_run_changes_nothing(story: World) -> None:
     before = story.snapshot()
     assert story.checkout("v1.0.0", dry_run=True).dry_run

@@ -276,9 +276,11 @@ def _move(project: Project, version: Version, manifest: Manifest, *, forced: boo
     if forced:
         # Only our own dead process can have left it: the note was there and the lock on .lastgood/ is ours.
         (project.worktree.directory / git.line("rev-parse", "--git-path", "index.lock")).unlink(missing_ok=True)
+    before = repository.dirty_paths(git)
     options = ["--force"] if forced else ["--no-overwrite-ignore"]
     code, _, words = git.attempt("checkout", "--quiet", "--detach", *options, version.commit, "--")
-    if code != 0 and not forced and repository.head(git) != version.commit:
+    moved = repository.head(git) == version.commit or repository.dirty_paths(git) != before
+    if code != 0 and not forced and not moved:
         (project.place.root / NOTE).unlink()
         raise RefusedError(f"git does not check out {version.event.tag}: {words.strip()}; nothing was changed")
     if code != 0:
