@@ -16,6 +16,7 @@ from lastgood.operations import seen
 from lastgood.operations.reading import PUSHING, View, require_agreement
 from lastgood.operations.signing import signer_for
 from lastgood.project import Project
+from lastgood.releases import durable
 
 PATIENCE = 3
 """Seconds to wait for the clock to pass an event that had to be dated ahead: a neighbour's next one is then later."""
@@ -78,7 +79,8 @@ def carry(project: Project, prepared: Prepared, *, more: Sequence[str] = ()) -> 
     note = project.place.create().root / PUSHING
     if project.remote is not None:
         project.on_step("push")
-        note.write_text(prepared.journal)
+        note.touch()  # that it is there says all
+        durable.fsync_directory(note.parent)
         try:
             transactions.publish(project.git, prepared, project.remote, project.deadline, more=more)
         except PushRefusedError:

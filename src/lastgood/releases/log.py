@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lastgood.core.manifest import Json
+from lastgood.releases import durable
 
 
 def append(path: Path, event: Mapping[str, Json]) -> None:
@@ -23,6 +24,8 @@ def append(path: Path, event: Mapping[str, Json]) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    if not size:
+        durable.fsync_directory(path.parent)
 
 
 def read(path: Path) -> tuple[dict[str, Json], ...]:

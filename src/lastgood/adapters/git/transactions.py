@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from secrets import token_hex
 
 from lastgood.adapters.git.command import Git, GitError
@@ -125,6 +126,8 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
     except UnreachableError as error:
         raise _broken_off(remote, error.message) from error
     if code == 0:
+        if (there := _on_this_machine(git, remote)) is not None:
+            _settle(there if not (there / ".git").is_dir() else there / ".git", prepared)
         return
     lines = [line.split("\t")[1:] for line in out.decode(errors="replace").splitlines() if line.startswith("!")]
     if not lines:
@@ -155,8 +158,13 @@ def _flushing(git: Git, remote: str) -> tuple[str, ...]:
     """What makes the git that receives on this machine flush what it writes: it is not handed our `core.fsync`, and a
     power cut after exit 0 left empty objects in origin (ordering.md, O1). A host takes no other command than its own.
     """
+    return ("--receive-pack=git -c core.fsync=all receive-pack",) if _on_this_machine(git, remote) is not None else ()
+
+
+def _on_this_machine(git: Git, remote: str) -> Path | None:
+    """The directory of a remote that is a path."""
     url = git.settings.get(f"remote.{remote}.url", remote)
-    return ("--receive-pack=git -c core.fsync=all receive-pack",) if url.startswith(("file://", "/", ".")) else ()
+    return git.directory / url.removeprefix("file://") if url.startswith(("file://", "/", ".")) else None
 
 
 def _unanswered(remote: str, words: str) -> UnreachableError:
@@ -194,7 +202,7 @@ def land(git: Git, prepared: Prepared, *, accepted: bool) -> None:
     lines += [f"create {TAGS}{tag.name} {tag.oid}\n" for tag in prepared.tags]
     few = len(prepared.tags) <= MOST_TAGS  # more are an adoption's, and there
     if few and git.attempt("update-ref", "--stdin", stdin="".join(lines).encode())[0] == 0:
-        _settle(git, prepared)
+        _settle(git.directory / git.line("rev-parse", "--git-common-dir"), prepared)
         return
     try:
         git.run("update-ref", prepared.journal_ref, prepared.journal, prepared.previous or none)
@@ -205,13 +213,11 @@ def land(git: Git, prepared: Prepared, *, accepted: bool) -> None:
     put_tags(git, prepared.tags)
 
 
-def _settle(git: Git, prepared: Prepared) -> None:
+def _settle(repository: Path, prepared: Prepared) -> None:
     """Return when a power cut leaves the refs, and not the locks that git renamed to them: it flushes what a ref says
     and never that it has its name, and a lock that came back would stop every later command (ordering.md, O1)."""
-    common = git.directory / git.line("rev-parse", "--git-common-dir")
-    for directory in {
-        (common / name).parent for name in (prepared.journal_ref, *(TAGS + tag.name for tag in prepared.tags))
-    }:
+    names = (prepared.journal_ref, *(TAGS + tag.name for tag in prepared.tags))
+    for directory in {(repository / name).parent for name in names}:
         with suppress(OSError):  # packed, or a reftable
             descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
             try:

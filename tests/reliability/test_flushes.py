@@ -1,0 +1,71 @@
+"""Every flush is needed, and none is missing: on a disk that keeps only what it was told to keep, each one that is left
+out would break a promise of the command that makes it."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.operations.world import World
+from tests.reliability import figures
+from tests.reliability.checker import Known
+from tests.reliability.disk import OPTIONS, Call, Disk, calls
+from tests.reliability.scenes import COMMANDS, V3, V4, Command, Scene
+from tests.reliability.tracing import require_strace, traced
+
+
+def _new_machine(world: World, _known: Known) -> None:
+    world.assign(V4)
+    (world.place / "history.jsonl").unlink()
+
+
+FIRST = Command("first sync", ("sync", "flights", "--stage", "prod"), _new_machine, live=(V3, V4), assigned=(V4, V4))
+SWEPT = [one for one in (*COMMANDS, FIRST) if figures.SOAK or one.name in {"rollback", "register"}]
+UNSAFE = {
+    "register": ("work/.dvc/cache", "dvc-remote"),
+    "checkout": ("work/.dvc/cache", "work/data/raw/", "work/models/model.txt"),
+}
+"""What nobody has flushed when the command begins: DVC flushes nothing of what it fetches, pushes and places."""
+OTHERS = (
+    (r"fdatasync .*/\.lastgood(/proofs\.db(-wal)?)?$", "SQLite's, of a memory"),
+    (r"fsync .*/(\.git|tree\.git)/(index|HEAD)\.lock$", "git's, of what can be made again, or is flushed at the end"),
+    (r"fsync .*/(staging/\w+/tree|work/models)/", "of a file so young that what was read of it is not kept"),
+    (r"fsync .*/dvc-remote/files/md5(/\w\w)?$", "after listings: register flushes the whole remote in the end"),
+)
+"""Flushes that nothing depends on, with the reason why they are made."""
+
+
+def trace(scene: Scene, log: Path) -> tuple[Path, dict[str, bool], list[Call]]:
+    """Where the command ran, what was there before, and its calls."""
+    with scene.case() as (root, _):
+        there = {str(path): path.is_file() for path in root.parent.rglob("*")}
+        assert traced(lambda: scene.command.run(root), *OPTIONS, output=log) == 0
+        return root.parent, there, list(calls(log.read_text(errors="replace").splitlines(), str(Path.cwd())))
+
+
+@pytest.mark.parametrize("command", SWEPT, ids=lambda one: one.name)
+def test_each_flush_that_is_left_out_is_missed(
+    base: tuple[World, Known], memory: Path, tmp_path: Path, command: Command
+) -> None:
+    require_strace(tmp_path)
+    begun = figures.begin()
+    scene = Scene.of(command, *base, memory / f"flush {command.name}")
+    place, there, made = trace(scene, tmp_path / "log")
+    unsafe = UNSAFE.get(command.name, ("work/.dvc/cache",))
+    disk = Disk(place, there, unsafe).replay(made)
+    assert not disk.lost, "\n".join(disk.lost)
+    unmissed = [
+        f"{flush.name} {flush.paths[0] if flush.paths else os.sep}"
+        for flush in disk.flushes
+        if not Disk(place, there, unsafe, frozenset({flush.number})).replay(made).lost
+    ]
+    wrong = [one for one in unmissed if not any(re.search(pattern, one) for pattern, _ in OTHERS)]
+    figures.record(
+        f"flushes {command.name}",
+        begun,
+        cases=len(disk.flushes),
+        missed=len(disk.flushes) - len(unmissed),
+        wrong=len(wrong),
+    )
+    assert not wrong, "\n".join(wrong)
