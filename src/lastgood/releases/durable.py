@@ -64,15 +64,14 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def rename(source: Path, target: Path) -> None:
-    """Rename, and return when a power cut cannot undo it: both directories hold one half of the change."""
+    """Rename, and return when a power cut cannot take the new name away; whoever must know that the old one is gone
+    flushes its directory."""
     source.rename(target)
     fsync_directory(target.parent)
-    if source.parent != target.parent:
-        fsync_directory(source.parent)
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Exchange two directories by one step, and return when a power cut cannot undo it.
+    """Exchange two directories by one step, and return when a power cut cannot take `other` its new content.
 
     renameat2(2) with RENAME_EXCHANGE. Where that is not to be had, two renames: between them `other` has no name.
     """
@@ -83,7 +82,6 @@ def exchange(one: Path, other: Path) -> None:
         one.rename(other)
         aside.rename(one)
     fsync_directory(other.parent)
-    fsync_directory(one.parent)
 
 
 def fsync_tree(directory: Path) -> None:

@@ -50,7 +50,8 @@ def remove_directory(
             announce()
             # Renaming a directory into another one writes to it.
             directory.chmod(0o755)
-            durable.rename(directory, room / directory.name)
+            directory.rename(room / directory.name)
+            durable.fsync_directory(directory.parent)
             _remove_files(room / directory.name, proofs)
     return True
 
