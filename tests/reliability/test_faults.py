@@ -40,8 +40,7 @@ not there. No client can prevent it; `verify` tells it and `repair` puts the tag
 CASES = int(os.environ.get("LASTGOOD_FAULTS", "2000" if figures.SOAK else "120"))
 """Of all commands together."""
 SWEPT = [one for one in COMMANDS if figures.SOAK or one.name not in {"checkout", "register"}]
-"""In the short form not the two that hand most of their work to DVC: a case of theirs takes seconds, and one in which
-DVC's own database fails for good can wait for minutes (docs/reliability.md)."""
+"""In the short form not the two that hand most of their work to DVC: a case of theirs takes seconds."""
 
 
 def cases(most: Counter[str]) -> Iterator[tuple[str, str, str]]:
