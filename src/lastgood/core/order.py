@@ -34,9 +34,7 @@ def order_findings(events: Iterable[Event], horizon: int) -> Iterator[Finding]:
             if event.when <= horizon and (event.stage not in latest or event.when >= latest[event.stage].when):
                 latest[event.stage] = event
     for stage, event in newest.items():
-        seen = latest.get(stage, event)
-        if seen.version != event.version and event.when <= horizon:  # else all agree on it
-            text = (
-                f"by time {seen.tag} is the newest of {stage}, by the journal {event.tag}: gto and dvc answer otherwise"
-            )
+        if event.when <= horizon and latest[stage].version != event.version:  # else all agree on it
+            seen = latest[stage].tag
+            text = f"by time {seen} is the newest of {stage}, by the journal {event.tag}: gto and dvc answer otherwise"
             yield Finding("order", event.tag, text)
