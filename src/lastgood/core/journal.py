@@ -54,7 +54,8 @@ class Entry(NamedTuple):
                     recorded.append(Recorded(oid, name))
         if not recorded and _SUPERSEDED in message:
             said = parse_message(message).trailers
-            return cls(commit, (), superseded=said if said.get("Artifact") == artifact else None)
+            ours = said.get("Artifact") == artifact and "Superseded" in said  # the reason may have such a line, too
+            return cls(commit, (), superseded=said if ours else None)
         return cls(commit, tuple(recorded), _ADOPTION in message)
 
 
