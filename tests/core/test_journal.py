@@ -15,6 +15,18 @@ def test_a_subject_cannot_smuggle_tags_in() -> None:
     assert Entry.parse("c", text, "flights") == Entry("c", (ONE,))
 
 
+def test_an_entry_speaks_for_its_own_artifact_and_of_objects_only() -> None:
+    nested = Recorded("6" * 40, "teams/air=flights@v1.0.0")
+    strange = (Recorded("7" * 40, "flights@v1.0.0"), Recorded("HEAD", nested.name))
+    text = format_entry("x", (strange[0], nested, strange[1]))
+    assert Entry.parse("c", text, "teams/air:flights") == Entry("c", (nested,))
+
+
+def test_an_entry_with_tags_is_no_superseded_history_whatever_else_it_says() -> None:
+    text = format_entry("x\nSuperseded: v1.0.0", (ONE,)) + "\nSuperseded: v1.0.0\n"
+    assert Entry.parse("c", text, "flights") == Entry("c", (ONE,))
+
+
 def test_the_later_record_of_a_name_counts_and_stands_at_its_own_place() -> None:
     again = Recorded("3" * 40, ONE.name)
     entries = (Entry("a", (ONE,)), Entry("b", (TWO,)), Entry("c", (again,)))
@@ -27,6 +39,7 @@ def test_moved_and_deleted_tags_are_found() -> None:
     assert find_lost(journal, {ONE.name: there, TWO.name: tag(TWO.name, oid=TWO.oid)}, {}) == ()
     moved, deleted = find_lost(journal, {ONE.name: tag(ONE.name, oid="4" * 40)}, {})
     assert (moved.recorded, moved.found, deleted.recorded, deleted.found) == (ONE, "4" * 40, TWO, None)
+    assert (moved.entry, deleted.entry) == journal.entries
     assert find_lost(journal, {ONE.name: there}, {TWO.name: "5" * 40})[0].found == "5" * 40
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from lastgood.core.plan import Accept, Choice, Policy, choose, choose_named
-from lastgood.errors import NoGoodVersionError, RefusedError, Rejected, UnknownError, UsageError
+from lastgood.errors import LastgoodError, NoGoodVersionError, RefusedError, Rejected, UnknownError, UsageError
 from tests.core.story import tell, tell_gto
 
 STABLE, SERVED, UNMARKED = (Policy(accept) for accept in Accept)
@@ -79,6 +79,11 @@ def test_a_deregistered_version_is_skipped() -> None:
             "v1.0.0: not marked stable",
             "lastgood rollback flights --stage prod --to v1.0.0 --reason TEXT",
         ),
+        (
+            ("v0.9.0", "v0.9.0!", "v1.0.0", "v1.0.0 stable", "v2.0.0"),
+            "v1.0.0: same content; v0.9.0: deregistered",
+            "register and mark a good version first",
+        ),
         (("v1.0.0", "v1.0.0 failed", "v2.0.0"), "v1.0.0: marked failed", "lastgood mark flights@v1.0.0 stable"),
         (
             ("v1.0.0", "v1.1.0", "v1.1.0 failed", "v2.0.0"),
@@ -91,7 +96,7 @@ def test_nothing_good_names_every_candidate_and_the_command_that_would_take_one(
     lines: tuple[str, ...], told: str, hint: str
 ) -> None:
     with pytest.raises(NoGoodVersionError) as caught:
-        pick(*lines, leaving="v2.0.0")
+        pick(*lines, leaving="v2.0.0", trees={"v1.0.0": "same", "v2.0.0": "same"} if "v0.9.0" in lines else None)
     assert f"({told})" in caught.value.message
     assert caught.value.message.endswith("nothing was changed")
     assert caught.value.hint == hint
@@ -113,15 +118,18 @@ def test_a_named_target_needs_no_mark() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "error", "words"),
+    ("wanted", "error", "words", "hint"),
     [
-        ("v9.0.0", UnknownError, "has no version v9.0.0"),
-        ("v4.0.0", UsageError, "is not below v4.0.0"),
-        ("v2.0.0", RefusedError, "is marked failed"),
-        ("v0.9.0", RefusedError, "is deregistered"),
+        ("v9.0.0", UnknownError, "has no version v9.0.0", "lastgood list flights"),
+        ("v4.0.0", UsageError, "is not below v4.0.0", "lastgood assign flights@v4.0.0 --stage STAGE"),
+        ("v2.0.0", RefusedError, "is marked failed", "lastgood mark flights@v2.0.0 stable"),
+        ("v0.9.0", RefusedError, "is deregistered", ""),
     ],
 )
-def test_a_named_target_that_cannot_be_is_refused(wanted: str, error: type[Exception], words: str) -> None:
+def test_a_named_target_that_cannot_be_is_refused(
+    wanted: str, error: type[LastgoodError], words: str, hint: str
+) -> None:
     history = tell(*LADDER, "v0.9.0", "v0.9.0!")
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=words) as caught:
         choose_named(history, history.version("v4.0.0"), wanted)
+    assert caught.value.hint == hint

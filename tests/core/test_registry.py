@@ -4,6 +4,7 @@ import pytest
 
 from lastgood.core.events import Kind, Mark
 from lastgood.core.journal import Entry, Journal, Recorded
+from lastgood.core.order import order_findings
 from lastgood.core.registry import DAY
 from lastgood.errors import UnknownError
 from tests.core.story import NOW, commit_of, journal, own, read, script, tag, tell, tell_gto
@@ -35,12 +36,33 @@ def test_the_journal_is_the_order_whatever_the_clocks_said() -> None:
     assert [event.tag for event in history.events][-1] == "flights#prod#4"
     assert history.assigned_version("prod").text == "v1.0.0"
     assert [(finding.kind, finding.subject) for finding in history.findings] == [("order", "flights#prod#4")]
+    told = "by time flights#prod#3 is the newest of prod, by the journal flights#prod#4: gto and dvc answer otherwise"
+    assert history.findings[0].message == told
 
 
 def test_order_and_time_may_disagree_about_the_same_version() -> None:
     first, second = script("v1.0.0", "v1.0.0 prod")
     late = tag("flights#prod#3", commit=commit_of("v1.0.0"), when=NOW - 600, message=own("v1.0.0"))
     assert read([first, second, late], journal(first, second, late)).history("flights").findings == ()
+
+
+@pytest.mark.parametrize(
+    ("assigned", "found"),
+    [
+        ([(2, 20), (1, 10)], ["flights#prod#2"]),
+        ([(2, 21), (1, 10)], []),
+        ([(2, 10), (1, 10)], []),
+        ([(1, 10), (2, 21)], []),
+        ([(2, 21)], []),
+    ],
+)
+def test_dates_up_to_the_horizon_are_compared_and_the_later_of_one_second_counts(
+    assigned: list[tuple[int, int]], found: list[str]
+) -> None:
+    tags = [tag(f"flights@v{number}.0.0", commit=f"c{number}", when=0) for number in (1, 2)]
+    tags += [tag(f"flights#prod#{n}", commit=f"c{number}", when=when) for n, (number, when) in enumerate(assigned, 1)]
+    events = read(tags, journal(*tags)).history("flights").events
+    assert [finding.subject for finding in order_findings(events, 20)] == found
 
 
 @pytest.mark.parametrize(("seconds", "place"), [(-200, 0), (-90, 1), (-60, 2), (0, 3), (30, 3)])

@@ -113,7 +113,7 @@ def test_a_slow_clock_is_outbid_by_a_second(clock: int, expected: int) -> None:
 
 
 def test_a_date_more_than_a_day_ahead_is_not_outbid() -> None:
-    far, near = NOW + 2 * DAY, NOW + DAY // 2
+    far, near = NOW + DAY + 1, NOW + DAY
     tags = [tag("flights@v1.0.0"), tag("flights#prod#1", when=near), tag("flights#prod#2", when=far)]
     history = read(tags).history("flights")
     draft = Draft(history, replace(ADA, when=NOW))
@@ -127,9 +127,48 @@ def test_a_registration_holds_the_manifest_its_digest_and_its_commit() -> None:
     transaction = Draft(history, ADA).register(manifest)
     (one,) = transaction.tags
     message = parse_message(one.message)
-    assert one.name == "teams/air=flights@v1.0.0"
+    assert (one.name, one.commit, one.when) == ("teams/air=flights@v1.0.0", "c" * 40, ADA.when)
     assert (message.manifest, message.trailers["Manifest"]) == (str(manifest), manifest.digest)
+    assert message.trailers["Version"] == "v1.0.0"
+    assert (transaction.artifact, transaction.subject) == (manifest.artifact, "Register teams/air:flights v1.0.0")
     assert (transaction.manifest, transaction.commit) == (manifest, manifest.commit)
+
+
+@pytest.mark.parametrize(
+    ("judged", "mark", "expected"),
+    [
+        ((), True, ["flights#failed#6", "flights#stable#7", "flights#prod#8"]),
+        ((), False, ["flights#prod#6"]),
+        (("v2.0.0 failed",), True, ["flights#prod#7"]),
+    ],
+)
+def test_a_rollback_marks_what_it_leaves_once_and_says_from_where_to_where(
+    judged: tuple[str, ...], mark: bool, expected: list[str]
+) -> None:
+    history = tell(*STABLE_TWICE, "v2.0.0 prod", *judged)
+    leaving, target = history.version("v2.0.0"), history.version("v1.0.0")
+    transaction = Draft(history, ADA).roll_back(leaving, target, "prod", mark=mark)
+    assert (transaction.artifact, transaction.subject) == ("flights", "Roll back flights prod from v2.0.0 to v1.0.0")
+    assert [one.name for one in transaction.tags] == expected
+    trailers = parse_message(transaction.tags[-1].message).trailers
+    assert (trailers["From"], trailers["To"], transaction.tags[-1].commit) == ("v2.0.0", "v1.0.0", target.commit)
+
+
+def test_what_is_not_known_is_not_said() -> None:
+    history = tell("v1.0.0")
+    draft = Draft(history, replace(ADA, run=None))
+    draft.assign(history.version("v1.0.0"), "prod")
+    assert not {"From", "Run"}.intersection(parse_message(draft.tags[0].message).trailers)
+
+
+@pytest.mark.parametrize(("ahead", "expected"), [(DAY, NOW + DAY), (DAY + 1, NOW)])
+def test_nothing_said_of_a_version_precedes_its_registration_unless_that_lies_far_ahead(
+    ahead: int, expected: int
+) -> None:
+    history = read([tag("flights@v1.0.0", when=NOW + ahead)]).history("flights")
+    draft = Draft(history, replace(ADA, when=NOW))
+    draft.assign(history.version("v1.0.0"), "prod")
+    assert draft.tags[0].when == expected
 
 
 def test_what_is_adopted_is_what_the_journal_lacks_in_order() -> None:
