@@ -1,12 +1,15 @@
 """Changes to files are whole or absent, and removing never leaves its tree."""
 
+import errno
 import os
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from lastgood.releases import durable
+from tests.reliability.tracing import failing, require_strace
 
 
 def test_write_atomic_replaces_the_whole_file_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -41,6 +44,41 @@ def test_rename_moves_between_directories(tmp_path: Path) -> None:
     assert (tmp_path / "b" / "file").read_bytes() == b"x"
 
 
+def test_renaming_within_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"x")
+    durable.rename(tmp_path / "one", tmp_path / "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+@pytest.mark.parametrize("error", [None, "EINVAL", "ENOSYS"])
+def test_two_directories_are_exchanged_where_the_kernel_does_not_do_it_too(tmp_path: Path, error: str | None) -> None:
+    one, other = tmp_path / "a" / "one", tmp_path / "b" / "other"
+    for path in (one, other):
+        path.mkdir(parents=True)
+        (path / path.name).touch()
+    if error is not None:
+        require_strace(tmp_path)
+    with failing("renameat2", error) if error else nullcontext():
+        durable.exchange(one, other)
+    assert (one / "other").exists()
+    assert (other / "one").exists()
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["one"]
+
+
+def test_an_exchange_that_fails_takes_nothing_away(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with pytest.raises(FileNotFoundError, match="one"):
+        durable.exchange(tmp_path / "one", tmp_path / "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_a_flush_that_fails_is_told(tmp_path: Path) -> None:
+    require_strace(tmp_path)
+    with failing("syncfs", "EIO"), pytest.raises(OSError, match="Input/output error") as caught:
+        durable.sync_file_system(tmp_path)
+    assert (caught.value.errno, caught.value.filename) == (errno.EIO, str(tmp_path))
+
+
 def test_missing_parents_are_made_and_present_ones_are_kept(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "kept").touch()
@@ -48,6 +86,12 @@ def test_missing_parents_are_made_and_present_ones_are_kept(tmp_path: Path) -> N
     durable.make_directories(tmp_path / "a" / "b" / "c")
     assert (tmp_path / "a" / "b" / "c").is_dir()
     assert (tmp_path / "a" / "kept").exists()
+
+
+def test_a_directory_of_many_files_can_be_synced(tmp_path: Path) -> None:
+    for number in range(2 * durable.FEW + 1):
+        (tmp_path / str(number)).touch()
+    durable.fsync_tree(tmp_path)
 
 
 @pytest.mark.parametrize("files", [0, 3, durable.FEW + 5])

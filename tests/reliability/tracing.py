@@ -5,9 +5,11 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,21 @@ def traced(work: Callable[[], int | None], *options: str, output: Path | None = 
         await_orphans(pid)
         tracer.wait(LIMIT)
     return code
+
+
+@contextmanager
+def failing(call: str, error: str) -> Iterator[None]:
+    """Have a system call of this very thread fail, for a way that no file system here would take."""
+    ctypes.CDLL(None).prctl(PR_SET_PTRACER, -1, 0, 0, 0)
+    options = ("-qq", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:error={error}")
+    with subprocess.Popen(["strace", *options, "-p", str(threading.get_native_id())], stderr=subprocess.PIPE) as tracer:
+        while "TracerPid:\t0\n" in Path("/proc/thread-self/status").read_text():
+            assert tracer.poll() is None, tracer.stderr.read() if tracer.stderr else ""
+            time.sleep(0.001)
+        try:
+            yield
+        finally:
+            tracer.terminate()
 
 
 def count_calls(work: Callable[[], int | None], calls: tuple[str, ...], log: Path) -> Counter[str]:
