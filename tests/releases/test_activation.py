@@ -157,6 +157,7 @@ def test_a_reader_never_finds_the_link_missing_or_its_release_incomplete(world: 
 def test_followed_stages_are_remembered_and_forgotten(tmp_path: Path) -> None:
     place = Place(tmp_path / ".lastgood")
     assert activation.followed(place) == ()
+    activation.unfollow(place, "flights", "never")
     for artifact, stage in (("flights", "prod"), ("sub:flights", "eu/prod"), ("flights", "prod")):
         activation.follow(place, artifact, stage)
     (place.follow / "odd.json").write_text("{")
@@ -193,12 +194,19 @@ def test_a_lock_waits_as_long_as_it_was_told(world: World) -> None:
         pass
 
 
+def test_a_lock_whose_holder_cannot_be_read_is_a_lock(world: World) -> None:
+    with lock.exclusive(world.place, "rollback"):
+        world.place.lock.write_text("")
+        with pytest.raises(LockedError, match="another process is at work"), lock.exclusive(world.place, "sync"):
+            pass
+
+
 def test_a_torn_line_costs_nothing_but_itself(tmp_path: Path) -> None:
     history = tmp_path / "history.jsonl"
     assert log.read(history) == ()
     log.append(history, {"event": "one"})
     with history.open("ab") as stream:
-        stream.write(b'{"event": "to')
+        stream.write(b'["of somebody else"]\n{"event": "to')
     log.append(history, {"event": "two"})
     assert [event["event"] for event in log.read(history)] == ["one", "two"]
 

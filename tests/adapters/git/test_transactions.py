@@ -242,6 +242,35 @@ def test_a_host_that_dies_half_way_has_nothing_and_nothing_is_claimed(project: P
     assert refs_of(project.origin) == {} == refs_of(project.root)
 
 
+def test_a_host_that_does_not_end_is_left_and_nothing_is_claimed(project: Project) -> None:
+    hook(project, "pre-receive", "exec sleep 60")
+    with pytest.raises(UnreachableError, match="whether origin took the push is not known"):
+        publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 0.5)
+    assert refs_of(project.origin) == {} == refs_of(project.root)
+
+
+def test_a_branch_that_goes_along_and_is_behind_is_no_race(project: Project) -> None:
+    project.clone().commit("theirs")
+    project.commit("mine", push=False)
+    main = "refs/heads/main:refs/heads/main"
+    with pytest.raises(PushRefusedError, match=r"refs/heads/main: .*nothing was changed") as caught:
+        publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20, more=[main])
+    assert not isinstance(caught.value, StaleError)
+    assert caught.value.hint == "git pull --rebase origin main, or leave the branch out"
+    assert refs_of(project.origin) == {}
+    project.git("pull", "--quiet", "--rebase", "origin", "main")
+    publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20, more=[main])
+    assert git(project.origin, "rev-parse", "main") == project.git("rev-parse", "HEAD")
+
+
+def test_a_host_that_refuses_and_is_gone_is_no_race(project: Project) -> None:
+    project.tag("flights@v1.0.0/x")
+    hook(project, "update", f"mv {project.origin} {project.origin}.gone")
+    with pytest.raises(PushRefusedError) as caught:
+        publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20)
+    assert not isinstance(caught.value, StaleError)
+
+
 def test_a_lock_that_is_held_on_origin_is_a_lost_race(project: Project) -> None:
     record(project, "flights@v1.0.0")
     (project.origin / f"{REF}.lock").write_text("")
