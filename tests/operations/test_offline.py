@@ -154,6 +154,7 @@ def test_publishing_makes_it_anew_with_who_when_and_why(acted: World, finish: st
         assert (done.version.text, done.changed, [one.outcome for one in done.published]) == (
             "v1.0.0", False, [Outcome.RECORDED],
         )  # fmt: skip
+        assert str(done.published[0]).startswith("published: prod of flights was rolled back here")
     else:
         result = acted.rollback(leaving="v3.0.0" if finish == "rollback" else None, again=False)
         assert result.plan.fulfilled
@@ -184,6 +185,7 @@ def test_it_is_superseded_when_the_stage_moved_on_and_this_machine_follows(acted
     with pytest.raises(RaceError, match=r"(?s)v3\.0\.0 to v1\.0\.0.*v4\.0\.0") as caught:
         acted.sync()
     assert caught.value.exit_code == 4
+    assert caught.value.message.startswith("published as superseded history: prod of flights was rolled back here")
     assert acted.live_model() == "fourth"
     assert not pending(acted).exists()
     assert not acted.status().waits
@@ -236,6 +238,8 @@ def test_the_same_done_by_somebody_else_is_kept_as_history(acted: World) -> None
     before = set(acted.tags())
     done = acted.sync()
     assert [one.outcome for one in done.published] == [Outcome.FULFILLED]
+    assert str(done.published[0]).startswith("published as history: prod of flights was rolled back here")
+    assert str(done.published[0]).endswith("meanwhile somebody else assigned prod to v1.0.0, too")
     assert (done.version.text, done.changed) == ("v1.0.0", False)
     assert set(acted.tags()) == before
     assert told(acted)[0] == ("superseded", "v1.0.0", "prod")
@@ -427,6 +431,20 @@ def test_what_was_done_while_a_sync_asked_outranks_it(story: World) -> None:
 
     assert story.sync(on_step=act_meanwhile).version.text == "v1.0.0"
     assert story.live_model() == "first"
+
+
+def test_what_was_done_while_a_rollback_was_shown_comes_first(story: World) -> None:
+    story.sync()
+    before = set(story.tags())
+
+    def act_meanwhile(plan: rollback.Plan) -> None:
+        if not plan.fulfilled:
+            offline(story)
+
+    result = rollback.rollback(story.open(), rollback.Request("flights", "slow to read"), on_plan=act_meanwhile)
+    assert [one.outcome for one in result.published] == [Outcome.RECORDED]
+    assert result.plan.fulfilled
+    assert sorted(set(story.tags()) - before) == ["flights#failed#6", "flights#prod#7"]
 
 
 def test_at_once_with_syncs_it_is_not_undone(story: World) -> None:

@@ -15,11 +15,13 @@ from lastgood.errors import (
     PushRefusedError,
     RaceError,
     RefusedError,
+    UnfinishedError,
     UnhealthyError,
     UnknownError,
     UnreachableError,
     UsageError,
 )
+from lastgood.operations import rollback
 from lastgood.releases.lock import exclusive
 from lastgood.releases.place import Place
 from tests.builders import git
@@ -541,6 +543,53 @@ def test_the_branch_layout_of_the_journal_serves_hosts_that_refuse_other_namespa
 def test_a_machine_that_builds_for_long_does_not_hold_back_what_is_only_recorded(story: World) -> None:
     with exclusive(Place(story.place), "sync flights prod"):
         assert story.rollback(leaving="v3.0.0", here=False).record.tags
+
+
+def test_a_link_that_cannot_be_made_is_told_as_recorded_and_finished_later(story: World) -> None:
+    story.live.parent.parent.mkdir(parents=True, exist_ok=True)
+    story.live.parent.write_text("in the way")
+    with pytest.raises(UnfinishedError, match=r"^recorded, but prod could not be switched here: ") as caught:
+        story.rollback(here=True)
+    assert caught.value.hint == "lastgood sync flights --stage prod"
+    with pytest.raises(UnfinishedError, match=r"^recorded earlier, but not carried out here: ") as caught:
+        story.rollback(leaving="v3.0.0", here=True)
+    assert caught.value.hint == "lastgood sync flights --stage prod"
+    with pytest.raises(UnfinishedError, match=r"prod could not be switched to v1\.0\.0 here: .*former release is live"):
+        story.sync()
+    story.live.parent.unlink()
+    assert story.rollback(leaving="v3.0.0", here=True).finished
+    assert story.live_model() == "first"
+
+
+def test_a_version_whose_manifest_is_gone_can_be_left(story: World) -> None:
+    ref = "refs/lastgood/flights"
+    message = story.project.git("cat-file", "tag", "flights@v3.0.0").partition("\n\n")[2]
+    name = "flights@v6.0.0"
+    oid = story.project.tag(name, message=message.replace("v3.0.0", "v6.0.0"))
+    tree = story.project.git("mktree", stdin="")
+    entry = f"Register\n\nTag: {oid} {name}\n"
+    commit = story.project.git("commit-tree", tree, "-p", ref, "-F", "-", stdin=entry)
+    story.project.git("update-ref", ref, commit)
+    story.project.git("push", "--quiet", "origin", f"{ref}:{ref}")
+    story.project.assign("v6.0.0", "prod")
+    found = story.rollback(to="v1.0.0").plan.environment
+    assert found is not None
+    assert "v6.0.0" in str(found.unknown)
+
+
+def test_others_who_are_always_faster_win(story: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollback, "ATTEMPTS", 2)
+    ref = "refs/lastgood/flights"
+
+    def be_faster(step: str) -> None:
+        if step == "push":
+            origin = story.project.origin
+            git(origin, "update-ref", ref, git(origin, "commit-tree", f"{ref}^{{tree}}", "-p", ref, "-m", "x"))
+
+    before = set(story.tags())
+    with pytest.raises(RaceError, match="others were faster 2 times in a row; nothing was changed"):
+        story.rollback(on_step=be_faster)
+    assert set(story.tags()) == before
 
 
 @pytest.mark.parametrize("again", ["rollback", "mark"])

@@ -122,6 +122,16 @@ def test_a_stage_needs_only_the_outputs_it_names(story: World) -> None:
     assert b"3\n" not in cached
 
 
+def test_a_stage_that_needs_other_outputs_than_it_did_is_behind(story: World) -> None:
+    story.project.put("lastgood.toml", '[release.prod]\noutputs = ["models/"]\n')
+    story.sync()
+    assert not (story.live / "data/raw").exists()
+    assert not story.sync().changed
+    (story.root / "lastgood.toml").unlink()
+    assert story.sync().changed
+    assert (story.live / "data/raw").is_dir()
+
+
 def test_all_outputs_are_no_partial_release(story: World) -> None:
     assert json.loads((serve(story).link / "release.json").read_text())["partial"] is False
 
