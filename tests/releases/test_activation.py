@@ -1,9 +1,12 @@
 """The live link leads to one whole release at every instant, and history says which."""
 
+import json
 import os
 import signal
 import threading
+import time
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -35,6 +38,10 @@ def test_the_first_switch_and_the_next_name_what_was_live_before(world: World) -
     assert activation.live(world.place, "flights", "prod") == two
     events = [(event["version"], event["from"]) for event in log.read(world.place.history)]
     assert events == [("v1.0.0", None), ("v2.0.0", os.path.relpath(one.path, world.place.root))]
+    last = activation.last_switch(world.place, "flights", "prod")
+    assert last is not None
+    assert datetime.fromisoformat(str(last["at"])).tzinfo is not None
+    assert activation.last_switch(world.place, "flights", "staging") is None
     assert not litter(world.place)
 
 
@@ -122,6 +129,9 @@ def test_a_strange_link_is_nothing_live_and_a_finding(world: World, target: str,
     release, findings = activation.inspect_live(world.place, "flights", "prod")
     assert release is None
     assert [finding.kind for finding in findings] == [kind]
+    if kind != "broken-release":
+        assert findings[0].subject == str(link)
+        assert findings[0].message.startswith(f"{link} points ")
     (one,) = released(world, "v1.0.0")
     activation.switch(world.place, "flights", "prod", one)
     assert activation.inspect_live(world.place, "flights", "prod") == (one, ())
@@ -132,7 +142,9 @@ def test_a_file_in_place_of_the_link_is_a_finding_and_nothing_is_live_where_ther
     link = world.place.live_link("flights", "prod")
     link.parent.mkdir(parents=True)
     link.write_text("not a link")
-    assert [finding.kind for finding in activation.inspect_live(world.place, "flights", "prod")[1]] == ["strange-link"]
+    (finding,) = activation.inspect_live(world.place, "flights", "prod")[1]
+    assert (finding.kind, finding.subject) == ("strange-link", str(link))
+    assert finding.message == f"{link} is no symbolic link; lastgood did not make it"
 
 
 def test_a_reader_never_finds_the_link_missing_or_its_release_incomplete(world: World) -> None:
@@ -160,7 +172,13 @@ def test_followed_stages_are_remembered_and_forgotten(tmp_path: Path) -> None:
     activation.unfollow(place, "flights", "never")
     for artifact, stage in (("flights", "prod"), ("sub:flights", "eu/prod"), ("flights", "prod")):
         activation.follow(place, artifact, stage)
-    (place.follow / "odd.json").write_text("{")
+    assert json.loads((place.follow / "flights@prod.json").read_bytes()) == {
+        "schema": 1,
+        "artifact": "flights",
+        "stage": "prod",
+    }
+    for name in ("a-odd.json", "z-odd.json"):
+        (place.follow / name).write_text("{")
     assert activation.followed(place) == (("flights", "prod"), ("sub:flights", "eu/prod"))
     activation.unfollow(place, "flights", "prod")
     activation.unfollow(place, "flights", "never")
@@ -194,6 +212,22 @@ def test_a_lock_waits_as_long_as_it_was_told(world: World) -> None:
         pass
 
 
+def test_a_lock_that_is_let_go_in_time_is_taken(world: World) -> None:
+    held = threading.Event()
+
+    def hold() -> None:
+        with lock.exclusive(world.place, "rollback"):
+            held.set()
+            time.sleep(0.2)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    with lock.exclusive(world.place, "sync", wait=30):
+        assert lock.is_held(world.place.lock)
+    holder.join()
+
+
 def test_a_lock_whose_holder_cannot_be_read_is_a_lock(world: World) -> None:
     with lock.exclusive(world.place, "rollback"):
         world.place.lock.write_text("")
@@ -208,7 +242,10 @@ def test_a_torn_line_costs_nothing_but_itself(tmp_path: Path) -> None:
     with history.open("ab") as stream:
         stream.write(b'["of somebody else"]\n{"event": "to')
     log.append(history, {"event": "two"})
-    assert [event["event"] for event in log.read(history)] == ["one", "two"]
+    log.append(history, {"event": "three"})
+    assert [event["event"] for event in log.read(history)] == ["one", "two", "three"]
+    assert b"\n\n" not in history.read_bytes()
+    assert history.stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize("name", ["flights", "sub/dir:flights", "a-b_c"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lastgood.releases import durable
-from tests.reliability.tracing import failing, require_strace
+from tests.reliability.tracing import failing, noting_flushes, require_strace
 
 
 def test_write_atomic_replaces_the_whole_file_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -72,11 +72,57 @@ def test_an_exchange_that_fails_takes_nothing_away(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 
+def test_what_is_on_disk_when_a_change_is_done(tmp_path: Path) -> None:
+    require_strace(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    with noting_flushes(tmp_path) as seen:
+        durable.make_directories(tmp_path / "b" / "c" / "d")
+        durable.write_atomic(tmp_path / "a" / "file", b"x")
+        durable.rename(tmp_path / "a" / "file", tmp_path / "b" / "file")
+        durable.rename(tmp_path / "b" / "file", tmp_path / "b" / "renamed")
+        durable.exchange(tmp_path / "a", tmp_path / "b" / "c")
+    assert seen[:2] == ["b", "b/c"]
+    assert seen[2].startswith(f"a/{durable.NEW}")
+    assert seen[3:] == ["a", "b", "b", "b"]
+    (tmp_path / "b" / "renamed").chmod(0o600)
+    durable.write_atomic(tmp_path / "b" / "renamed", b"y")
+    assert (tmp_path / "b" / "renamed").stat().st_mode & 0o777 == 0o644
+
+
+def test_few_files_are_flushed_one_by_one_and_many_with_their_file_system(tmp_path: Path) -> None:
+    require_strace(tmp_path)
+    (tmp_path / "few" / "deep" / "er").mkdir(parents=True)
+    for path in ("top", "deep/file", "deep/er/file"):
+        (tmp_path / "few" / path).touch()
+    (tmp_path / "few" / "link").symlink_to("top")
+    (tmp_path / "few" / "deep" / "link").symlink_to("er")
+    for name, files in (("even", durable.FEW), ("odd", durable.FEW + 1)):
+        (tmp_path / name).mkdir()
+        for number in range(files):
+            (tmp_path / name / f"{number:02}").touch()
+    with noting_flushes(tmp_path) as seen:
+        for name in ("few", "even", "odd"):
+            durable.fsync_tree(tmp_path / name)
+    few = ["few/deep", "few/deep/er", "few/deep/er/file", "few/deep/file", "few/top"]
+    even = [f"even/{number:02}" for number in range(durable.FEW)]
+    assert sorted(seen[:5]) == few
+    assert seen[5] == "few"
+    assert sorted(seen[6:-2]) == even
+    assert seen[-2:] == ["even", "*odd"]
+    with noting_flushes(tmp_path) as seen:
+        durable.fsync_files(tmp_path / path for path in even)
+        durable.fsync_files(sorted((tmp_path / "odd").iterdir()))
+        durable.fsync_files([tmp_path / "few/top"])
+    assert seen == [*even, "*odd/00", "few/top"]
+
+
 def test_a_flush_that_fails_is_told(tmp_path: Path) -> None:
     require_strace(tmp_path)
     with failing("syncfs", "EIO"), pytest.raises(OSError, match="Input/output error") as caught:
         durable.sync_file_system(tmp_path)
     assert (caught.value.errno, caught.value.filename) == (errno.EIO, str(tmp_path))
+    assert caught.value.strerror == os.strerror(errno.EIO)
 
 
 def test_missing_parents_are_made_and_present_ones_are_kept(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -58,11 +59,11 @@ def traced(work: Callable[[], int | None], *options: str, output: Path | None = 
 
 
 @contextmanager
-def failing(call: str, error: str) -> Iterator[None]:
-    """Have a system call of this very thread fail, for a way that no file system here would take."""
+def attached(*options: str, output: Path | None = None) -> Iterator[None]:
+    """Have `strace OPTIONS` follow this very thread."""
     ctypes.CDLL(None).prctl(PR_SET_PTRACER, -1, 0, 0, 0)
-    options = ("-qq", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:error={error}")
-    with subprocess.Popen(["strace", *options, "-p", str(threading.get_native_id())], stderr=subprocess.PIPE) as tracer:
+    command = ["strace", "-qq", "-o", str(output or os.devnull), *options, "-p", str(threading.get_native_id())]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as tracer:
         while "TracerPid:\t0\n" in Path("/proc/thread-self/status").read_text():
             assert tracer.poll() is None, tracer.stderr.read() if tracer.stderr else ""
             time.sleep(0.001)
@@ -70,6 +71,26 @@ def failing(call: str, error: str) -> Iterator[None]:
             yield
         finally:
             tracer.terminate()
+
+
+@contextmanager
+def failing(call: str, error: str) -> Iterator[None]:
+    """Have a system call of this thread fail, for a way that no file system here would take."""
+    with attached("-e", f"trace={call}", "-e", f"inject={call}:error={error}"):
+        yield
+
+
+@contextmanager
+def noting_flushes(base: Path) -> Iterator[list[str]]:
+    """What this thread flushes, in order: paths below `base`; `*` before one whose whole file system is."""
+    found: list[str] = []
+    with TemporaryDirectory() as aside:
+        log = Path(aside, "log")
+        with attached("-y", "-e", "trace=fsync,syncfs", output=log):
+            yield found
+        for line in log.read_text().splitlines():
+            path = line.partition("<")[2].rpartition(">")[0]
+            found.append(("*" if line.startswith("syncfs") else "") + os.path.relpath(path, base))
 
 
 def count_calls(work: Callable[[], int | None], calls: tuple[str, ...], log: Path) -> Counter[str]:

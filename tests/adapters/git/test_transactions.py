@@ -1,3 +1,4 @@
+import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -237,8 +238,9 @@ def test_a_host_that_takes_only_branches_and_tags_takes_the_journal_as_a_branch(
 )
 def test_a_host_that_dies_half_way_has_nothing_and_nothing_is_claimed(project: Project, name: str, script: str) -> None:
     hook(project, name, script)
-    with pytest.raises(UnreachableError, match="whether origin took the push is not known"):
+    with pytest.raises(UnreachableError, match=r"^origin broke off: .*whether origin took the push is not") as caught:
         publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20)
+    assert caught.value.hint == "the same command again finds out"
     assert refs_of(project.origin) == {} == refs_of(project.root)
 
 
@@ -285,10 +287,53 @@ def test_a_name_that_collides_with_a_directory_of_refs_will_never_win(project: P
     assert not isinstance(caught.value, StaleError)
 
 
+def test_a_refusal_in_words_that_say_no_race_is_one_if_the_journal_moved_on(project: Project) -> None:
+    project.tag("flights@v1.0.0/x")
+    there = project.clone()
+    theirs = prepare(there, "flights@v2.0.0").journal
+    there.git("push", "--quiet", "origin", f"{theirs}:refs/heads/theirs")
+    mine = prepare(project, "flights@v1.0.0")
+    hook(project, "update", f"mkdir -p refs/lastgood; echo {theirs} > {REF}")
+    with pytest.raises(StaleError, match="origin moved on"):
+        publish(Git(project.root), mine, "origin", 20)
+
+
+def test_landing_is_one_transaction_and_an_adoption_asks_for_no_tag_that_is_there(project: Project, home: Path) -> None:
+    oids = {name: project.tag(name) for name in ("flights@v1.0.0", *(f"flights#prod#{n}" for n in (1, 2, 3)))}
+    repository = Git(project.root)
+    recorded = [Recorded(oid, name) for name, oid in oids.items()]
+    project.git("config", "--global", "trace2.eventTarget", str(home / "trace"))
+
+    def updates() -> list[list[str]]:
+        lines = [json.loads(line) for line in (home / "trace").read_text().splitlines() if '"argv"' in line]
+        (home / "trace").unlink()
+        return [line["argv"] for line in lines if "update-ref" in line["argv"]]
+
+    land(repository, write_adoption(repository, Journal("flights"), recorded, REF, ADA, BEGIN), accepted=False)
+    assert len(updates()) == 1
+    land(repository, prepare(project, "flights#a#4", "flights#b#5", "flights#c#6"), accepted=False)
+    assert [one[-1] for one in updates()] == ["--stdin"]
+    assert len(refs_of(project.root)) == 8
+
+
+def test_an_adopted_version_is_kept_reachable_and_its_manifest_with_it(project: Project) -> None:
+    repository, commit = Git(project.root), project.git("rev-parse", "HEAD")
+    first = prepare(project, "flights#prod#1")
+    land(repository, first, accepted=False)
+    recorded = [Recorded(project.tag("flights@v1.0.0"), "flights@v1.0.0")]
+    manifest = Manifest("flights", "v1.0.0", commit, "t" * 40, ".", "models/model.txt")
+    journal = read_journal(repository, "flights", REF)
+    prepared = write_adoption(repository, journal, recorded, REF, ADA, BEGIN, manifest=manifest)
+    assert (prepared.artifact, prepared.previous) == ("flights", first.journal)
+    assert project.git("rev-parse", f"{prepared.journal}^1", f"{prepared.journal}^2").split() == [first.journal, commit]
+    assert project.git("show", f"{prepared.journal}:manifest.json") == str(manifest)
+    assert project.git("ls-tree", "--name-only", prepared.journal).split() == ["manifest.json", "tag-1"]
+
+
 def test_an_origin_that_is_not_there_is_told(project: Project) -> None:
     prepared = prepare(project, "flights@v1.0.0")
     project.git("remote", "set-url", "origin", "file:///nowhere.git")
-    with pytest.raises(UnreachableError, match="nowhere"):
+    with pytest.raises(UnreachableError, match=r"origin cannot be reached.*nowhere"):
         publish(Git(project.root), prepared, "origin", 20)
 
 
@@ -296,7 +341,7 @@ def test_without_a_remote_the_journals_move_decides(project: Project) -> None:
     repository = Git(project.root)
     one, two = prepare(project, "flights@v1.0.0"), prepare(project, "flights@v1.1.0")
     land(repository, one, accepted=False)
-    with pytest.raises(StaleError):
+    with pytest.raises(StaleError, match="the journal refs/lastgood/flights moved on"):
         land(repository, two, accepted=False)
     assert set(refs_of(project.root)) == {"refs/tags/flights@v1.0.0", REF}
     land(repository, one, accepted=False)  # said twice
