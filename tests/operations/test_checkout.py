@@ -3,12 +3,13 @@
 import hashlib
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 
 import pytest
 
-from lastgood.errors import FindingsError, LastgoodError, RefusedError, UnfinishedError, UnknownError
+from lastgood.errors import FindingsError, LastgoodError, LockedError, RefusedError, UnfinishedError, UnknownError
 from tests.builders import git
 from tests.operations.world import World, forget, killed_at
 
@@ -273,12 +274,16 @@ def test_an_index_lock_that_a_dead_git_left_is_no_obstacle_to_finishing(story: W
 
 
 def test_somebody_elses_index_lock_is_respected(story: World) -> None:
-    lock = story.root / ".git/index.lock"
-    lock.touch()
-    with pytest.raises(LastgoodError, match=r"index\.lock"):
-        story.checkout("v1.0.0")
-    assert lock.exists()
-    lock.unlink()
+    lock, before = story.root / ".git/index.lock", story.snapshot()
+    command = ["git", "-c", "core.editor=cat #", "commit", "--all", "--allow-empty"]
+    with subprocess.Popen(command, cwd=story.root, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        while not lock.exists():
+            assert process.poll() is None
+        with pytest.raises(LockedError, match=r"index\.lock is there: process .* \(git commit\)"):
+            story.checkout("v1.0.0")
+        assert lock.exists()
+        assert story.snapshot() == before
+        process.kill()
     story.checkout("v1.0.0")
     assert_holds(story, "v1.0.0", "first")
 

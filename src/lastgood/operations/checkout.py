@@ -13,7 +13,7 @@ from lastgood.adapters.git import export, repository
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
-from lastgood.errors import Finding, FindingsError, LastgoodError, RefusedError, UnfinishedError
+from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError, RefusedError, UnfinishedError
 from lastgood.operations.code import bring_code
 from lastgood.operations.facts import require_restorable
 from lastgood.operations.manifests import read_pinned
@@ -96,6 +96,9 @@ def _carry_out(project: Project, wanted: CheckedOut, note: Note | None) -> None:
     except RefusedError:
         raise
     except LastgoodError as error:
+        if note is None and isinstance(error, LockedError) and "index.lock" in error.message:
+            (project.place.root / NOTE).unlink()  # that of HEAD comes after the files, this one before
+            raise
         name = wanted.history.artifact
         raise UnfinishedError(
             f"the working tree is between {former[:12]} and {name} {version.text}: {error.message}",
@@ -249,10 +252,8 @@ def _is_ours(project: Project, path: str, note: Note, commit: str) -> bool:
     contents = [export.read_file(project.worktree, one, path) for one in (note.former, note.commit, commit)]
     if not file.exists() or file.is_symlink():
         return any(content is not None for content in contents)
-    if not file.is_file():
-        return False
-    there = file.read_bytes()
-    return any(content is not None and content.startswith(there) for content in contents)
+    there = file.read_bytes() if file.is_file() else None
+    return there is not None and any(content is not None and content.startswith(there) for content in contents)
 
 
 def _prove_objects(project: Project, manifest: Manifest) -> None:
@@ -269,30 +270,31 @@ def _prove_objects(project: Project, manifest: Manifest) -> None:
     with_objects(project, store, manifest.stored, prove_all)
 
 
-def _move(project: Project, version: Version, manifest: Manifest, *, forced: bool) -> None:
-    git = project.worktree
-    cache = project.store(manifest.project).cache().directory  # as configured now, not by what is checked out
-    project.on_step("code")
-    if forced:
-        # Only our own dead process can have left it: the note was there and the lock on .lastgood/ is ours.
-        (project.worktree.directory / git.line("rev-parse", "--git-path", "index.lock")).unlink(missing_ok=True)
-    before = repository.dirty_paths(git)
-    options = ["--force"] if forced else ["--no-overwrite-ignore"]
-    code, _, words = git.attempt("checkout", "--quiet", "--detach", *options, version.commit, "--")
-    moved = repository.head(git) == version.commit or repository.dirty_paths(git) != before
-    if code != 0 and not forced and not moved:
+def _move_code(project: Project, version: Version, *, forced: bool) -> None:
+    """Have git check out the version's commit. Raises `RefusedError` when it has begun nothing."""
+    git, before = project.worktree, repository.dirty_paths(project.worktree)
+    option = "--force" if forced else "--no-overwrite-ignore"
+    code, _, words = git.attempt("checkout", "--quiet", "--detach", option, version.commit, "--")
+    moved = code == 0 or repository.head(git) == version.commit or repository.dirty_paths(git) != before
+    if code != 0 and (forced or moved):
+        raise LastgoodError(f"git checkout: {words.strip()}")
+    if code != 0:
         (project.place.root / NOTE).unlink()
         raise RefusedError(f"git does not check out {version.event.tag}: {words.strip()}; nothing was changed")
-    if code != 0:
-        raise LastgoodError(f"git checkout: {words.strip()}")
+
+
+def _move(project: Project, version: Version, manifest: Manifest, *, forced: bool) -> None:
+    cache = project.store(manifest.project).cache().directory  # as configured now, not by what is checked out
+    project.on_step("code")
+    _move_code(project, version, forced=forced)
     project.on_step("outputs")
-    checkout_outputs(git.directory / manifest.project, None, cache=cache)
+    place = project.worktree.directory / manifest.project
+    checkout_outputs(place, None, cache=cache)
     project.on_step("prove")
     if wrong := differing(project, manifest):  # a fault in DVC's midst, now or long ago
-        checkout_outputs(git.directory / manifest.project, None, cache=cache, anew=True)
+        checkout_outputs(place, None, cache=cache, anew=True)
         wrong = differing(project, manifest)
     if wrong:
-        findings = [
-            Finding("changed", str(output.path), f"{output.path} is not what the manifest says") for output in wrong
-        ]
+        paths = [str(output.path) for output in wrong]
+        findings = [Finding("changed", path, f"{path} is not what the manifest says") for path in paths]
         raise FindingsError("not everything could be restored: " + ", ".join(map(str, findings)), findings)

@@ -14,7 +14,16 @@ from lastgood.core.events import TagObject
 from lastgood.core.journal import Journal, Recorded, find_lost
 from lastgood.core.registry import History, Registry, build_registry
 from lastgood.core.tags import TAGS
-from lastgood.errors import Finding, LastgoodError, RaceError, RefusedError, StaleError, UnreachableError, UsageError
+from lastgood.errors import (
+    Finding,
+    LastgoodError,
+    LockedError,
+    RaceError,
+    RefusedError,
+    StaleError,
+    UnreachableError,
+    UsageError,
+)
 from lastgood.operations import agreement, seen, signing
 from lastgood.project import Project
 from lastgood.releases import pending
@@ -60,7 +69,7 @@ def read(project: Project, *, fetch: bool, offline: bool = False) -> View:
     elif project.remote and (fetch or _is_uncertain(project)):
         try:
             origin = _fetch(project)
-        except UnreachableError as error:
+        except (LockedError, UnreachableError) as error:
             if fetch:
                 raise
             untold = (Finding("unreachable", project.remote, f"what was recorded last is not known: {error.message}"),)
@@ -116,7 +125,8 @@ def retrying(project: Project, attempt: Callable[[View], T]) -> T:
             return attempt(view)
         except StaleError as error:
             last = error
-    raise RaceError(f"others were faster {ATTEMPTS} times in a row ({last}); nothing was changed", hint="try again")
+    told = f"others were faster {ATTEMPTS} times in a row ({last}); nothing was changed"
+    raise RaceError(told, hint=last.hint or "try again")
 
 
 def _prefix(project: Project) -> str:

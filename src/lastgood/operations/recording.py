@@ -11,7 +11,7 @@ from lastgood.adapters.git.transactions import Prepared
 from lastgood.core import tags as grammar
 from lastgood.core.journal import Journal
 from lastgood.core.transaction import Author, Transaction
-from lastgood.errors import PushRefusedError
+from lastgood.errors import LockedError, PushRefusedError
 from lastgood.operations import seen
 from lastgood.operations.reading import PUSHING, View, require_agreement
 from lastgood.operations.signing import signer_for
@@ -83,12 +83,12 @@ def carry(project: Project, prepared: Prepared, *, more: Sequence[str] = ()) -> 
         durable.fsync_directory(note.parent)
         try:
             transactions.publish(project.git, prepared, project.remote, project.deadline, more=more)
-        except PushRefusedError:
+        except (LockedError, PushRefusedError):
             note.unlink(missing_ok=True)
             raise
     project.on_step("refs")
-    transactions.land(project.git, prepared, accepted=project.remote is not None)
-    note.unlink(missing_ok=True)
+    if transactions.land(project.git, prepared, accepted=project.remote is not None):
+        note.unlink(missing_ok=True)
     if project.remote is not None:
         seen.remember_own(project, prepared)
 

@@ -273,13 +273,6 @@ def test_a_host_that_refuses_and_is_gone_is_no_race(project: Project) -> None:
     assert not isinstance(caught.value, StaleError)
 
 
-def test_a_lock_that_is_held_on_origin_is_a_lost_race(project: Project) -> None:
-    record(project, "flights@v1.0.0")
-    (project.origin / f"{REF}.lock").write_text("")
-    with pytest.raises(StaleError):
-        publish(Git(project.root), prepare(project, "flights#prod#1"), "origin", 20)
-
-
 def test_a_name_that_collides_with_a_directory_of_refs_will_never_win(project: Project) -> None:
     project.tag("flights@v1.0.0/x")
     with pytest.raises(PushRefusedError, match=r"flights@v1\.0\.0") as caught:

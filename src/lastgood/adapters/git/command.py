@@ -24,6 +24,8 @@ SAFE = (
 PIECE = 1 << 16
 PIPE_SIZE = 1 << 20
 """The most that Linux lets a pipe hold: git goes on while we are busy with what it said before."""
+HERE = ("file://", "/", ".")
+"""How the address of a repository on this machine begins."""
 _KEPT = (
     "GIT_ASKPASS",
     "GIT_COMMITTER_",
@@ -93,8 +95,32 @@ class Git:
         stdin: bytes | None = None,
         environment: Mapping[str, str] | None = None,
         deadline: float | None = None,
+        remote: str | None = None,
     ) -> tuple[int, bytes, str]:
-        """Exit code, standard output and standard error. Raises `UnreachableError` past `deadline` seconds."""
+        """Exit code, standard output and standard error. Raises `UnreachableError` past `deadline` seconds, and
+        `GitError` for a git that was killed: that is no answer, as an exit code is.
+
+        Met by the lock of a git that was killed, it is tried again without it; `remote` is what is pushed to, for the
+        locks there. Raises `LockedError` for one that stays.
+        """
+        while True:
+            code, out, words = self._attempt(arguments, stdin, environment, deadline)
+            if code < 0:
+                raise GitError(arguments, code, f"{words.strip()} (killed by signal {-code})".strip())
+            if code == 0 or "File exists" not in words:
+                return code, out, words
+            from lastgood.adapters.git.stale import mend  # for a case that most commands never meet
+
+            if not mend(self, words, remote):
+                return code, out, words
+
+    def _attempt(
+        self,
+        arguments: tuple[str, ...],
+        stdin: bytes | None,
+        environment: Mapping[str, str] | None,
+        deadline: float | None,
+    ) -> tuple[int, bytes, str]:
         process = self.start(arguments, DEVNULL if stdin is None else PIPE, PIPE, environment)
         try:
             out, words = _communicate(process, stdin, deadline, f"git {arguments[0]}")
@@ -109,7 +135,9 @@ class Git:
         """What the configuration says of remotes, of who commits and of signing, by key; read once, a key's last value
         counts."""
         wanted = r"^(remote\..*|(committer|user)\.(name|email)|tag\.(gpgsign|forcesignannotated))$"
-        out = self.attempt("config", "-z", "--get-regexp", wanted)[1]
+        code, out, words = self.attempt("config", "-z", "--get-regexp", wanted)
+        if code not in {0, 1}:  # 1: nothing found
+            raise GitError(("config",), code, words)
         pairs = (line.partition("\n") for line in out.decode(errors="replace").split("\0")[:-1])
         return {key: value for key, _, value in pairs}
 

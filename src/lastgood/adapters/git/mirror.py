@@ -3,6 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -10,7 +11,7 @@ from lastgood.adapters.git import refs
 from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.refs import unreachable
 from lastgood.core.tags import TAGS
-from lastgood.errors import UnreachableError, UsageError
+from lastgood.errors import LockedError, UnreachableError, UsageError
 
 REMOTE = "origin"
 _WITHOUT_FILES = ("--filter=blob:none",)
@@ -76,7 +77,8 @@ def fetch(git: Git, remote: str, tags: Sequence[str], journals: Sequence[str], d
         if refspecs:
             _fetch(git, remote, refspecs, deadline, chosen)
     if any("*" in refspec for refspec in tags):  # thousands of small files: 4 KiB and an `open` each time they are read
-        git.attempt("pack-refs", "--all")
+        with suppress(LockedError):
+            git.attempt("pack-refs", "--all")
 
 
 def bring(git: Git, remote: str, commits: Mapping[str, str], deadline: float) -> None:
@@ -164,8 +166,12 @@ def _open(path: Path) -> Git:
 def _create(path: Path) -> None:
     from git import GitCommandError, Repo  # here, once for a repository: the import costs what eight git processes do
 
+    from lastgood.adapters.git.stale import mend
+
     path.mkdir(parents=True, exist_ok=True)
-    try:
-        Repo.init(path, bare=True).close()
-    except GitCommandError as error:
-        raise GitError(("init",), 128, str(error.stderr)) from error
+    while True:
+        try:
+            return Repo.init(path, bare=True).close()
+        except GitCommandError as error:
+            if not mend(Git(path, git_dir=path), str(error.stderr)):  # no lock of one that died in the midst of this
+                raise GitError(("init",), 128, str(error.stderr)) from error

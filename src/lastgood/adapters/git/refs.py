@@ -149,7 +149,7 @@ def fetch(  # what is fetched, from where, how
             "--quiet", *options, "--stdin", remote, stdin="".join(f"{spec}\n" for spec in refspecs).encode(),
             deadline=deadline, environment=environment,
         )  # fmt: skip
-    except UnreachableError as error:
+    except (GitError, UnreachableError) as error:
         raise unreachable(remote, error.message) from error
     if code not in {0, 1}:
         raise unreachable(remote, words)

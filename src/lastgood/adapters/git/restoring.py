@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lastgood.adapters.git.command import Git
+from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.refs import is_tag, recorded_bytes, unreachable
 from lastgood.core.journal import Entry, Recorded
 from lastgood.core.tags import TAGS
@@ -67,8 +67,8 @@ def push_together(git: Git, remote: str, wanted: Mapping[str, str], deadline: fl
 def _push(git: Git, remote: str, arguments: Sequence[str], deadline: float) -> dict[str, str]:
     options = ("--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no")
     try:
-        code, out, words = git.attempt("push", *options, *arguments, deadline=deadline)
-    except UnreachableError as error:
+        code, out, words = git.attempt("push", *options, *arguments, deadline=deadline, remote=remote)
+    except (GitError, UnreachableError) as error:
         raise unreachable(remote, error.message) from error
     lines = [line.split("\t")[1:] for line in out.decode(errors="replace").splitlines() if line.startswith("!")]
     if code != 0 and not lines:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
-from lastgood.adapters.git.command import Git, GitError
+from lastgood.adapters.git.command import HERE, Git, GitError
 from lastgood.adapters.git.export import read_blobs
 from lastgood.adapters.git.identity import Identity
 from lastgood.adapters.git.packs import Pack
@@ -22,7 +22,7 @@ from lastgood.core.journal import GENESIS, Journal, Recorded, format_entry
 from lastgood.core.manifest import Manifest
 from lastgood.core.tags import TAGS
 from lastgood.core.transaction import MOST_TAGS, NewTag, Transaction
-from lastgood.errors import PushRefusedError, StaleError, UnreachableError
+from lastgood.errors import LockedError, PushRefusedError, StaleError, UnreachableError
 
 _NOBODY = Identity("lastgood", "lastgood@localhost")
 _LOST = ("non-fast-forward", "fetch first", "already exists", "stale info", "needs force")
@@ -38,6 +38,7 @@ _LOST_IN_TRANSACTION = re.compile(
 )
 """What receive-pack says on standard error when its one transaction for `--atomic` meets another writer's; a name that
 collides with a directory of refs reads `…: 'a/b' exists; cannot create 'a'` and is no race."""
+_LOCK_THERE = re.compile(r"Unable to create '(\S+\.lock)': File exists")
 _BROKEN_OFF = ("hung up unexpectedly", "unexpected disconnect", "RPC failed", "Connection reset", "Broken pipe")
 
 
@@ -122,8 +123,9 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
         code, out, words = git.attempt(
             "push", "--atomic", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed",
             "--recurse-submodules=no", *_flushing(git, remote), remote, *prepared.refspecs, *more, deadline=deadline,
+            remote=remote,
         )  # fmt: skip
-    except UnreachableError as error:
+    except (GitError, UnreachableError) as error:
         raise _broken_off(remote, error.message) from error
     if code == 0:
         if (there := _on_this_machine(git, remote)) is not None:
@@ -145,7 +147,7 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
         any("atomic transaction failed" in why for why in refused.values())
         and (_LOST_IN_TRANSACTION.search(words) or _moved_on(git, prepared, remote, deadline))
     ):
-        raise StaleError(f"origin moved on: {told}")
+        raise StaleError(f"origin moved on: {told}", hint=_lock_there(words))
     said = " ".join(line.removeprefix("remote:").strip() for line in words.splitlines() if line.startswith("remote:"))
     raise PushRefusedError(
         f"{remote} refused the push: {said or told or words.strip()}; nothing was changed, here or there",
@@ -164,7 +166,7 @@ def _flushing(git: Git, remote: str) -> tuple[str, ...]:
 def _on_this_machine(git: Git, remote: str) -> Path | None:
     """The directory of a remote that is a path."""
     url = git.settings.get(f"remote.{remote}.url", remote)
-    return git.directory / url.removeprefix("file://") if url.startswith(("file://", "/", ".")) else None
+    return git.directory / url.removeprefix("file://") if url.startswith(HERE) else None
 
 
 def _unanswered(remote: str, words: str) -> UnreachableError:
@@ -181,6 +183,12 @@ def _broken_off(remote: str, what: str) -> UnreachableError:
     )
 
 
+def _lock_there(words: str) -> str:
+    """What a lock on another host asks for when it is always there: here it was looked at (stale.py)."""
+    found = _LOCK_THERE.search(words)
+    return f"if that lock stays and no git is at work there, on that host: rm {found[1]}" if found else ""
+
+
 def _moved_on(git: Git, prepared: Prepared, remote: str, deadline: float) -> bool:
     """Whether the journal on the remote is not one that ours continues: a race, in whatever words or language."""
     try:
@@ -190,20 +198,34 @@ def _moved_on(git: Git, prepared: Prepared, remote: str, deadline: float) -> boo
     return there is not None and git.attempt("merge-base", "--is-ancestor", there, prepared.journal)[0] != 0
 
 
-def land(git: Git, prepared: Prepared, *, accepted: bool) -> None:
-    """Write the local refs; a tag that is there already stays.
+def land(git: Git, prepared: Prepared, *, accepted: bool) -> bool:
+    """Write the local refs; a tag that is there already stays. Whether all are as prepared now.
 
-    With `accepted`, origin has everything: a journal that another process moved here meanwhile is left to the next
-    fetch. Without a remote this is the moment of the record, and then it raises `StaleError`.
+    With `accepted`, origin has everything: a journal that another process moved here meanwhile, or a ref that a living
+    git keeps locked, is left to the next fetch. Without a remote this is the moment of the record, and then it raises
+    `StaleError` or `LockedError`.
     """
+    try:
+        if _land(git, prepared, accepted=accepted):
+            return True
+    except (GitError, LockedError):
+        if not accepted:
+            raise
+    here = list_refs(git, prepared.journal_ref, *(TAGS + tag.name for tag in prepared.tags[:MOST_TAGS]))
+    wanted = {TAGS + tag.name: tag.oid for tag in prepared.tags[:MOST_TAGS]}
+    return here == {prepared.journal_ref: prepared.journal, **wanted}
+
+
+def _land(git: Git, prepared: Prepared, *, accepted: bool) -> bool:
     none = "0" * len(prepared.journal)
     # One after the other, the journal first, once all are locked: git's own order (refs/files-backend.c).
     lines = [f"update {prepared.journal_ref} {prepared.journal} {prepared.previous or none}\n"]
     lines += [f"create {TAGS}{tag.name} {tag.oid}\n" for tag in prepared.tags]
     few = len(prepared.tags) <= MOST_TAGS  # more are an adoption's, and there
-    if few and git.attempt("update-ref", "--stdin", stdin="".join(lines).encode())[0] == 0:
-        _settle(git.directory / git.line("rev-parse", "--git-common-dir"), prepared)
-        return
+    with suppress(GitError):  # killed
+        if few and git.attempt("update-ref", "--stdin", stdin="".join(lines).encode())[0] == 0:
+            _settle(git.directory / git.line("rev-parse", "--git-common-dir"), prepared)
+            return True
     try:
         git.run("update-ref", prepared.journal_ref, prepared.journal, prepared.previous or none)
     except GitError as error:
@@ -211,6 +233,7 @@ def land(git: Git, prepared: Prepared, *, accepted: bool) -> None:
         if not accepted and now != prepared.journal:
             raise StaleError(f"the journal {prepared.journal_ref} moved on") from error
     put_tags(git, prepared.tags)
+    return False
 
 
 def _settle(repository: Path, prepared: Prepared) -> None:

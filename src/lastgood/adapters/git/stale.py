@@ -1,0 +1,154 @@
+"""Locks that git met: removed when nobody can hold them any more, else told with what is to be done.
+
+git never removes the lock of one that was killed, and everything that needs it fails from then on. Its files say
+nothing of who made them, so that it takes the proof of `holders` that no git is at work there (ordering.md, O8).
+"""
+
+import fcntl
+import os
+import re
+import shlex
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lastgood.adapters.git.command import HERE, Git
+from lastgood.adapters.git.holders import blindness, common, find_holder
+from lastgood.errors import LockedError
+
+PATIENCE = 3.0
+"""Seconds that a living holder is waited for."""
+SETTLED = 2.0
+"""Seconds for which a lock has not changed before it is looked at at all: git's own are held for milliseconds."""
+PAUSE = 0.1
+MET = re.compile(
+    r"Unable to create '(?P<lock>/[^\n]*?\.lock)': File exists"
+    r"|could not lock config file (?P<config>[^\n]+): File exists"
+    r"|unable to create file (?P<fresh>/[^\n]*/packed-refs\.new): File exists"
+)
+"""What git says (lockfile.c, config.c, refs/packed-backend.c) of a lock that is there."""
+_OWN = ("HEAD.lock", "config.lock", "index.lock", "packed-refs.lock", "packed-refs.new", "shallow.lock")
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A lock that git met, and the git directory that it is in."""
+
+    lock: Path
+    repository: Path
+
+
+def mend(git: Git, words: str, remote: str | None = None) -> bool:
+    """Whether a lock that git tells of was removed, so that the same is to be tried again.
+
+    `remote` is what was pushed to: the locks there are looked at if it is on this machine. Raises `LockedError` for a
+    lock that stays: held by a living process, or by nobody knows whom.
+    """
+    own = [line for line in words.splitlines() if not line.startswith("remote:")]
+    met = [*_locks(own, git.directory, _directories(git))]
+    if remote is not None and len(own) < len(words.splitlines()):
+        met += _locks(words.splitlines(), git.directory, _there(git, remote))
+    return bool([one for one in met if _remove(one)])  # all of them: a fetch tells of many at once
+
+
+def _locks(lines: Iterable[str], base: Path, directories: Iterable[Path]) -> Iterator[Met]:
+    """The locks of these git directories that git's words name."""
+    allowed = list(directories)
+    for found in filter(None, map(MET.search, lines)):
+        path = base / (found["lock"] or found["fresh"] or f"{found['config']}.lock")
+        lock = path.parent.resolve() / path.name
+        for directory in allowed:
+            if lock.is_relative_to(directory):
+                yield Met(lock, common(directory))
+                break
+
+
+def _directories(git: Git) -> list[Path]:
+    if git.git_dir is not None:
+        return [git.git_dir.resolve()]
+    code, out, _ = git.attempt("rev-parse", "--absolute-git-dir")
+    own = Path(os.fsdecode(out).rstrip("\n"))
+    return [own.resolve(), common(own)] if code == 0 else []
+
+
+def _there(git: Git, remote: str) -> list[Path]:
+    """The git directory of a remote on this machine."""
+    url = git.line("ls-remote", "--get-url", remote)
+    path = git.directory / url.removeprefix("file://")
+    return _directories(Git(path)) if url.startswith(HERE) and path.is_dir() else []
+
+
+def _remove(met: Met) -> bool:
+    """Remove a lock that nobody holds, and the others that were left beside it; whether it was there to remove."""
+    first, deadline = _identity(met.lock), time.monotonic() + PATIENCE
+    watched_since = time.monotonic()
+    while first is not None and _identity(met.lock) == first:
+        age = time.time() - first[2] / 1e9
+        if age >= SETTLED or time.monotonic() - watched_since >= SETTLED:
+            holder = _removed_or_held(met, first)
+            if holder is None:
+                return True
+            if time.monotonic() >= deadline:
+                raise LockedError(
+                    f"git's lock {met.lock} is there: {holder} is at work in {met.repository}",
+                    hint="the same command again when that has ended",
+                )
+        time.sleep(PAUSE)
+    return False
+
+
+def _removed_or_held(met: Met, first: tuple[int, int, int]) -> str | None:
+    """Who holds a lock; nobody, and it is gone. Raises `LockedError` where neither can be had."""
+    if why := blindness(met.repository):
+        raise _for_people(met, f"whether a git process holds it cannot be told: {why}")
+    with _alone(met.repository):
+        if _identity(met.lock) != first:
+            return None
+        if holder := find_holder(met.lock, met.repository):
+            return holder
+        try:
+            if _identity(met.lock) == first:
+                met.lock.unlink()
+        except PermissionError as error:
+            raise _for_people(met, "no git process holds it, and it is another user's") from error
+        for other in _beside(met):
+            with suppress(OSError):
+                if time.time() - other.lstat().st_mtime >= SETTLED and find_holder(other, met.repository) is None:
+                    other.unlink()
+    return None
+
+
+def _for_people(met: Met, why: str) -> LockedError:
+    return LockedError(
+        f"git's lock {met.lock} is there, and {why}",
+        hint=f"if no git is at work in {met.repository}: rm {shlex.quote(str(met.lock))}",
+    )
+
+
+def _beside(met: Met) -> list[Path]:
+    """The other locks of git in the same repository. None of ours and of other tools, which are not told by a name."""
+    own = [met.repository / name for name in _OWN]
+    return [one for one in (*own, *(met.repository / "refs").rglob("*.lock")) if os.path.lexists(one)]
+
+
+def _identity(lock: Path) -> tuple[int, int, int] | None:
+    """What makes this lock another one than the next of its name, `None` if there is none."""
+    try:
+        found = lock.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_ctime_ns, found.st_mtime_ns
+
+
+@contextmanager
+def _alone(repository: Path) -> Iterator[None]:
+    """Be the only one of ours that removes locks in a repository: a second one, that had looked before, would take the
+    lock that a git has made since. Held on the directory, so that it leaves nothing."""
+    descriptor = os.open(repository, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
