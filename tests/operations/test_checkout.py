@@ -12,6 +12,7 @@ import pytest
 from lastgood.errors import FindingsError, LastgoodError, LockedError, RefusedError, UnfinishedError, UnknownError
 from tests.builders import git
 from tests.operations.world import World, forget, killed_at
+from tests.reliability.gitkilling import holding
 
 
 def assert_holds(world: World, version: str, model: str) -> None:
@@ -80,12 +81,9 @@ def test_what_dvc_remembers_of_half_a_version_is_made_anew(story: World) -> None
 
 
 def test_a_git_that_fails_when_files_have_changed_already_is_no_refusal(story: World) -> None:
-    lock = story.root / ".git/HEAD.lock"
-    lock.touch()
-    with pytest.raises(UnfinishedError, match=r"between .* and flights v1\.0\.0"):
+    with holding(story.root, "HEAD"), pytest.raises(UnfinishedError, match=r"between .* and flights v1\.0\.0"):
         story.checkout("v1.0.0")
     assert (story.place / "checkout.json").exists()
-    lock.unlink()
     assert story.checkout("v1.0.0").resumed
     assert_holds(story, "v1.0.0", "first")
 
