@@ -225,7 +225,9 @@ class Disk:
         return [(one, node) for one, node in self.nodes.items() if one == path or one.startswith(f"{path}/")]
 
     def _flush(self, name: str, paths: Sequence[str]) -> None:
-        flushed = list(self.nodes) if name in {"syncfs", "sync"} else [paths[0]]
+        flushed = [paths[0]] if paths else []
+        if name in {"syncfs", "sync"}:
+            flushed = [one for one in self.nodes if name == "sync" or self._volume(one) == self._volume(paths[0])]
         objects = next((f"{self.base}{one}objects" for one in REPOSITORIES if f"{self.base}{one}" in paths[0]), None)
         for path in flushed:
             node = self._node(path)
@@ -234,6 +236,10 @@ class Disk:
         for _, node in self._below(objects) if objects else ():
             node.names.clear()
         self._taken = {new: former for new, former in self._taken.items() if former not in flushed}
+
+    def _volume(self, path: str) -> str:
+        """Cache and remote may lie on file systems of their own, as they often do."""
+        return next((one for one in ("work/.dvc/cache", "dvc-remote") if self._shown(path).startswith(one)), "")
 
     def _begin(self, path: str) -> None:
         """A working tree is not touched before the note of that is safe (ordering.md, O5)."""
@@ -270,7 +276,7 @@ class Disk:
             inner = shown.removeprefix("work/.lastgood/")
             return not f"{inner}/".startswith(SAFE) and not inner.rpartition("/")[2].startswith(".")
         if shown.startswith(("work/.dvc/cache/", "dvc-remote/")):
-            return "/files/md5/" in shown
+            return "/files/" in f"{shown}/"
         if shown.startswith(REPOSITORIES):
             inner = shown.partition(".git/")[2]
             named = inner.startswith(("refs/", "objects/")) and not inner.endswith(".lock")

@@ -3,6 +3,7 @@ out would break a promise of the command that makes it."""
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,16 @@ def _new_machine(world: World, _known: Known) -> None:
     (world.place / "history.jsonl").unlink()
 
 
+def _empty_cache(world: World, _known: Known) -> None:
+    world.assign(V4)
+    shutil.rmtree(world.root / ".dvc/cache/files")
+
+
+FETCHING = Command(
+    "sync that fetches", ("sync", "flights", "--stage", "prod"), _empty_cache, live=(V3, V4), assigned=(V4, V4)
+)
 FIRST = Command("first sync", ("sync", "flights", "--stage", "prod"), _new_machine, live=(V3, V4), assigned=(V4, V4))
-SWEPT = [one for one in (*COMMANDS, FIRST) if figures.SOAK or one.name in {"rollback", "register"}]
+SWEPT = [one for one in (*COMMANDS, FIRST, FETCHING) if figures.SOAK or one.name in {"rollback", "register"}]
 UNSAFE = {
     "register": ("work/.dvc/cache", "dvc-remote"),
     "checkout": ("work/.dvc/cache", "work/data/raw/", "work/models/model.txt"),
@@ -31,6 +40,9 @@ OTHERS = (
     (r"fdatasync .*/\.lastgood(/proofs\.db(-wal)?)?$", "SQLite's, of a memory"),
     (r"fsync .*/(\.git|tree\.git)/(index|HEAD)\.lock$", "git's, of what can be made again, or is flushed at the end"),
     (r"fsync .*/(staging/\w+/tree|work/models)/", "of a file so young that what was read of it is not kept"),
+    (r"that fetches: syncfs .*/releases/.*", "files of a release, flushed when it was built: proofs do not ask where"),
+    (r"that fetches: fsync .*/cache/files/md5/\w\w/\w+$", "just fetched and flushed: proofs do not ask by whom"),
+    (r"that fetches: fsync .*/cache/files/md5$", "after listings: the objects that are fetched next flush it again"),
     (r"fsync .*/dvc-remote/files/md5(/\w\w)?$", "after listings: register flushes the whole remote in the end"),
 )
 """Flushes that nothing depends on, with the reason why they are made."""
@@ -56,7 +68,7 @@ def test_each_flush_that_is_left_out_is_missed(
     disk = Disk(place, there, unsafe).replay(made)
     assert not disk.lost, "\n".join(disk.lost)
     unmissed = [
-        f"{flush.name} {flush.paths[0] if flush.paths else os.sep}"
+        f"{command.name}: {flush.name} {flush.paths[0] if flush.paths else os.sep}"
         for flush in disk.flushes
         if not Disk(place, there, unsafe, frozenset({flush.number})).replay(made).lost
     ]
