@@ -12,7 +12,7 @@ from typing import SupportsIndex
 from lastgood.cli.app import main
 from tests.builders import ARTIFACT, Project, git
 from tests.reliability.checker import objects
-from tests.reliability.killing import child, killed
+from tests.reliability.killing import child, killed, killed_at
 from tests.reliability.tracing import traced
 
 Work = Callable[[], int | None]
@@ -25,11 +25,13 @@ class Hands:
         self.project, self.now = project, now
         self.said = project.base / "said.txt"
 
-    def lastgood(self, *arguments: str, kill: int | None = None, fault: tuple[str, ...] = ()) -> int:
+    def lastgood(self, *arguments: str, kill: int | tuple[str, str] | None = None, fault: tuple[str, ...] = ()) -> int:
         """A command of lastgood: its exit code. It may be killed before a change, or run under strace."""
         work = self._heard(lambda: main(["-C", str(self.project.root), *arguments]))
         if fault:
             return traced(work, *fault)
+        if isinstance(kill, tuple):
+            return killed_at(work, *kill)
         return child(work) if kill is None else killed(work, kill)
 
     def gto(self, *arguments: str) -> int:

@@ -112,7 +112,9 @@ def _always(model: Model, then: Seen, seen: Seen, change: Change, oids: Mapping[
         for stage, name in seen.live.items()
         if name not in seen.releases
     )
-    if change.code != 0 or change.killed:
+    if change.arguments[:1] == ("repair",) and change.code in {0, 3}:
+        yield from _repaired(model, seen, change)
+    if change.code != 0:
         return
     yield from _by_command(model, then, seen, change)
 
@@ -124,16 +126,25 @@ def _by_command(model: Model, then: Seen, seen: Seen, change: Change) -> Iterato
         yield f"the working tree is {seen.worktree}, not {change.target}"
     if command == "gc" and change.litter & seen.remote.keys():
         yield f"gc left {change.litter & seen.remote.keys()}"
-    if command == "repair":
-        left = [name for name, ways in _astray(model, seen).items() if ways]
-        lost = [one for commit in model.commits.values() for one in seen.lacking(commit)]
-        yield from (f"repair left {one} and says it is well" for one in (*left, *lost))
     if command == "prune":
         gone = then.releases.keys() - seen.releases.keys()
         yield from (f"prune took {one}" for one in gone & staying(model, int(change.arguments[-1])))
     if command == "register":
         commit = seen.worktree or ""
         yield from (f"registered, and the remote lacks {one}" for one in seen.lacking(commit))
+
+
+def _repaired(model: Model, seen: Seen, change: Change) -> Iterator[str]:
+    """Every tag is put back, but for those moved on origin, which needs a word; the exit code says if all is well."""
+    astray = _astray(model, seen)
+    allowed = set() if "--moved" in change.arguments else {"origin moved", "clone moved"}
+    if not change.faulty:
+        yield from (f"repair leaves {name} {' and '.join(ways)}" for name, ways in astray.items() if ways - allowed)
+    lost = [one for commit in model.commits.values() for one in seen.lacking(commit)]
+    if change.code == 0:
+        yield from (f"repair leaves {one} and says it is well" for one in (*astray, *lost))
+    elif not astray and not lost and not seen.damage and not change.faulty:
+        yield "repair says that something is wrong, and nothing is"
 
 
 def staying(model: Model, keep: int) -> frozenset[str]:

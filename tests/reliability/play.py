@@ -22,6 +22,15 @@ FREE = ("v0.9.0", "v1.5.0", "v2.5.0-rc.1", "v2.5.0", "v3.1.0", "v5.0.0-rc.1", "v
 NOBODY = "v7.7.7"
 """A version that never is."""
 
+DECISIVE = (
+    ("subprocess.Popen", "'push'"),
+    ("subprocess.Popen", "update-ref"),
+    ("os.rename", "/live/"),
+    ("open", "history.jsonl"),
+    ("os.remove", "pushing"),
+)
+"""What parts old from new: audit events, and what their arguments hold."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -91,8 +100,8 @@ class Play:
     def _rollback(self, version: int, stage: int, flag: int) -> Line:
         where = STAGES[stage % 2] if self.model.newest("staging") or flag == 0 else "prod"
         newest = self.model.newest(where)
-        leaving = None if flag % 4 == 0 else newest.version if flag != 7 and newest else self._version(version)
-        request = Rollback(where, leaving, record_only=flag % 3 == 1, again=flag % 7 == 0, mark=flag % 5 != 4)
+        leaving = None if flag % 3 == 0 else newest.version if flag != 7 and newest else self._version(version)
+        request = Rollback(where, leaving, record_only=flag % 4 == 1, again=flag == 6, mark=flag % 5 != 4)
         arguments = ["rollback", ARTIFACT, "--stage", where, "--reason", "bad"]
         arguments += ["--from", leaving] if leaving else []
         options = {"--record-only": request.record_only, "--again": request.again, "--no-mark": not request.mark}
@@ -150,11 +159,12 @@ class Play:
         self._judge(name, line, code, Change())
 
     def crash(self, name: str, version: int, stage: int, flag: int, number: int) -> None:
-        """One command, killed before one of its changes."""
+        """One command, killed before one of its changes, or before one of those that decide."""
         self._tick()
         line = self.lines()[name](version, stage, flag)
-        code = self.hands.lastgood(*line.arguments, kill=number)
-        self._judge(f"crash {name}", line, code, Change(killed=code < 0), f"killed before change {number}")
+        place = DECISIVE[number % 16] if number % 16 < len(DECISIVE) else number
+        code = self.hands.lastgood(*line.arguments, kill=place)
+        self._judge(f"crash {name}", line, code, Change(killed=code < 0), f"killed before {place}")
 
     def fault(self, name: str, version: int, stage: int, flag: int, fault: tuple[str, ...]) -> None:
         """One command, with failing system calls."""

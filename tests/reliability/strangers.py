@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from tests.reliability.eyes import STAGES
+from tests.reliability.eyes import STAGES, name_of
 from tests.reliability.model import ARTIFACT, MARKS, Model
 from tests.reliability.play import DAY, FREE, NOBODY, Play
 
@@ -94,7 +94,7 @@ class Strangers(Play):
         else:
             here, there = self.seen.cache, self.seen.remote
             store, other = (here, there) if kind == "cache" else (there, here)
-            needed = {one for commit in self.commits for one in self.seen.needed[commit]}
+            needed = {one for commit in self._wanted(flag) for one in self.seen.needed[commit]}
             names = sorted(one for one in needed & store.keys() if store[one] and (other.get(one) or flag == 7))
             if not names:
                 return self._skipped("spoil")
@@ -102,6 +102,15 @@ class Strangers(Play):
             self.hands.spoil_object(kind, name, remove=remove)
         told = f"{kind} {name} {'loses a file or itself' if remove else 'rots'}"
         return self._looked(f"spoil {kind}", self.model, told, damaging=True)
+
+    def _wanted(self, flag: int) -> list[str]:
+        """The commits whose objects are spoiled: mostly of versions that have no release here yet."""
+        unbuilt = [
+            commit
+            for version, commit in self.model.commits.items()
+            if name_of(version, commit) not in self.seen.releases and self.model.mark_of(version) != "failed"
+        ]
+        return unbuilt if unbuilt and flag % 4 else [*self.commits]
 
     def scatter(self, version: int, _stage: int, _flag: int) -> None:
         """An object comes onto the remote that nothing names."""
