@@ -14,7 +14,7 @@ from tests.reliability import figures
 from tests.reliability.checker import Checker, Known
 from tests.reliability.gitkilling import Gits, holding
 from tests.reliability.killing import child
-from tests.reliability.scenes import COMMANDS, V3, V4, Command, Scene
+from tests.reliability.scenes import CARE, COMMANDS, V3, V4, Command, Scene
 from tests.reliability.test_faults import DOCUMENTED
 from tests.reliability.tracing import require_strace
 
@@ -31,6 +31,7 @@ def _told_elsewhere(world: World, _known: Known) -> None:
 
 SWEPT = (
     *COMMANDS,
+    *CARE,
     Command(
         "sync of what others recorded",
         ("sync", "flights", "--stage", "prod"),
