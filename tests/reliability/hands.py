@@ -24,6 +24,7 @@ class Hands:
     def __init__(self, project: Project, now: int) -> None:
         self.project, self.now = project, now
         self.said = project.base / "said.txt"
+        self._words = os.open(self.said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def lastgood(self, *arguments: str, kill: int | tuple[str, str] | None = None, fault: tuple[str, ...] = ()) -> int:
         """A command of lastgood: its exit code. It may be killed before a change, or run under strace."""
@@ -64,10 +65,11 @@ class Hands:
     def _heard(self, work: Work) -> Work:
         """With the clock of this world, which nobody has to wait for, and with all words in a file."""
 
+        os.ftruncate(self._words, 0)  # open already: a fault may hit the first opening of the child
+
         def heard() -> int | None:
-            words = os.open(self.said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             for stream in (1, 2):
-                os.dup2(words, stream)
+                os.dup2(self._words, stream)
             sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
             sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
             slept, really = 0.0, time.sleep
@@ -83,6 +85,10 @@ class Hands:
             return work()
 
         return heard
+
+    def close(self) -> None:
+        """No more commands."""
+        os.close(self._words)
 
     def words(self) -> str:
         """What the last command said."""

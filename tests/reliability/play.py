@@ -69,6 +69,7 @@ class Play:
 
     def close(self) -> None:
         """Remove the world."""
+        self.hands.close()
         for path in (self.world.place / "releases").glob("*/*"):
             path.chmod(0o755)
         shutil.rmtree(self.world.project.base, ignore_errors=True)
