@@ -18,6 +18,8 @@ from lastgood.errors import (
 )
 from lastgood.operations import prune, rollback, show, sync
 from lastgood.operations.offline import Published
+from lastgood.releases import pending as waiting
+from lastgood.releases.place import Place
 from tests.builders import git
 from tests.operations.test_crash import race
 from tests.operations.world import World, killed_at, refuse_pushes
@@ -431,6 +433,23 @@ def test_what_was_done_while_a_sync_asked_outranks_it(story: World) -> None:
 
     assert story.sync(on_step=act_meanwhile).version.text == "v1.0.0"
     assert story.live_model() == "first"
+
+
+def test_what_was_done_while_a_sync_told_what_it_had_published_comes_first(world: World) -> None:
+    for version in ("v1.0.0", "v2.0.0", "v3.0.0"):
+        world.project.version(version, model=version, mark="stable")
+    world.project.assign("v3.0.0", "prod")
+    world.sync()
+    offline(world)
+
+    def act_meanwhile(published: Published) -> None:
+        if published.act.target == "v2.0.0":
+            offline(world, leaving="v2.0.0")
+
+    done = sync.sync(world.open(), "flights", "prod", on_published=act_meanwhile)
+    assert [one.act.target for one in done.published] == ["v2.0.0", "v1.0.0"]
+    assert (done.version.text, world.live_model()) == ("v1.0.0", "v1.0.0")
+    waiting.remove(Place(world.place), done.published[0].act)  # not there is fine
 
 
 def test_what_was_done_while_a_rollback_was_shown_comes_first(story: World) -> None:

@@ -77,6 +77,14 @@ def test_a_switch_that_died_before_history_is_entered_by_the_next(world: World) 
     ]
 
 
+def test_a_first_switch_that_died_before_history_is_entered_by_the_next(world: World) -> None:
+    (one,) = released(world, "v1.0.0")
+    activation.switch(world.place, "flights", "prod", one)
+    world.place.history.unlink()
+    activation.switch(world.place, "flights", "prod", one)
+    assert [(event["version"], event["from"]) for event in log.read(world.place.history)] == [("v1.0.0", None)]
+
+
 def test_a_history_that_cannot_be_written_does_not_make_a_switch_fail(world: World) -> None:
     one, two = released(world, "v1.0.0", "v2.0.0")
     activation.switch(world.place, "flights", "prod", one)
@@ -226,6 +234,8 @@ def test_a_lock_that_is_let_go_in_time_is_taken(world: World) -> None:
     with lock.exclusive(world.place, "sync", wait=30):
         assert lock.is_held(world.place.lock)
     holder.join()
+    assert not lock.is_held(world.place.lock)
+    assert not lock.is_held(world.root / "never")
 
 
 def test_a_lock_whose_holder_cannot_be_read_is_a_lock(world: World) -> None:

@@ -67,8 +67,9 @@ def test_two_directories_are_exchanged_where_the_kernel_does_not_do_it_too(tmp_p
 
 def test_an_exchange_that_fails_takes_nothing_away(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    with pytest.raises(FileNotFoundError, match="one"):
+    with pytest.raises(FileNotFoundError, match="No such file") as caught:
         durable.exchange(tmp_path / "one", tmp_path / "other")
+    assert (caught.value.filename, caught.value.filename2) == (str(tmp_path / "one"), str(tmp_path / "other"))
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 

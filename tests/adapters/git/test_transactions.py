@@ -265,9 +265,30 @@ def test_a_branch_that_goes_along_and_is_behind_is_no_race(project: Project) -> 
     assert git(project.origin, "rev-parse", "main") == project.git("rev-parse", "HEAD")
 
 
+def test_a_branch_that_a_host_protects_is_told_in_its_words(project: Project) -> None:
+    hook(project, "update", 'case "$1" in refs/heads/*) echo "main is protected" >&2; exit 1;; esac')
+    project.commit("mine", push=False)
+    main = "refs/heads/main:refs/heads/main"
+    with pytest.raises(PushRefusedError, match="main is protected") as caught:
+        publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20, more=[main])
+    assert not isinstance(caught.value, StaleError)
+    assert "pull" not in caught.value.hint
+
+
+def test_a_host_is_asked_for_nothing_that_only_this_machine_can_do(project: Project) -> None:
+    ssh = project.base / "ssh"
+    ssh.write_text('#!/bin/sh\nfor last; do :; done\necho "$last" >> "$0.log"\nexec sh -c "$last"\n')
+    ssh.chmod(0o755)
+    project.git("config", "core.sshCommand", str(ssh))
+    project.git("remote", "set-url", "origin", f"ssh://host.invalid{project.origin}")
+    prepared = record(project, "flights@v1.0.0")
+    assert refs_of(project.origin)[REF] == prepared.journal
+    assert ssh.with_suffix(".log").read_text() == f"git-receive-pack '{project.origin}'\n"
+
+
 def test_a_host_that_refuses_and_is_gone_is_no_race(project: Project) -> None:
     project.tag("flights@v1.0.0/x")
-    hook(project, "update", f"mv {project.origin} {project.origin}.gone")
+    hook(project, "update", f"mv {project.origin} {project.origin}.gone 2>/dev/null; exit 0")
     with pytest.raises(PushRefusedError) as caught:
         publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20)
     assert not isinstance(caught.value, StaleError)
