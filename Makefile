@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BENCH := .venv-bench
+MUTANTS := .venv-mutants
 BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/.ready
 PIP := -m pip install --quiet --disable-pip-version-check
@@ -10,7 +11,7 @@ WORKERS ?= 2
 export OMP_WAIT_POLICY := passive
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help setup demo test repro lint types contracts suite soak bench docs clean
+.PHONY: help setup demo test repro lint types contracts suite coverage mutants soak bench docs clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -46,6 +47,21 @@ contracts: setup
 suite: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q
 
+coverage: setup  ## measure the branches of the transaction core (a few minutes), which must all be taken
+	$(BIN)/coverage run -m pytest -q @tests/transaction-core.txt
+	$(BIN)/coverage report
+
+mutants: setup $(MUTANTS)/.ready  ## change the transaction core in every small way and see which changes no test notices (hours)
+	$(MUTANTS)/bin/mutmut run --max-children $(WORKERS)
+	$(MUTANTS)/bin/mutmut results
+
+$(MUTANTS)/.ready: requirements/mutants.txt pyproject.toml
+	@echo "setting up $(MUTANTS) with mutmut (a minute, once)"
+	$(PYTHON) -m venv $(MUTANTS)
+	$(MUTANTS)/bin/python $(PIP) --require-hashes -r requirements/mutants.txt
+	$(MUTANTS)/bin/python $(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
 soak: setup  ## the long form of the sweeps of faults, corruption and hostile input (hours), figures in .reliability/
 	LASTGOOD_SOAK=1 $(BIN)/python -m pytest tests/reliability -n $(WORKERS) -q
 
@@ -62,4 +78,4 @@ docs: setup  ## write the command reference anew
 	$(BIN)/python -m lastgood.cli.reference > docs/cli.md
 
 clean:  ## remove what the targets above made, but not data, models and caches
-	rm -rf $(VENV) $(BENCH) .reliability .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) $(MUTANTS) mutants .coverage .reliability .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
