@@ -2,11 +2,13 @@
 
 import os
 import select
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lastgood.adapters.git import stale
 from lastgood.errors import (
     FindingsError,
     LastgoodError,
@@ -26,6 +28,7 @@ from lastgood.releases.lock import exclusive
 from lastgood.releases.place import Place
 from tests.builders import git
 from tests.operations.world import REASON, World, forget, refuse_pushes
+from tests.reliability.gitkilling import holding
 
 
 def test_it_goes_to_the_last_version_marked_stable_below_the_one_it_leaves(story: World) -> None:
@@ -590,6 +593,24 @@ def test_others_who_are_always_faster_win(story: World, monkeypatch: pytest.Monk
     with pytest.raises(RaceError, match="others were faster 2 times in a row; nothing was changed"):
         story.rollback(on_step=be_faster)
     assert set(story.tags()) == before
+
+
+def test_what_is_recorded_while_a_ref_is_locked_here_is_done_and_the_next_command_brings_it(
+    story: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stale, "PATIENCE", 0.1)
+    with ExitStack() as held:
+        story.rollback(on_step=lambda step: lock_it(held, story) if step == "refs" else None)
+        assert story.stage_on_origin("prod") == "v1.0.0"
+        assert "flights#prod#7" not in story.project.git("tag").split()
+        assert (story.place / "pushing").exists()
+    assert story.status().stages[0].assigned == "v1.0.0"
+    assert "flights#prod#7" in story.project.git("tag").split()
+    assert not (story.place / "pushing").exists()
+
+
+def lock_it(held: ExitStack, story: World) -> None:
+    held.enter_context(holding(story.root, "refs/tags/flights#prod#7"))
 
 
 @pytest.mark.parametrize("again", ["rollback", "mark"])

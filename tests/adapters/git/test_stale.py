@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from lastgood.adapters.git import stale
 from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.holders import blindness, common, find_holder
 from lastgood.adapters.git.stale import mend
-from lastgood.adapters.git.transactions import publish
+from lastgood.adapters.git.transactions import land, publish
 from lastgood.errors import LockedError, StaleError
 from tests.adapters.git.test_transactions import prepare
 from tests.builders import Project, git
@@ -110,6 +111,14 @@ def test_a_lock_that_a_living_git_holds_stays_and_its_holder_is_named(project: P
         assert (project.root / ".git/refs/tags/new.lock").exists()
         assert project.git("for-each-ref") == before
     assert Git(project.root).attempt("update-ref", "refs/tags/new", "HEAD")[0] == 0
+
+
+def test_without_a_remote_nothing_is_recorded_past_a_lock(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stale, "PATIENCE", 0.1)
+    prepared = prepare(project, "flights@v1.0.0")
+    with holding(project.root, prepared.journal_ref), pytest.raises(LockedError):
+        land(Git(project.root), prepared, accepted=False)
+    assert land(Git(project.root), prepared, accepted=False)
 
 
 def test_our_own_readers_do_not_keep_a_lock(project: Project) -> None:
