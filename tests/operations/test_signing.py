@@ -4,12 +4,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from lastgood.adapters.git import signatures
+from lastgood.adapters.git import refs, signatures
+from lastgood.adapters.git.command import Git
 from lastgood.core.signing import Signature
 from lastgood.errors import Finding, RefusedError, UsageError
 from tests.builders import ARTIFACT, BEGIN, Project, git
@@ -368,3 +369,19 @@ def test_an_expired_gpg_key_no_longer_counts(
     expired = signatures.Checker(signatures.Programs({"gpg.program": str(later)}), None, "", (bob,))
     assert expired.check([raw]) == [Signature(why="is signed by an expired key")]
     assert expired.state != before
+
+
+def test_what_another_command_here_records_in_the_midst_of_reading_is_no_step_back(
+    story: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Racers on one host: 7 of 2,000 were refused so."""
+    listed = refs.list_origin
+
+    def list_and_be_overtaken(git: Git, remote: str, patterns: Iterable[str], deadline: float) -> refs.Origin:
+        origin = listed(git, remote, patterns, deadline)
+        monkeypatch.setattr(refs, "list_origin", listed)
+        story.mark("v1.0.0", "failed")
+        return origin
+
+    monkeypatch.setattr(refs, "list_origin", list_and_be_overtaken)
+    assert story.mark("v1.0.0", "stable", "still good").record.published

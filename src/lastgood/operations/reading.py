@@ -62,6 +62,7 @@ def read(project: Project, *, fetch: bool, offline: bool = False) -> View:
     """
     if fetch and project.remote is None:
         _require_no_remote(project)
+    last = seen.read(project)  # before all else: what others on this machine see meanwhile is no step back
     untold: tuple[Finding, ...] = ()
     origin = None
     if offline and _is_uncertain(project):
@@ -84,7 +85,7 @@ def read(project: Project, *, fetch: bool, offline: bool = False) -> View:
         journals = _read_journals(project, tags.more, walks)
         if project.remote is None or origin is not None:
             tags = _put_unfinished(project, tags, journals, origin)
-        registry = _build(project, tags, journals, origin)
+        registry = _build(project, tags, journals, origin, last)
     if origin is not None:
         seen.remember(project, journals, origin, seen.read(project))
     waiting = tuple(finding for one in pending.read(project.place) for finding in one.findings)
@@ -199,10 +200,15 @@ def _put_unfinished(
     return refs.read_tags(project.git) if absent else tags
 
 
-def _build(project: Project, tags: refs.Tags, journals: Mapping[str, Journal], origin: refs.Origin | None) -> Registry:
+def _build(
+    project: Project,
+    tags: refs.Tags,
+    journals: Mapping[str, Journal],
+    origin: refs.Origin | None,
+    last: seen.Seen,
+) -> Registry:
     objects = dict(tags.objects)
     findings: dict[str, list[Finding]] = {}
-    last = seen.read(project)
     for artifact, journal in seen.with_lost(project, journals, last).items():
         lost = find_lost(journal, objects, dict(tags.others))
         told = [agreement.describe(one.recorded, one.found) for one in lost]
