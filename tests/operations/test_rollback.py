@@ -623,12 +623,14 @@ def test_a_transaction_that_origin_has_by_half_is_completed_by_whoever_records_n
     whole = git(story.project.origin, "for-each-ref", "refs/tags")
     for name in tags:
         git(story.project.origin, "update-ref", "-d", f"refs/tags/{name}")
+        story.project.git("update-ref", "-d", f"refs/tags/{name}")
     if again == "rollback":
         assert story.rollback(leaving="v3.0.0").plan.fulfilled
         assert git(story.project.origin, "for-each-ref", "refs/tags") == whole
     else:
         story.mark("v4.0.0", "failed")
         assert tags <= set(story.tags())
+    assert tags <= set(story.project.git("tag").split())
     assert not [one for one in story.verify().findings if one.kind in {"deleted", "moved"}]
 
 

@@ -115,7 +115,7 @@ def publish_earlier(project: Project, view: View, journal: Journal, ref: str) ->
 
 
 def complete(project: Project, view: View, journal: Journal) -> None:
-    """Give origin those tags of its newest entry that it lacks (ordering.md, I4).
+    """Give origin, and then this clone, those tags of its newest entry that origin lacks (ordering.md, I4).
 
     Its disk failed in their midst: git's ref transaction is not whole there. What was asked is not done before they
     are. Raises `PushRefusedError`, `UnreachableError`.
@@ -134,6 +134,7 @@ def complete(project: Project, view: View, journal: Journal) -> None:
             f"{project.remote} has the journal's newest entry without all of its tags, and takes none: {told}",
             hint=f"lastgood repair {journal.artifact}",
         )
+    transactions.put_tags(project.git, [tag.recorded for tag in lacking])
 
 
 def outwait(project: Project, record: Record) -> None:

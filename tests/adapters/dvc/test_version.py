@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path, PurePosixPath
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -283,3 +284,15 @@ def test_the_git_directory_may_be_named_and_an_unknown_commit_is_told(project: P
         read_version(project.root, "0" * 40, PurePosixPath())
     with pytest.raises(NotAProjectError):
         read_version(project.root.parent / "nowhere", commit, PurePosixPath())
+
+
+def test_a_version_is_read_without_a_thread_that_could_end_unheard(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pygit2 waits for ever for its thread when the system refuses that one a file."""
+
+    def start(thread: Thread) -> None:
+        raise AssertionError(thread)
+
+    monkeypatch.setattr(Thread, "start", start)
+    assert project.read().problems == ()

@@ -63,4 +63,6 @@ def _open(git_dir: Path, commit: str, project: PurePosixPath) -> Any:
     except SCMError as error:
         raise NotAProjectError(f"{git_dir} is not a git repository") from error
     filesystem = bounded(GitFileSystem)(scm=scm, rev=commit)
+    for entry in filesystem.fs.trie.trie.itervalues():
+        entry.backend = None  # with it pygit2 reads every file in a thread, and waits for ever for one that fails
     return pinned(str(PurePosixPath("/") / project), fs=filesystem, scm=scm)
