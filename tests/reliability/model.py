@@ -148,10 +148,9 @@ class Model:
 
         Not one with the same content (`trees`, by commit), nor a pre-release that never ran in the stage.
         """
-        own = {event.version for event in self.events if not event.stage and event.own}
         for version, commit in reversed(self.commits.items()):
             served = any(event.stage == stage and event.version == version for event in self.events)
-            same = {version, leaving} <= own and trees[commit] == trees[self.commits[leaving]]
+            same = trees[commit] == trees[self.commits[leaving]]
             if rank(version) >= rank(leaving) or self.mark_of(version) != "stable" or same:
                 continue
             if "-" not in version or served:
