@@ -93,9 +93,11 @@ def compare(tag: TagObject, name: TagName, event: Event, commits: Mapping[str, s
     """Where ref, header, object and trailers of a tag disagree; `commits` are the versions' by name."""
     if tag.header and tag.header != tag.name:
         return _disagrees(tag, f"its header says {tag.header}")
+    if not event.message.is_own:
+        return None
     strange = _misled(name, event.message)
     registered = commits.get(event.version)
-    if not strange and event.message.is_own and registered is not None and registered != tag.commit:
+    if not strange and registered is not None and registered != tag.commit:
         strange = f"its commit is {tag.commit[:12]}, that of {event.version} is {registered[:12]}"
     return _disagrees(tag, strange) if strange else None
 

@@ -49,16 +49,15 @@ def parse(name: str) -> TagName | None:
     match = _TAG.fullmatch(name)
     if match is None:
         return None
-    undo = match["undo"] == "!"
-    if match["deprecated"]:
+    artifact, stage, version, undo, deprecated, digits = match.groups("")
+    if deprecated:
         action = Action.DEPRECATE
-    elif match["version"]:
+    elif version:
         action = Action.DEREGISTER if undo else Action.REGISTER
     else:
         action = Action.UNASSIGN if undo else Action.ASSIGN
-    digits = match["counter"] or ""
     counter = int(digits) if 0 < len(digits) <= MOST_DIGITS else None
-    return TagName(action, match["artifact"].replace("=", ":"), match["version"], match["stage"], counter)
+    return TagName(action, artifact.replace("=", ":"), version or None, stage or None, counter)
 
 
 def artifact_of(name: str) -> str | None:
