@@ -614,7 +614,7 @@ def lock_it(held: ExitStack, story: World) -> None:
     held.enter_context(holding(story.root, "refs/tags/flights#prod#7"))
 
 
-@pytest.mark.parametrize("again", ["rollback", "mark"])
+@pytest.mark.parametrize("again", ["rollback", "same mark", "same assignment", "mark"])
 def test_a_transaction_that_origin_has_by_half_is_completed_by_whoever_records_next(story: World, again: str) -> None:
     """As a disk that fails in the midst of git's ref transaction leaves it."""
     story.rollback(leaving="v3.0.0")
@@ -627,6 +627,10 @@ def test_a_transaction_that_origin_has_by_half_is_completed_by_whoever_records_n
     if again == "rollback":
         assert story.rollback(leaving="v3.0.0").plan.fulfilled
         assert git(story.project.origin, "for-each-ref", "refs/tags") == whole
+    elif again == "same mark":
+        assert story.mark("v3.0.0", "failed").fulfilled
+    elif again == "same assignment":
+        assert story.assign("v1.0.0").fulfilled
     else:
         story.mark("v4.0.0", "failed")
         assert tags <= set(story.tags())
