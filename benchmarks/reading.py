@@ -46,7 +46,7 @@ class Reading:
 
 def read(bench: Bench) -> list[Reading]:
     """Medians of all rounds: in each, git and every command in turn. Raises `BenchmarkError` when one fails."""
-    readings, commands = [], COMMANDS[::3] if bench.scale.one else COMMANDS
+    readings, commands = [], COMMANDS[:1] if bench.scale.one else COMMANDS
     for name, journal in (("with its journal", True), ("tags alone", False)):
         few, many = (
             _repository(bench.machine, f"reading-{versions}-{journal}", versions, journal=journal)
