@@ -7,6 +7,7 @@ from statistics import median
 from benchmarks.bench import Bench
 from benchmarks.machine import Machine
 from benchmarks.registry import ARTIFACT, write_registry
+from lastgood.adapters.git.refs import FIELDS
 
 MORE = 10
 """How many times more versions than in the rows about tags."""
@@ -20,11 +21,6 @@ COMMANDS = (
 )
 SMALLEST = 4
 """Versions of the registry whose reading is start-up: it has the one that is shown."""
-TAG_FIELDS = (
-    "refname", "objecttype", "objectname", "type", "object", "*tree", "taggerdate:unix",
-    "taggername", "taggeremail", "contents:subject", "contents:body", "tag",
-)  # fmt: skip
-"""What an event is made of. Without a format git reads no tag at all, only their names and kinds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +73,11 @@ def _repository(machine: Machine, name: str, versions: int, *, journal: bool) ->
 
 
 def _git(machine: Machine, directory: Path, *, journal: bool) -> float:
-    """Seconds that git takes to say all of the tags and, after it, all of the journal."""
-    form = "%00".join(f"%({one})" for one in TAG_FIELDS)
+    """Seconds that git takes to say all of the tags and, after it, all of the journal.
+
+    With the fields of an event: without a format git reads no tag at all, only their names and kinds.
+    """
+    form = "%00".join(f"%({one})" for one in FIELDS)
     seconds = machine.time(directory, "git", "for-each-ref", f"--format={form}", "refs/tags/")[0].seconds
     if journal:
         walk = ("git", "log", "--first-parent", "--reverse", "--format=%H%x00%B%x00", f"refs/lastgood/{ARTIFACT}", "--")

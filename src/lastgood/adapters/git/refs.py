@@ -12,7 +12,7 @@ from lastgood.core.journal import Entry, Journal, Lost
 from lastgood.core.tags import TAGS
 from lastgood.errors import Finding, UnreachableError
 
-_FIELDS = (
+FIELDS = (
     "refname", "objecttype", "objectname", "type", "object", "*tree", "taggerdate:unix",
     "taggername", "taggeremail", "contents:subject", "contents:body", "tag",
 )  # fmt: skip  # not `*objecttype`: from git 2.45 on it peels nested tags to the end
@@ -48,7 +48,7 @@ def read_tags(git: Git, prefix: str | None = None, on_more: Callable[[str], None
 
     `on_more` is told each of these as soon as git names it. A name or message in no known encoding is replaced.
     """
-    template = "%00".join(f"%({name})" for name in _FIELDS) + "%00"
+    template = "%00".join(f"%({name})" for name in FIELDS) + "%00"
     objects, others, more = {}, {}, {}
     asked = (TAGS,) if prefix is None else (TAGS, prefix)
     for line in _split(git.stream("for-each-ref", f"--format={template}", *asked), b"\0\n"):
