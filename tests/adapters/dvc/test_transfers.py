@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lastgood.adapters.dvc.progress import Meter
+from lastgood.adapters.dvc.staging import Staging
 from lastgood.adapters.dvc.store import Store
 from lastgood.core.manifest import Output
 from lastgood.errors import FindingsError, LastgoodError
+from tests.reliability.tracing import failing, require_strace
 
 if TYPE_CHECKING:
     from lastgood.adapters.dvc.progress import Progress
@@ -219,6 +222,14 @@ def test_killed_while_it_flushes_no_half_object_stays_and_the_next_run_cleans(
     getattr(project.store, job)([many])
     assert len(objects(target)) == MANY + 1
     assert not (target / "lastgood").exists()
+
+
+def test_a_staging_directory_that_cannot_be_used_is_not_left(tmp_path: Path) -> None:
+    require_strace(tmp_path)
+    staging = Staging(tmp_path / "remote", Meter(lambda _: None), legacy=False, shared=False)
+    with pytest.raises(OSError, match="Input/output error"), failing("rename", "EIO"):
+        staging.__enter__()
+    assert list((tmp_path / "remote/lastgood").iterdir()) == []
 
 
 def test_without_the_sync_program_each_file_is_flushed(project: Project) -> None:

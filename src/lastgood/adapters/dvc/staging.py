@@ -63,10 +63,14 @@ class Staging:
         if self._shared:
             with suppress(OSError):  # the other user's, who made it so before
                 self._parent.chmod(0o2775)
-        self._lock = os.open(unlocked, os.O_RDONLY | os.O_DIRECTORY)
-        with suppress(OSError):  # a file system without locks: then age decides
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        unlocked.rename(self._path)
+        try:
+            self._lock = os.open(unlocked, os.O_RDONLY | os.O_DIRECTORY)
+            with suppress(OSError):  # a file system without locks: then age decides
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unlocked.rename(self._path)
+        except OSError:
+            unlocked.rmdir()
+            raise
         return self
 
     def __exit__(
