@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
@@ -95,8 +96,9 @@ for _name, (_command, _short) in COMMANDS.items():
     app.command(_name, short_help=_short)(_command)
 
 
+@cache
 def group() -> TyperGroup:
-    """The application as Typer's own command object."""
+    """The application as Typer's own command object, made once: it reads the signatures of all commands."""
     command = typer.main.get_command(app)
     if not isinstance(command, TyperGroup):
         raise TypeError(f"{command} is no group of commands")
