@@ -1,10 +1,13 @@
 """What every test stands on: nothing of the user's or the runner's configuration, and one real project to copy."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from lastgood.adapters.dvc import child
+from tests import forking
 from tests.builders import Project, build
 
 _STEERING = ("GIT_", "DVC_", "XDG_", "GITHUB_", "GITLAB_", "CI_", "LASTGOOD_")
@@ -24,7 +27,8 @@ _GITCONFIG = """\
 
 
 def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
-    """Make `home` all that git, DVC and lastgood know of the user; forget what CI, hooks and shells exported."""
+    """Make `home` all that git, DVC and lastgood know of the user; forget what CI, hooks and shells exported. Workers
+    start as forks of this process, but for the tests that are about their start."""
     for name in [name for name in os.environ if name.startswith(_STEERING) or name in {"CI", "EMAIL", "FORCE_COLOR"}]:
         patch.delenv(name)
     (home / ".gitconfig").write_text(_GITCONFIG)
@@ -50,6 +54,13 @@ def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
         "LC_ALL": "C.UTF-8",
     }.items():
         patch.setenv(name, str(value))
+    patch.setattr(child, "Popen", forking.ForkedWorker)
+
+
+@pytest.fixture
+def spawned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers start as they do for users: an interpreter of their own."""
+    monkeypatch.setattr(child, "Popen", subprocess.Popen)
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +86,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 def _blank(tmp_path_factory: pytest.TempPathFactory, session_home: Path) -> Project:
     with pytest.MonkeyPatch.context() as patch:
         isolate(patch, session_home)
+        forking.warm_up()
         return build(tmp_path_factory.mktemp("blank"))
 
 

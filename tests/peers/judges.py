@@ -2,21 +2,25 @@
 
 import json
 import os
-import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from dvc.cli import main as dvc_main
+from gto.cli import app as gto_app
 
 from lastgood.core.events import Kind, Mark
 from lastgood.core.registry import History
 from lastgood.operations import reading
 from lastgood.project import Project as Opened
+from tests import forking
 from tests.builders import ARTIFACT, Project
 
-BIN = Path(sys.executable).parent
-
+PROGRAMS: dict[str, Callable[[list[str]], int | None]] = {"gto": gto_app, "dvc": dvc_main}
+"""What the executables call."""
 GTO_KINDS = {
     "registration": "registered",
     "assignment": "assigned",
@@ -48,17 +52,21 @@ def opened(project: Project, clock: Clock | None = None) -> Opened:
     return there
 
 
-def run(*command: str, cwd: Path) -> str:
-    """What one of the executables beside our Python prints; it must succeed."""
-    done = subprocess.run([BIN / command[0], *command[1:]], cwd=cwd, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise AssertionError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
-    return done.stdout
+def run(program: str, *arguments: str, cwd: Path) -> str:
+    """What a command of `gto` or `dvc` prints, in a process of its own; it must succeed."""
+    code, out, errors = forking.run(lambda: sys.exit(PROGRAMS[program]([*arguments])), cwd)
+    if code != 0:
+        raise AssertionError(f"{program} {' '.join(arguments)}: {out}{errors}")
+    return out
 
 
 def gto(project: Project, *arguments: str) -> str:
-    """`gto` in a clone."""
-    return run("gto", *arguments, cwd=project.root)
+    """`gto` in a clone. What it writes is followed by nothing in the same second: it orders by whole ones, and people
+    are not that quick."""
+    said = run("gto", *arguments, cwd=project.root)
+    if "--push" in arguments:
+        time.sleep(1 - time.time() % 1)
+    return said
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,18 @@ import pytest
 from tests.builders import Project
 from tests.conftest import isolate
 from tests.operations.world import World
+from tests.reliability import figures
 from tests.reliability.checker import Known
 from tests.reliability.images import mounted
 from tests.reliability.killing import scratch
 from tests.reliability.scenes import build_base
+
+
+@pytest.fixture(autouse=True)
+def _spawned(request: pytest.FixtureRequest) -> None:
+    """The long form meets the worker's start, too; but for any sequence, which it would take most of the time of."""
+    if figures.SOAK and "stateful" not in request.node.nodeid:
+        request.getfixturevalue("spawned")
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,20 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from contextlib import chdir
 from hashlib import md5
 from pathlib import Path
-from typing import SupportsIndex
+
+from dvc.cli import main as dvc_main
+from gto.cli import app as gto_app
+from pygit2 import Signature
+from scmrepo.git.backend.pygit2 import Pygit2Backend
 
 from lastgood.cli.app import main
 from tests.builders import ARTIFACT, Project, git
 from tests.reliability.checker import objects
-from tests.reliability.killing import child, killed, killed_at
+from tests.reliability.killing import child, killed, killed_at, let_time_fly
 from tests.reliability.tracing import traced
 
 Work = Callable[[], int | None]
@@ -39,14 +42,10 @@ class Hands:
         """A command of gto, in our clone."""
 
         def work() -> int:
-            from gto.cli import app
-            from pygit2 import Signature
-            from scmrepo.git.backend.pygit2 import Pygit2Backend
-
             # its clock: libgit2 asks the system, not Python
             Pygit2Backend.committer = property(lambda _self: Signature("Ada", "ada@example.org", self.now))
             with chdir(self.project.root):
-                app([*arguments], standalone_mode=False)
+                gto_app([*arguments], standalone_mode=False)
             return 0
 
         return child(self._heard(work))
@@ -55,10 +54,8 @@ class Hands:
         """A command of DVC, in our clone."""
 
         def work() -> int:
-            from dvc.cli import main as run
-
             with chdir(self.project.root):
-                return int(run([*arguments]))
+                return int(dvc_main([*arguments]))
 
         return child(self._heard(work))
 
@@ -72,16 +69,7 @@ class Hands:
                 os.dup2(self._words, stream)
             sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
             sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
-            slept, really = 0.0, time.sleep
-
-            def sleep(seconds: float | SupportsIndex) -> None:
-                nonlocal slept
-                if (wanted := float(seconds)) >= 1:  # for a second to pass; less is waiting for another process
-                    slept += wanted
-                else:
-                    really(seconds)
-
-            time.time, time.sleep = lambda: self.now + slept, sleep
+            let_time_fly(lambda: self.now)
             return work()
 
         return heard

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import SupportsIndex
 
 CHANGES = frozenset(
     {
@@ -45,11 +46,11 @@ def changes(event: str, arguments: tuple[object, ...]) -> bool:
 
 def hook(number: int | None, on_end: Callable[[], None]) -> Callable[[str, tuple[object, ...]], None]:
     """An audit hook that calls `on_end` before the `number`-th change (from 0); with `None` it counts them in vain."""
-    left = -1 if number is None else number
+    left, doomed = -1 if number is None else number, os.getpid()
 
     def audit(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal left
-        if changes(event, arguments):
+        if changes(event, arguments) and os.getpid() == doomed:  # a fork of it is another process
             if left == 0:
                 on_end()
             left -= 1
@@ -115,15 +116,33 @@ def killed(work: Callable[[], int | None], number: int) -> int:
 def killed_at(work: Callable[[], int | None], event: str, fragment: str) -> int:
     """Run `work` in a child that dies before the first such change whose arguments hold a piece of text."""
 
-    def audit(name: str, arguments: tuple[object, ...]) -> None:
-        if name == event and changes(name, arguments) and fragment in str(arguments):
-            die()
-
     def doomed() -> int | None:
+        pid = os.getpid()
+
+        def audit(name: str, arguments: tuple[object, ...]) -> None:
+            here = name == event and changes(name, arguments) and os.getpid() == pid
+            if here and fragment in str(arguments):
+                die()
+
         sys.addaudithook(audit)
         return work()
 
     return child(doomed)
+
+
+def let_time_fly(now: Callable[[], float]) -> None:
+    """In a child: waiting for a second to pass takes no time, it passes at once. Less is waiting for another process,
+    and is done. `now` is the clock until then."""
+    slept, really = 0.0, time.sleep
+
+    def sleep(seconds: float | SupportsIndex) -> None:
+        nonlocal slept
+        if (wanted := float(seconds)) >= 1:
+            slept += wanted
+        else:
+            really(seconds)
+
+    time.time, time.sleep = lambda: now() + slept, sleep
 
 
 def count_changes(work: Callable[[], int | None]) -> int:

@@ -3,6 +3,7 @@
 import itertools
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from tests import builders
 from tests.builders import git
 from tests.operations.world import World
 from tests.reliability.checker import Checker, Known, Verdict, differences
-from tests.reliability.killing import child, count_changes
+from tests.reliability.killing import child, count_changes, let_time_fly
 
 V1, V2, V3, V4, V5 = (f"v{number}.0.0" for number in range(1, 6))
 
@@ -33,7 +34,8 @@ class Command:
     """What is wrong until the command has ended: how the checker's words for it begin or end."""
 
     def run(self, root: Path) -> int:
-        """Give the command in this process."""
+        """Give the command in this process, a child of the test."""
+        let_time_fly(time.time)
         return main(["-C", str(root), *self.arguments])
 
 

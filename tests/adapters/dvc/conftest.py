@@ -54,6 +54,11 @@ def _isolated_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+@pytest.fixture(autouse=True)
+def _spawned(spawned: None) -> None:
+    """The worker's start is tested, too."""
+
+
 def run_git(directory: Path, *arguments: str) -> str:
     done = subprocess.run(["git", "-C", str(directory), *arguments], check=True, capture_output=True, text=True)
     return done.stdout.strip()

@@ -4,12 +4,12 @@ import json
 import os
 import selectors
 import signal
-import subprocess
 import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from subprocess import PIPE, Popen
 from time import monotonic
 from typing import IO, Any
 
@@ -35,15 +35,14 @@ class Worker:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         command = [sys.executable, "-m", "lastgood.adapters.dvc.worker"]
-        pipe = subprocess.PIPE
         self.errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  # closed by end
-        self.process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=self.errors, env=_environment(environ), start_new_session=True
+        self.process = Popen(
+            command, stdin=PIPE, stdout=PIPE, stderr=self.errors, env=_environment(environ), start_new_session=True
         )
         self.end = weakref.finalize(self, _end, self.process, self.errors, os.getpid())
 
 
-def _end(process: "subprocess.Popen[bytes]", errors: IO[str], owner: int) -> None:
+def _end(process: "Popen[bytes]", errors: IO[str], owner: int) -> None:
     if owner != os.getpid():
         return  # a fork of ours forgets what is not its own
     with suppress(ProcessLookupError):
