@@ -37,6 +37,27 @@ def git(directory: Path, *arguments: str) -> str:
     return done.stdout if done.returncode == 0 else f"git {arguments[0]} failed: {done.stderr}"
 
 
+def refs_of(repository: Path) -> dict[str, str]:
+    """Every ref with its object, from git's own files (gitrepository-layout(5), git-pack-refs(1)): one that a loose
+    file names is not looked up among the packed."""
+    directory = repository / ".git" if (repository / ".git").is_dir() else repository
+    packed = directory / "packed-refs"
+    lines = packed.read_text().splitlines() if packed.exists() else []
+    found = dict(line.split(" ")[::-1] for line in lines if line[0] not in "#^")
+    for parent, _, names in os.walk(directory / "refs"):
+        for name in names:
+            if not name.endswith(".lock"):
+                path = Path(parent, name)
+                found[str(path.relative_to(directory))] = path.read_text().strip()
+    return found
+
+
+def head_of(clone: Path) -> str:
+    """The commit that is checked out."""
+    head = (clone / ".git/HEAD").read_text().strip()
+    return refs_of(clone)[head.removeprefix("ref: ")] if head.startswith("ref: ") else head
+
+
 @dataclass
 class Known:
     """What was seen to be right before the faults: of each version the files, and the objects it needs."""
@@ -134,9 +155,8 @@ class Checker:
 
     def refs(self, repository: Path) -> dict[str, str]:
         """Tags and journals with their objects."""
-        lines = git(repository, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()
-        pairs = (line.split(" ", 1) for line in lines)
-        return {name: oid for oid, name in pairs if name.startswith(("refs/tags/", "refs/lastgood/"))}
+        kept = ("refs/tags/", "refs/lastgood/")
+        return {name: oid for name, oid in refs_of(repository).items() if name.startswith(kept)}
 
     def journal(self, repository: Path) -> tuple[tuple[tuple[str, str], ...], ...]:
         """(tag, object) of every entry, the oldest first."""
@@ -207,7 +227,7 @@ class Checker:
             "modes": sorted(str(path) for path in self.place.glob("releases/*/*") if path.stat().st_mode & 0o222),
             "cache": sorted(objects(self.cache or self.clone / ".dvc/cache")),
             "remote": sorted(objects(self.base / "dvc-remote")),
-            "HEAD": git(self.clone, "rev-parse", "HEAD"),
+            "HEAD": head_of(self.clone),
             "worktree": tree_of(self.clone),
             "history": [[event.get(key) for key in ("event", "artifact", "stage", "version")] for event in history],
         }

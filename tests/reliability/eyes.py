@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import md5
 from pathlib import Path
 
-from tests.reliability.checker import ARTIFACT, Checker, Known, git, objects, tree_of
+from tests.reliability.checker import ARTIFACT, Checker, Known, git, head_of, objects, refs_of, tree_of
 
 STAGES = ("prod", "staging")
 Refs = Mapping[str, tuple[str, str]]
@@ -29,6 +29,9 @@ class Seen:
     remote: Mapping[str, bool]
     releases: Mapping[str, bool]
     live: Mapping[str, str]
+    follows: frozenset[str]
+    """The stages that this machine follows."""
+    head: str
     worktree: str | None
     """The commit that is checked out, if its files and no others lie there."""
     note: bool
@@ -74,12 +77,13 @@ def name_of(version: str, commit: str) -> str:
 @dataclass
 class Eyes:
     """Looks at one world. `known` is by commit; what was hashed once is not hashed again while nothing about its inode
-    changed, and a journal not read again while its tip is the same commit."""
+    changed, a journal not read again while its tip is the same commit, and a tag's object but once."""
 
     base: Path
     known: Known
     hashed: dict[tuple[str, int, int, int, int], bool] = field(default_factory=dict)
     journals: dict[str, Journal] = field(default_factory=dict)
+    peeled: dict[str, str] = field(default_factory=dict)
 
     @property
     def checker(self) -> Checker:
@@ -88,12 +92,12 @@ class Eyes:
     def look(self) -> Seen:
         """Everything."""
         checker = self.checker
-        there, here = _refs(checker.origin), _refs(checker.clone)
+        there, here = refs_of(checker.origin), refs_of(checker.clone)
         journal = self._journal(checker.origin, there)
         return Seen(
             needed=self.known.objects,
-            origin=_tags(there),
-            clone=_tags(here),
+            origin=self._tags(checker.origin, there),
+            clone=self._tags(checker.clone, here),
             journal=tuple(tuple(name for name, _ in entry) for entry in journal),
             journal_here=tuple(tuple(name for name, _ in entry) for entry in self._journal(checker.clone, here)),
             oids={name: oid for entry in journal for name, oid in entry},
@@ -101,7 +105,9 @@ class Eyes:
             remote=self._store(self.base / "dvc-remote"),
             releases={path.name: self._is_whole(path) for path in self._releases()},
             live=dict(self._live()),
-            worktree=self._worktree(here),
+            follows=frozenset(stage for stage in STAGES if self._file_of(stage).exists()),
+            head=head_of(checker.clone),
+            worktree=self._worktree(),
             note=(checker.place / "checkout.json").exists(),
         )
 
@@ -118,6 +124,9 @@ class Eyes:
     def _live(self) -> list[tuple[str, str]]:
         links = [(stage, self.checker.place / "live" / ARTIFACT / stage) for stage in STAGES]
         return [(stage, Path(os.path.realpath(link)).name) for stage, link in links if os.path.lexists(link)]
+
+    def _file_of(self, stage: str) -> Path:
+        return self.checker.place / "follow" / f"{ARTIFACT}@{stage}.json"
 
     def _store(self, store: Path) -> dict[str, bool]:
         return {name: self._is_object(name, path) for name, path in objects(store).items()}
@@ -136,23 +145,20 @@ class Eyes:
         commit = next(one for one in self.known.trees if one.startswith(beginning))
         return self.known.trees[commit] == tree_of(release, without=("release.json",))
 
-    def _worktree(self, refs: Refs) -> str | None:
+    def _worktree(self) -> str | None:
         clone = self.checker.clone
-        head = (clone / ".git/HEAD").read_text().strip()
-        commit = refs[head.removeprefix("ref: ")][0] if head.startswith("ref: ") else head
+        commit = head_of(clone)
         return commit if self.known.trees.get(commit) == tree_of(clone) else None
 
-    def _journal(self, repository: Path, refs: Refs) -> Journal:
-        tip = refs.get(f"refs/lastgood/{ARTIFACT}", ("", ""))[0]
+    def _tags(self, repository: Path, refs: Mapping[str, str]) -> Refs:
+        tags = {name.removeprefix("refs/tags/"): oid for name, oid in refs.items() if name.startswith("refs/tags/")}
+        if new := sorted({oid for oid in tags.values() if oid not in self.peeled}):
+            commits = git(repository, "rev-parse", *(f"{oid}^{{commit}}" for oid in new)).split()
+            self.peeled |= zip(new, commits, strict=True)
+        return {name: (oid, self.peeled[oid]) for name, oid in tags.items()}
+
+    def _journal(self, repository: Path, refs: Mapping[str, str]) -> Journal:
+        tip = refs.get(f"refs/lastgood/{ARTIFACT}", "")
         if tip not in self.journals:
             self.journals[tip] = self.checker.journal(repository)
         return self.journals[tip]
-
-
-def _refs(repository: Path) -> dict[str, tuple[str, str]]:
-    lines = git(repository, "for-each-ref", "--format=%(refname) %(objectname) %(*objectname)").splitlines()
-    return {name: (oid, commit) for name, oid, commit in (line.split(" ") for line in lines)}
-
-
-def _tags(refs: Refs) -> dict[str, tuple[str, str]]:
-    return {name.removeprefix("refs/tags/"): of for name, of in refs.items() if name.startswith("refs/tags/")}
