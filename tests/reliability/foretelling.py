@@ -137,13 +137,13 @@ def checkout(model: Model, facts: Facts, version: str) -> Forecast:
     return proved(facts.here(model.commits[version], version), model)
 
 
-def register(model: Model, commit: str | None, version: str, *, whole: bool, now: int) -> Forecast:
-    """`commit` is what lies in the working tree, if it is exactly one; `whole`, whether the cache holds all of it."""
-    if commit is None:
-        return Forecast(frozenset({1, 3, 14}), model)
+def register(model: Model, commit: str, version: str, *, clean: bool, whole: bool, now: int) -> Forecast:
+    """`commit` is what is checked out, `clean`, whether its files and no others lie there; `whole`, whether the cache
+    holds all of it. What rotted in the working tree behind DVC's back does not count, what DVC sees does."""
     if version in model.commits or commit in model.commits.values():
-        return only(14, model)
-    return proved(True if whole else None, model.registered(version, commit, now), refusing=frozenset({1, 3, 5}))
+        return only(14, model) if clean else Forecast(frozenset({1, 3, 14}), model)
+    refusing = frozenset({1, 3, 5} if clean else {1, 3, 5, 14})
+    return proved(True if clean and whole else None, model.registered(version, commit, now), refusing=refusing)
 
 
 def verify(model: Model, facts: Facts, *, deep: bool) -> Forecast:

@@ -78,6 +78,8 @@ def _differences(model: Model, seen: Seen, change: Change, before: Model) -> Ite
     live = {stage: name_of(version, model.commits[version]) for stage, version in model.live.items()}
     if dict(seen.live) != live:
         yield f"live is {dict(seen.live)}, not {live}"
+    if seen.follows != model.follows:
+        yield f"followed are {sorted(seen.follows)}, not {sorted(model.follows)}"
     halves = model.journal[-1] if change.faulty and model.journal != before.journal else ()
     expected = {event.tag: event for event in model.events}
     astray = _astray(model, seen)
@@ -130,8 +132,7 @@ def _by_command(model: Model, then: Seen, seen: Seen, change: Change) -> Iterato
         gone = then.releases.keys() - seen.releases.keys()
         yield from (f"prune took {one}" for one in gone & staying(model, int(change.arguments[-1])))
     if command == "register":
-        commit = seen.worktree or ""
-        yield from (f"registered, and the remote lacks {one}" for one in seen.lacking(commit))
+        yield from (f"registered, and the remote lacks {one}" for one in seen.lacking(seen.head))
 
 
 def _repaired(model: Model, seen: Seen, change: Change) -> Iterator[str]:

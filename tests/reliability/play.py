@@ -147,9 +147,9 @@ class Play:
             self._bring(free[version % len(free)])
         names = [one for one in FREE if one not in self.model.commits] or [NOBODY]
         name = names[version % len(names)] if flag % 8 != 7 else self._version(version + 1)
-        commit = self.seen.worktree
-        whole = commit is not None and all(self.seen.cache.get(one) for one in self.seen.needed[commit])
-        forecast = foretelling.register(self.model, commit, name, whole=whole, now=self.now)
+        commit, clean = self.seen.head, self.seen.worktree is not None
+        whole = all(self.seen.cache.get(one) for one in self.seen.needed[commit])
+        forecast = foretelling.register(self.model, commit, name, clean=clean, whole=whole, now=self.now)
         return Line(("register", ARTIFACT, "--version", name), forecast)
 
     def command(self, name: str, version: int, stage: int, flag: int) -> None:
@@ -205,11 +205,13 @@ class Play:
         self.counts[f"{name} skipped"] += 1
 
     def _bring(self, commit: str) -> None:
-        """What an engineer without this tool does; where nothing is damaged, it is the same state."""
+        """What an engineer without this tool does; where nothing is damaged, it is the same state. DVC remembers the
+        files that it put there as what they should be: what once rotted there stays."""
+        clean = self.seen.worktree is not None
         whole = all(self.seen.cache.get(one, self.seen.remote.get(one)) for one in self.seen.needed[commit])
         self.hands.check_out(commit)
         self._looked("plain checkout", self.model, f"git checkout {commit[:7]} && dvc checkout", damaging=True)
-        assert self.seen.worktree == commit or not whole, self._story(
+        assert self.seen.worktree == commit or not (whole and clean), self._story(
             ["plain git and DVC do not bring the commit back"]
         )
 

@@ -37,10 +37,8 @@ FAULTS = (
 HALF = "tags and journal on origin differ"
 """What git's own ref transaction leaves when the disk of origin fails in its midst: the journal has the entry, a tag is
 not there. No client can prevent it; `verify` tells it and `repair` puts the tag back from the journal."""
-CASES = int(os.environ.get("LASTGOOD_FAULTS", "2000" if figures.SOAK else "120"))
+CASES = int(os.environ.get("LASTGOOD_FAULTS", "2000" if figures.SOAK else "200"))
 """Of all commands together."""
-SWEPT = [one for one in COMMANDS if figures.SOAK or one.name not in {"checkout", "register"}]
-"""In the short form not the two that hand most of their work to DVC: a case of theirs takes seconds."""
 
 
 def cases(most: Counter[str]) -> Iterator[tuple[str, str, str]]:
@@ -61,7 +59,7 @@ def test_a_broken_disk_is_no_bug_even_where_it_cannot_be_told(error: Exception, 
     assert child(lambda: guarded(fails, []), quiet=False) == 1
 
 
-@pytest.mark.parametrize("command", SWEPT, ids=lambda one: one.name)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda one: one.name)
 def test_a_failing_operation_is_told_and_the_same_again_finishes(
     base: tuple[World, Known], memory: Path, tmp_path: Path, command: Command
 ) -> None:

@@ -23,10 +23,10 @@ from tests.reliability.strangers import Strangers
 SECONDS = int(os.environ.get("LASTGOOD_SOAK_SECONDS", "3600"))
 SEED = int(os.environ.get("LASTGOOD_SOAK_SEED", time.time_ns() % 10**9))
 FAULTY = float(os.environ.get("LASTGOOD_SOAK_FAULTY", "0.15"))
-PARTS = 2
-"""For as many workers."""
-EXAMPLES = 1000 if figures.SOAK else 2
-"""Each a world of its own, with `STEPS` steps and those at its end: 50,000 in the long form."""
+PARTS = 20 if figures.SOAK else 4
+"""Runs by themselves, for several workers; each ends at its first failure."""
+EXAMPLES = 1000 if figures.SOAK else 44
+"""Each a world of its own, with `STEPS` steps and those at its end: 2,000 in all, and 50,000 in the long form."""
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_any_sequence_leaves_what_the_model_says(beginning: Callable[[str], Stra
         seed(part + (SEED if figures.SOAK else 0))(machine(beginning, counts)),
         settings=settings(
             max_examples=EXAMPLES // PARTS + 1, stateful_step_count=STEPS, deadline=None, database=None,
-            suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink), print_blob=True,
+            suppress_health_check=list(HealthCheck), phases=(Phase.generate, *([Phase.shrink] if figures.SOAK else [])),
         ),
     )  # fmt: skip
     figures.record(f"stateful {part}", begun, cases=counts.total() - counts.pop(NOTHING, 0), **counts)
