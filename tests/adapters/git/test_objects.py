@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lastgood.adapters.git import objects
 from lastgood.adapters.git.command import Git
 from tests.builders import Project
 
@@ -98,3 +99,18 @@ def test_a_fork_that_forgets_our_reader_does_not_wait_for_it(project: Project) -
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert git.objects.read("HEAD") is not None
+
+
+def test_a_git_that_is_silent_is_given_up_and_the_next_question_answered(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git, before = Git(project.root), children()
+    assert git.objects.read("HEAD") is not None
+    (process,) = children() - before
+    os.kill(int(process), signal.SIGSTOP)
+    monkeypatch.setattr(objects, "PATIENCE", 0.1)
+    with pytest.raises(TimeoutError, match=r"no answer for 0\.1 s"):
+        git.objects.read("HEAD")
+    monkeypatch.setattr(objects, "PATIENCE", 60)
+    assert git.objects.read("HEAD") is not None
+    assert process not in children()

@@ -1,11 +1,15 @@
 """Reading objects one after the other from one `git cat-file --batch`, which is started when the first is asked for."""
 
 import os
+import select
 import weakref
 from collections.abc import Callable
 from subprocess import Popen
 from typing import IO
 
+PATIENCE = 60.0
+"""Seconds without an answer, after which a question counts as unanswered: git does not notice when it cannot say that
+an object is missing, and disks hang."""
 TYPES = frozenset({"blob", "tree", "commit", "tag"})
 
 
@@ -24,7 +28,7 @@ class ObjectReader:
 
     def read(self, name: str) -> tuple[str, bytes] | None:
         """An object's type and content, or `None` when it is absent or cannot be read. `name` is what git takes for
-        one: an id, `COMMIT:path`, `COMMIT^{tree}`."""
+        one: an id, `COMMIT:path`, `COMMIT^{tree}`. Raises `TimeoutError` when git is silent."""
         if "\n" in name:  # the end of a request; `-z` would allow it, from git 2.38 on
             return None
         if self._owner != os.getpid():  # we were forked: two that read the same answers
@@ -35,6 +39,7 @@ class ObjectReader:
                 return None
             process.stdin.write(name.encode(errors="surrogateescape") + b"\n")
             process.stdin.flush()
+            _await(process.stdout)
             return _answer(process.stdout)
         except (BrokenPipeError, EOFError):  # git gives up on an object that is corrupted
             self.close()
@@ -52,6 +57,14 @@ class ObjectReader:
         self._process = self._start()
         self._end = weakref.finalize(self, _end, self._process, os.getpid())
         return self._process
+
+
+def _await(stream: IO[bytes]) -> None:
+    """Return when there is something to read. All former answers were read to their end."""
+    poll = select.poll()
+    poll.register(stream, select.POLLIN)
+    if not poll.poll(PATIENCE * 1000):
+        raise TimeoutError(f"git cat-file gave no answer for {PATIENCE:g} s")
 
 
 def _answer(stream: IO[bytes]) -> tuple[str, bytes] | None:
