@@ -638,6 +638,52 @@ def test_a_transaction_that_origin_has_by_half_is_completed_by_whoever_records_n
     assert not [one for one in story.verify().findings if one.kind in {"deleted", "moved"}]
 
 
+@pytest.mark.parametrize("again", ["rollback", "same mark", "same assignment", "mark"])
+def test_tags_that_origin_took_without_their_entry_get_one_from_whoever_records_next(story: World, again: str) -> None:
+    """As git's receive-pack leaves it when it cannot tell whether it has all that the journal needs."""
+    story.rollback(leaving="v3.0.0")
+    for repository in (story.project.origin, story.root):
+        git(repository, "update-ref", "refs/lastgood/flights", "refs/lastgood/flights~1")
+    (story.place / "seen.json").unlink()
+    assert {one.kind for one in story.verify().findings} == {"unjournaled"}
+    if again == "rollback":
+        assert story.rollback(leaving="v3.0.0").plan.fulfilled
+    elif again == "same mark":
+        assert story.mark("v3.0.0", "failed").fulfilled
+    elif again == "same assignment":
+        assert story.assign("v1.0.0").fulfilled
+    else:
+        story.mark("v4.0.0", "failed")
+    assert not story.verify().findings
+    assert "Adopt 2 tags of flights" in story.project.git("log", "--format=%s", "refs/lastgood/flights")
+
+
+def test_registered_again_a_version_that_origin_has_by_half_is_whole_and_the_refusal_says_so(story: World) -> None:
+    story.project.commit_version(model="fifth")
+    story.register("v5.0.0")
+    whole = git(story.project.origin, "for-each-ref", "refs/tags")
+    git(story.project.origin, "update-ref", "-d", "refs/tags/flights@v5.0.0")
+    story.project.git("update-ref", "-d", "refs/tags/flights@v5.0.0")
+    with pytest.raises(RefusedError, match="; nothing was changed"):
+        story.register("v5.0.0", dry_run=True)
+    with pytest.raises(RefusedError, match="exists and versions are immutable; origin had its last event by half"):
+        story.register("v5.0.0")
+    assert git(story.project.origin, "for-each-ref", "refs/tags") == whole
+    assert "flights@v5.0.0" in story.project.git("tag").split()
+
+
+def test_a_version_that_origin_took_without_its_entry_gets_one_with_its_manifest(story: World) -> None:
+    story.project.commit_version(model="fifth")
+    manifest = story.register("v5.0.0").manifest
+    for repository in (story.project.origin, story.root):
+        git(repository, "update-ref", "refs/lastgood/flights", "refs/lastgood/flights~1")
+    (story.place / "seen.json").unlink()
+    with pytest.raises(RefusedError, match="origin had its last event by half"):
+        story.register("v5.0.0")
+    assert git(story.project.origin, "show", "refs/lastgood/flights:manifest.json") == str(manifest)
+    assert not story.verify().findings
+
+
 def test_a_half_transaction_that_origin_does_not_let_complete_is_no_success(story: World) -> None:
     story.rollback(leaving="v3.0.0")
     git(story.project.origin, "update-ref", "-d", "refs/tags/flights#prod#7")

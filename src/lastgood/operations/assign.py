@@ -44,7 +44,7 @@ def assign(project: Project, reference: str, stage: str, reason: str, *, dry_run
     def attempt(view: View) -> Assigned:
         prepared = _prepare(project, view, reference, stage, dry_run=False)
         if prepared.fulfilled:
-            recording.complete(project, view, prepared.history.journal)
+            recording.complete(project, view, prepared.history.artifact)
             return prepared
         draft = Draft(prepared.history, recording.author(project, reason))
         draft.assign(prepared.version, stage, leaving=prepared.former)

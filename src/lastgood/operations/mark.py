@@ -44,7 +44,7 @@ def mark(project: Project, reference: str, mark: Mark, reason: str, *, dry_run: 
     def attempt(view: View) -> Marked:
         prepared = _prepare(view, reference, mark, dry_run=False)
         if prepared.fulfilled:
-            recording.complete(project, view, prepared.history.journal)
+            recording.complete(project, view, prepared.history.artifact)
             return prepared
         draft = Draft(prepared.history, recording.author(project, reason))
         draft.mark(prepared.version, mark)

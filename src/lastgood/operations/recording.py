@@ -1,17 +1,22 @@
 """Recording: one transaction, out to origin in one atomic push and then into the local refs, or nowhere."""
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lastgood.adapters.git import transactions
 from lastgood.adapters.git.identity import find_start
+from lastgood.adapters.git.refs import Origin
 from lastgood.adapters.git.restoring import Astray, push_tags, rebuild
 from lastgood.adapters.git.transactions import Prepared
 from lastgood.core import tags as grammar
-from lastgood.core.journal import Journal
+from lastgood.core.events import Event
+from lastgood.core.journal import Journal, Recorded
+from lastgood.core.manifest import Manifest
+from lastgood.core.registry import History
 from lastgood.core.transaction import Author, Transaction
-from lastgood.errors import LockedError, PushRefusedError
+from lastgood.errors import LockedError, PushRefusedError, StaleError
 from lastgood.operations import seen
 from lastgood.operations.reading import PUSHING, View, require_agreement
 from lastgood.operations.signing import signer_for
@@ -69,7 +74,8 @@ def _ready(project: Project, view: View, artifact: str) -> tuple[Journal, str]:
     require_agreement(view, artifact)
     ref = project.journal_ref(grammar.file_name(artifact))
     publish_earlier(project, view, journal, ref)
-    complete(project, view, journal)
+    if complete(project, view, artifact):
+        raise StaleError(f"the last transaction of {artifact} had come by half, and is whole now")
     project.on_step("objects")
     return journal, ref
 
@@ -114,20 +120,28 @@ def publish_earlier(project: Project, view: View, journal: Journal, ref: str) ->
         previous = entry.commit
 
 
-def complete(project: Project, view: View, journal: Journal) -> None:
-    """Give origin, and then this clone, those tags of its newest entry that origin lacks (ordering.md, I4).
+def complete(project: Project, view: View, artifact: str) -> bool:
+    """Have whole on origin, and then here, the last transaction that its git took by half (ordering.md, I4); whether it
+    had.
 
-    Its disk failed in their midst: git's ref transaction is not whole there. What was asked is not done before they
-    are. Raises `PushRefusedError`, `UnreachableError`.
+    A disk that fails in the midst leaves the entry without its tags, or the tags without their entry. What was asked is
+    not done before both are there. Raises `PushRefusedError`, `UnreachableError`.
     """
+    history = view.registry.artifacts.get(artifact)
+    if project.remote is None or view.origin is None or history is None:
+        return False
+    return _give_tags(project, view.origin, history.journal) or _give_entry(project, view, history)
+
+
+def _give_tags(project: Project, origin: Origin, journal: Journal) -> bool:
     newest = journal.entries[-1] if journal.entries else None
-    if project.remote is None or view.origin is None or newest is None or newest.adoption:
-        return
-    if view.origin.refs.get(project.journal_ref(grammar.file_name(journal.artifact))) != newest.commit:
-        return
-    lacking = [Astray(newest, tag, tag.oid, None) for tag in newest.tags if view.origin.tag(tag.name) is None]
+    if newest is None or newest.adoption:
+        return False
+    if origin.refs.get(project.journal_ref(grammar.file_name(journal.artifact))) != newest.commit:
+        return False
+    lacking = [Astray(newest, tag, tag.oid, None) for tag in newest.tags if origin.tag(tag.name) is None]
     lacking = [tag for tag in lacking if rebuild(project.git, tag)]
-    refused = push_tags(project.git, project.remote, lacking, project.deadline) if lacking else {}
+    refused = push_tags(project.git, str(project.remote), lacking, project.deadline) if lacking else {}
     if refused:
         told = "; ".join(f"{name}: {why}" for name, why in refused.items())
         raise PushRefusedError(
@@ -135,6 +149,52 @@ def complete(project: Project, view: View, journal: Journal) -> None:
             hint=f"lastgood repair {journal.artifact}",
         )
     transactions.put_tags(project.git, [tag.recorded for tag in lacking])
+    return bool(lacking)
+
+
+def _give_entry(project: Project, view: View, history: History) -> bool:
+    """Only for what is newer than everything in the journal: the rest was lost in other ways, and `repair` has it."""
+    journaled = [event.when for event in history.events if event.tag not in history.unjournaled]
+    late = [event for event in own_unjournaled(view, history) if event.when >= max(journaled, default=0)]
+    if history.journal.tip is None or not late:
+        return False
+    enter(project, view, history, late)
+    return True
+
+
+def own_unjournaled(view: View, history: History) -> list[Event]:
+    """Events of ours, on origin as they are here, that the journal has no entry of."""
+    own = [event for event in history.events if event.tag in history.unjournaled and event.message.is_own]
+    return [event for event in own if view.origin is None or view.origin.tag(event.tag) == event.oid]
+
+
+def enter(project: Project, view: View, history: History, events: Sequence[Event]) -> None:
+    """Write tags as they are into the journal, in one entry, with the manifest that a version's tag has room for.
+
+    Raises as `record` does.
+    """
+    require_agreement(view, history.artifact)
+    ref = project.journal_ref(grammar.file_name(history.artifact))
+    publish_earlier(project, view, history.journal, ref)
+    prepared = transactions.write_adoption(
+        project.git,
+        history.journal,
+        tuple(Recorded(event.oid, event.tag) for event in events),
+        ref,
+        project.identity,
+        project.now(),
+        manifest=_manifest(events[0]),
+    )
+    carry(project, prepared)
+
+
+def _manifest(event: Event) -> Manifest | None:
+    """The whole manifest that a version's tag carries in its message, if it had room for it."""
+    try:
+        manifest = Manifest.from_json(json.loads(event.message.manifest or ""))
+    except ValueError:
+        return None
+    return manifest if manifest.digest == event.message.trailers.get("Manifest") else None
 
 
 def outwait(project: Project, record: Record) -> None:

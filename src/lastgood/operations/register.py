@@ -63,7 +63,7 @@ def register(project: Project, request: Request, *, dry_run: bool = False) -> Re
     view = read(project, fetch=True)
     pinned, declared = _require_declared(project, commit, request.artifact)
     wanted = Wanted(declared.name, commit, request.version, request.bump)
-    version = name_version(view.registry, wanted, repository.tags_at(project.git, commit))
+    version = _name(project, view, wanted, dry_run=dry_run)
     _require_restorable(project, commit, pinned, declared)
     _require_gate(project, declared)
     manifest = manifests.make_manifest(project, version, commit, pinned, declared, python=manifests.running_python())
@@ -124,6 +124,19 @@ def _require_declared(project: Project, commit: str, artifact: str | None) -> tu
         f"{asked} (declared: {known}); nothing was changed",
         hint=add if artifact else "lastgood register NAME",
     )
+
+
+def _name(project: Project, view: View, wanted: Wanted, *, dry_run: bool) -> str:
+    """The version's name. Where that is refused, the artifact's last event is on origin with all of its tags first: it
+    may be this very registration."""
+    try:
+        return name_version(view.registry, wanted, repository.tags_at(project.git, wanted.commit))
+    except RefusedError as error:
+        if dry_run or not retrying(project, lambda fresh: recording.complete(project, fresh, wanted.artifact)):
+            raise
+        text = error.message.removesuffix("; nothing was changed")
+        text = f"{text}; {project.remote} had its last event by half, and has all of it now"
+        raise RefusedError(text, hint=error.hint) from None
 
 
 def _require_restorable(project: Project, commit: str, pinned: Pinned, declared: Declared) -> None:

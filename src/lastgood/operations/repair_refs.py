@@ -1,21 +1,19 @@
 """Repairing what git keeps: the journal on origin from this clone, tags from the journal, its entries from our tags."""
 
-import json
 from collections.abc import Mapping
 from functools import partial
 
-from lastgood.adapters.git import refs, restoring, transactions
+from lastgood.adapters.git import refs, restoring
 from lastgood.adapters.git.restoring import Astray
 from lastgood.core import tags as grammar
 from lastgood.core.events import Event, Kind
-from lastgood.core.journal import Entry, Journal, Recorded
-from lastgood.core.manifest import Manifest
+from lastgood.core.journal import Entry, Journal
 from lastgood.core.registry import History
 from lastgood.core.repairs import Mended
 from lastgood.core.tags import TAGS
 from lastgood.errors import Finding, RefusedError
 from lastgood.operations import recording
-from lastgood.operations.reading import View, require_agreement, retrying
+from lastgood.operations.reading import View, retrying
 from lastgood.project import Project
 
 Results = list[Mended | Finding]
@@ -109,8 +107,7 @@ def _keep(project: Project, moved: list[Astray]) -> None:
 
 def mend_entries(project: Project, view: View, history: History, *, dry_run: bool) -> Results:
     """Give tags of ours that the journal lacks an entry: each version one with its manifest, all others one."""
-    own = [event for event in history.events if event.tag in history.unjournaled and event.message.is_own]
-    known = [event for event in own if view.origin is None or view.origin.tag(event.tag) == event.oid]
+    known = recording.own_unjournaled(view, history)
     versions = [event for event in known if event.kind is Kind.REGISTERED]
     groups = [[event] for event in versions] + [[event for event in known if event not in versions]]
     results: Results = []
@@ -126,26 +123,9 @@ def mend_entries(project: Project, view: View, history: History, *, dry_run: boo
 
 def _enter(project: Project, artifact: str, events: list[Event], view: View) -> None:
     history = view.registry.history(artifact)
-    recorded = tuple(Recorded(event.oid, event.tag) for event in events if event.tag in history.unjournaled)
-    if not recorded:
-        return  # somebody else, or our former self that died, has entered them
-    require_agreement(view, artifact)
-    ref = _ref(project, artifact)
-    recording.publish_earlier(project, view, history.journal, ref)
-    manifest = _manifest(events[0])
-    prepared = transactions.write_adoption(
-        project.git, history.journal, recorded, ref, project.identity, project.now(), manifest=manifest
-    )
-    recording.carry(project, prepared)
-
-
-def _manifest(event: Event) -> Manifest | None:
-    """The whole manifest that a version's tag carries in its message, if it had room for it."""
-    try:
-        manifest = Manifest.from_json(json.loads(event.message.manifest or ""))
-    except ValueError:
-        return None
-    return manifest if manifest.digest == event.message.trailers.get("Manifest") else None
+    left = [event for event in events if event.tag in history.unjournaled]
+    if left:  # else somebody else, or our former self that died, has entered them
+        recording.enter(project, view, history, left)
 
 
 def _ref(project: Project, artifact: str) -> str:

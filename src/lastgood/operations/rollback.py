@@ -196,7 +196,7 @@ def execute(project: Project, plan: Plan) -> Result:
         raise StaleError("something was done here while origin was out of reach")
     if plan.fulfilled:
         if not plan.request.offline:
-            recording.complete(project, plan.view, plan.history.journal)
+            recording.complete(project, plan.view, plan.history.artifact)
         return _finish_here(project, plan)
     recording.author(project, plan.request.reason)
     release = _build(project, plan) if plan.here else None
