@@ -33,7 +33,7 @@ CRASHED = (
     "checkout",
 )
 OWN = ("rollback", "mark", "assign", "sync", "register", "adopt", "repair", "verify", "prune", "gc", "checkout")
-STEPS = 50
+STEPS = 52
 NOTHING = "a while passes"
 """What is no case: it asks nothing of lastgood."""
 START = int(time.time()) + 2 * 86400

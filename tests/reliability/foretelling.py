@@ -147,9 +147,11 @@ def register(model: Model, commit: str, version: str, *, clean: bool, whole: boo
 
 
 def verify(model: Model, facts: Facts, *, deep: bool) -> Forecast:
-    """What it must find, and what it may: bytes that rot where it need not look."""
+    """What it must find, and what it may: bytes that rot where it need not look. Listings it fetches again."""
     lost = any(facts.lacking(commit) for commit in model.commits.values())
-    needed = {f"cache {one}" for commit in model.commits.values() for one in facts.needed[commit]}
+    needed = {
+        f"cache {one}" for commit in model.commits.values() for one in facts.needed[commit] if not one.endswith(".dir")
+    }
     rotten = {one for one in facts.damage if one.startswith("release ") or one in needed}
     if model.astray or lost or (deep and rotten):
         return only(3, model)

@@ -25,7 +25,7 @@ SEED = int(os.environ.get("LASTGOOD_SOAK_SEED", time.time_ns() % 10**9))
 FAULTY = float(os.environ.get("LASTGOOD_SOAK_FAULTY", "0.15"))
 PARTS = 20 if figures.SOAK else 4
 """Runs by themselves, for several workers; each ends at its first failure."""
-EXAMPLES = 1000 if figures.SOAK else 44
+EXAMPLES = 1000 if figures.SOAK else 40
 """Each a world of its own, with `STEPS` steps and those at its end: 2,000 in all, and 50,000 in the long form."""
 
 
