@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lastgood.adapters.git.holders import blindness
 from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import Checker, Known
-from tests.reliability.gitkilling import Gits, holding
+from tests.reliability.gitkilling import Gits, holding, require_sight
 from tests.reliability.killing import child
 from tests.reliability.scenes import CARE, COMMANDS, V3, V4, Command, Scene
 from tests.reliability.test_faults import DOCUMENTED, HALF
@@ -51,12 +50,6 @@ def grow_old(checker: Checker) -> bool:
     for lock in locks:
         os.utime(lock, (time.time() - AGE, time.time() - AGE))
     return bool(locks)
-
-
-def require_sight(place: Path) -> None:
-    """Skip the test where nobody can tell whether a lock is held, saying why."""
-    if why := blindness(place):
-        pytest.skip(f"locks of git are not removed in {place}: {why}")
 
 
 def wrong_at_once(scene: Scene, checker: Checker, code: int) -> list[str]:

@@ -8,10 +8,9 @@ import pytest
 from lastgood.adapters.git import mirror
 from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.export import read_file
-from lastgood.adapters.git.holders import blindness
 from lastgood.errors import UnreachableError
 from tests.builders import Project, git
-from tests.reliability.gitkilling import leave
+from tests.reliability.gitkilling import leave, require_sight
 
 
 def test_several_processes_open_the_mirror_of_one_clone_at_once(project: Project, tmp_path: Path) -> None:
@@ -168,8 +167,7 @@ def test_beside_a_shallow_clone_only_the_commits_of_versions_are_kept(project: P
 
 
 def test_a_mirror_whose_making_was_killed_is_made(project: Project, tmp_path: Path) -> None:
-    if why := blindness(tmp_path):
-        pytest.skip(f"locks of git are not removed here: {why}")
+    require_sight(tmp_path)
     locks = [leave(tmp_path / "mirror" / name) for name in ("config.lock", "HEAD.lock")]
     mirror.open_for_host(tmp_path / "mirror", str(project.origin))
     assert not [one for one in locks if one.exists()]

@@ -1,5 +1,6 @@
 """Tags are put back bit for bit, on origin first, and only from what was there when it was looked at."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from lastgood.core.journal import Entry, Recorded
 from lastgood.errors import UnreachableError
 from tests.adapters.git.test_transactions import REF, hook, record, refs_of
 from tests.builders import Project, git
+from tests.reliability.gitkilling import leave, require_sight
 
 NAMES = ("flights@v1.0.0", "flights#prod#1")
 
@@ -75,14 +77,37 @@ def test_of_refs_that_go_together_all_are_taken_or_none(project: Project, record
     assert refs_of(project.origin) == whole
 
 
+def one_by_one(git: Git, recorded: list[Astray], deadline: float) -> object:
+    return push_tags(git, "origin", recorded, deadline)
+
+
+def together(git: Git, recorded: list[Astray], deadline: float) -> object:
+    return push_together(git, "origin", {f"refs/tags/{one.name}": one.recorded.oid for one in recorded}, deadline)
+
+
+@pytest.mark.parametrize("push", [one_by_one, together])
 @pytest.mark.parametrize("how", ["gone", "silent"])
-def test_an_origin_that_does_not_answer_is_told(project: Project, recorded: list[Astray], how: str) -> None:
+def test_an_origin_that_does_not_answer_is_told(
+    project: Project, recorded: list[Astray], how: str, push: Callable[..., object]
+) -> None:
     forget(project.origin)
     hook(project, "pre-receive", "exec sleep 60")
     if how == "gone":
         project.origin.rename(project.base / "gone.git")
     with pytest.raises(UnreachableError, match="origin cannot be reached"):
-        push_tags(Git(project.root), "origin", recorded, 20 if how == "gone" else 0.5)
+        push(Git(project.root), recorded, 20 if how == "gone" else 0.5)
+
+
+@pytest.mark.parametrize("push", [one_by_one, together])
+def test_the_lock_of_a_killed_git_on_origin_is_in_nobodys_way(
+    project: Project, recorded: list[Astray], push: Callable[..., object]
+) -> None:
+    require_sight(project.origin)
+    whole = forget(project.origin)
+    for name in NAMES:
+        leave(project.origin / f"refs/tags/{name}.lock")
+    assert not push(Git(project.root), recorded, 20)
+    assert refs_of(project.origin) == whole
 
 
 def test_astray_is_what_is_not_as_recorded_here_or_there() -> None:

@@ -15,7 +15,7 @@ from lastgood.adapters.git.transactions import land, publish
 from lastgood.errors import LockedError, StaleError
 from tests.adapters.git.test_transactions import prepare
 from tests.builders import Project, git
-from tests.reliability.gitkilling import holding, leave
+from tests.reliability.gitkilling import holding, leave, require_sight
 
 NEEDING = {
     "refs/tags/new.lock": ("update-ref", "refs/tags/new", "HEAD"),
@@ -31,8 +31,7 @@ NEEDING = {
 
 @pytest.fixture(autouse=True)
 def _in_sight(project: Project) -> None:
-    if why := blindness(project.root):
-        pytest.skip(f"locks of git are not removed here: {why}")
+    require_sight(project.root)
 
 
 @contextmanager
