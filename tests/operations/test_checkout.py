@@ -202,6 +202,18 @@ def test_after_an_interruption_another_version_can_be_checked_out_too(story: Wor
     assert_holds(story, "v4.0.0", "fourth")
 
 
+def test_after_an_interruption_and_a_checkout_by_hand_what_lies_there_is_nobodys_work(story: World) -> None:
+    assert killed_at("outputs", lambda on_step: story.checkout("v1.0.0", on_step=on_step))
+    story.project.git("checkout", "--quiet", "--force", "flights@v3.0.0")
+    with story.project.dvc() as repo:
+        repo.checkout(force=True)
+    for one in story.objects(".dvc/cache"):
+        if one.read_bytes() == b"third":
+            one.unlink()
+    story.checkout("v1.0.0")
+    assert_holds(story, "v1.0.0", "first")
+
+
 def die_at_output(number: int) -> Callable[[str, tuple[object, ...]], None]:
     """An audit hook that kills this process before its `number`-th change to an output."""
     left = number

@@ -177,6 +177,7 @@ class Strangers(Play):
                 self.command("sync", 0, place, 0)
         self.command("prune", 0, 0, 2)
         self.command("verify", 0, 0, 1)
-        unfinished = ("checkout.json", ".tmp") if self.seen.note else ()  # which `status` tells, and `checkout` ends
+        # what `status` tells and `checkout` ends; and empty directories that had no lock yet, for a day
+        unfinished = (".new", *(("checkout.json", ".tmp") if self.seen.note else ()))
         left = [one for one in self.eyes.lasting() if not one.endswith(unfinished)]
         assert not left, self._story(left)

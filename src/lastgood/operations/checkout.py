@@ -186,21 +186,25 @@ def _require_safe(project: Project, manifest: Manifest, note: Note | None, forme
 def _require_recorded_outputs(project: Project, manifest: Manifest, former: str, *, interrupted: bool) -> None:
     """An output whose content is neither the former commit's nor the target's, nor in DVC's cache, is somebody's work.
 
-    After an interruption a directory may hold files of both; a file that neither knows was edited since.
+    After an interruption a directory may hold files of both; a file that neither knows was edited since. Somebody may
+    have checked another commit out by hand since, which is the former one, too.
     """
     here = read_pinned(project, former, manifest.project).outputs if former != manifest.commit else manifest.outputs
     stored = tuple(output for output in here if output.storage == "dvc")
-    later = {output.path: output for output in manifest.stored}
+    head = repository.head(project.worktree) or former
+    others = manifest.stored
+    if head not in {former, manifest.commit}:
+        others += tuple(one for one in read_pinned(project, head, manifest.project).outputs if one.storage == "dvc")
     contents = read_outputs(project, stored)
     edited = []
     for output in stored:
         content = contents[output.path]
-        both = [output, *([later[output.path]] if output.path in later else [])]
-        if content.md5 is None or any(content.is_that_of(one) for one in both):
+        known = [output, *(one for one in others if one.path == output.path)]
+        if content.md5 is None or any(content.is_that_of(one) for one in known):
             continue
         if _is_cached(project, manifest.project, replace(output, md5=content.md5)):
             continue
-        if not (interrupted and _is_unfinished(project, manifest.project, both)):
+        if not (interrupted and _is_unfinished(project, manifest.project, known)):
             edited.append(str(output.path))
     if edited:
         raise RefusedError(
