@@ -206,9 +206,11 @@ class Play:
 
     def _bring(self, commit: str) -> None:
         """What an engineer without this tool does; where nothing is damaged, it is the same state. DVC remembers the
-        files that it put there as what they should be: what once rotted there stays."""
+        files that it put there as what they should be: what once rotted there stays. And it stops at a bad listing on
+        the remote, though the cache has a good one."""
         clean = self.seen.worktree is not None
-        whole = all(self.seen.cache.get(one, self.seen.remote.get(one)) for one in self.seen.needed[commit])
+        needed, cache, remote = self.seen.needed[commit], self.seen.cache, self.seen.remote
+        whole = all(map(cache.get, needed)) or all(remote.get(one) and cache.get(one, True) for one in needed)
         self.hands.check_out(commit)
         self._looked("plain checkout", self.model, f"git checkout {commit[:7]} && dvc checkout", damaging=True)
         assert self.seen.worktree == commit or not (whole and clean), self._story(
