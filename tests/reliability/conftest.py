@@ -16,6 +16,11 @@ from tests.reliability.killing import scratch
 from tests.reliability.scenes import build_base
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first, so that no worker begins one when all others have nothing left to do."""
+    items.sort(key=lambda item: "test_any_sequence" not in item.name)
+
+
 @pytest.fixture(autouse=True)
 def _spawned(request: pytest.FixtureRequest) -> None:
     """The long form meets the worker's start, too; but for any sequence, which it would take most of the time of."""
