@@ -59,6 +59,7 @@ class Play:
     told: list[str] = field(default_factory=list)
     litter: set[str] = field(default_factory=set)
     numbers: "count[int]" = field(default_factory=count)
+    judged_back: bool = False
 
     def __post_init__(self) -> None:
         self.hands = Hands(self.world.project, self.now)

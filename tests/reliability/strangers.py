@@ -48,6 +48,7 @@ class Strangers(Play):
         names = [one for one in FREE if one not in self.model.commits]
         if own and flag % 3 == 0 and own[-1].stage and own[-1].tag in self.seen.clone:
             self.hands.take_back(own[-1].tag)
+            self.judged_back |= own[-1].stage in MARKS
             return self._looked("by hand", self.model.without(own[-1]), f"git tag -d {own[-1].tag}, and pushed")
         if free and names and flag % 3 == 1:
             model = self.model.registered(names[version % len(names)], free[0], self.now, own=False)
@@ -136,7 +137,7 @@ class Strangers(Play):
         listed = [(version, mark if mark in MARKS else None, at) for version, mark, at in listed]
         assert listed == wanted, self._story([f"list says {listed}, not {wanted}"])
         here = self.model.follows | self.model.live.keys()  # who dies after the first switch does not follow yet
-        waiting = [stage for stage in here if stages[stage] != self.model.live.get(stage)]
+        waiting = [stage for stage in here & stages.keys() if stages[stage] != self.model.live.get(stage)]
         code = self.hands.lastgood("status")
         assert code == (7 if waiting else 0), self._story([f"status ends with {code}; waiting are {waiting}"])
         self._looked("ask", self.model, "list, status")
@@ -159,9 +160,9 @@ class Strangers(Play):
         return self._looked("agree", self.model, "gto show")
 
     def _is_last_mark(self, tag: str) -> bool:
-        """Whether nobody but lastgood judged anything since: only then `#stable` is ours to keep."""
+        """Whether nobody else judged anything, or took a judgement back: only then `#stable` is ours to keep."""
         marks = [event for event in self.model.events if event.stage in MARKS]
-        return all(event.own for event in marks) and bool(tag)
+        return all(event.own for event in marks) and not self.judged_back and bool(tag)
 
     def _answer(self) -> Any:
         """The JSON document in what the last command said."""
