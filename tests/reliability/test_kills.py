@@ -11,9 +11,9 @@ from tests.reliability.checker import Known
 from tests.reliability.killing import killed, killed_at
 from tests.reliability.scenes import CARE, COMMANDS, Command, Scene
 
-STRIDE = 1 if figures.SOAK else 5
+STRIDE = 1 if figures.SOAK else 4
 FIRST = 0 if figures.SOAK else 1
-"""Every change in the long form; in the short one every fifth, beginning with the second."""
+"""Every change in the long form; in the short one every fourth, beginning with the second."""
 FEW = 24
 """As many for `gc` and `repair` in the short form: a case takes two seconds."""
 
