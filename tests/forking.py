@@ -44,14 +44,14 @@ class ForkedWorker:
         start_new_session: bool,
     ) -> None:
         assert (*command[1:], stdin, stdout, start_new_session) == ("-m", worker.__name__, -1, -1, True)
-        (request, self._request), (self._answer, answer) = os.pipe(), os.pipe()
+        (request, asking), (answering, answer) = os.pipe(), os.pipe()
         self.returncode: int | None = None
         self.pid = os.fork()
         if self.pid == 0:
             become(worker.main, {0: request, 1: answer, 2: stderr.fileno()}, env)
         os.close(request)
         os.close(answer)
-        self.stdin, self.stdout = os.fdopen(self._request, "wb"), os.fdopen(self._answer, "rb")
+        self.stdin, self.stdout = os.fdopen(asking, "wb"), os.fdopen(answering, "rb")
 
     def communicate(self) -> None:
         """Close its pipes and wait for its end."""

@@ -154,8 +154,10 @@ def _give_tags(project: Project, origin: Origin, journal: Journal) -> bool:
 
 def _give_entry(project: Project, view: View, history: History) -> bool:
     """Only for what is newer than everything in the journal: the rest was lost in other ways, and `repair` has it."""
-    journaled = [event.when for event in history.events if event.tag not in history.unjournaled]
-    late = [event for event in own_unjournaled(view, history) if event.when >= max(journaled, default=0)]
+    own = own_unjournaled(view, history)
+    journaled = [event.when for event in history.events if event.tag not in history.unjournaled] if own else []
+    newest = max(journaled, default=0)
+    late = [event for event in own if event.when >= newest]
     if history.journal.tip is None or not late:
         return False
     enter(project, view, history, late)

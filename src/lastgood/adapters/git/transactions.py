@@ -149,9 +149,10 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
     ):
         raise StaleError(f"origin moved on: {told}", hint=_lock_there(words))
     said = " ".join(line.removeprefix("remote:").strip() for line in words.splitlines() if line.startswith("remote:"))
-    taken = [
-        line.split("\t")[1].partition(":")[2] for line in out.decode(errors="replace").splitlines() if line[0] in "* "
+    told_of = [
+        line.split("\t") for line in out.decode(errors="replace").splitlines() if line.startswith(("*\t", " \t"))
     ]
+    taken = [line[1].partition(":")[2] for line in told_of]
     what = f"its git took {', '.join(taken)} all the same" if taken else "nothing was changed, here or there"
     raise PushRefusedError(
         f"{remote} refused the push: {said or told or words.strip()}; {what}",
