@@ -275,15 +275,35 @@ def test_a_branch_that_a_host_protects_is_told_in_its_words(project: Project) ->
     assert "pull" not in caught.value.hint
 
 
-def test_a_host_is_asked_for_nothing_that_only_this_machine_can_do(project: Project) -> None:
+@pytest.mark.parametrize("of", ["url", "pushurl"])
+def test_a_host_is_asked_for_nothing_that_only_this_machine_can_do(project: Project, of: str) -> None:
+    """Also when what is read comes from a mirror on this machine, and only the push goes to the host."""
     ssh = project.base / "ssh"
     ssh.write_text('#!/bin/sh\nfor last; do :; done\necho "$last" >> "$0.log"\nexec sh -c "$last"\n')
     ssh.chmod(0o755)
     project.git("config", "core.sshCommand", str(ssh))
-    project.git("remote", "set-url", "origin", f"ssh://host.invalid{project.origin}")
+    project.git("config", f"remote.origin.{of}", f"ssh://host.invalid{project.origin}")
     prepared = record(project, "flights@v1.0.0")
     assert refs_of(project.origin)[REF] == prepared.journal
     assert ssh.with_suffix(".log").read_text() == f"git-receive-pack '{project.origin}'\n"
+
+
+def test_what_a_host_took_of_a_push_that_it_refused_is_named(project: Project) -> None:
+    """receive-pack leaves out a ref whose history it cannot read, `--atomic` or not, and takes the others."""
+    tree = project.git("rev-parse", f"{record(project, 'flights@v1.0.0').journal}^{{tree}}")
+    damaged = project.origin / "objects" / tree[:2] / tree[2:]
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"no tree")
+    with pytest.raises(PushRefusedError, match=f"loose object {tree}.* is corrupt; its git") as caught:
+        publish(Git(project.root), prepare(project, "flights#prod#1", "flights#dev#2"), "origin", 20)
+    assert not isinstance(caught.value, StaleError)
+    assert caught.value.message.endswith(
+        "; its git took refs/tags/flights#prod#1, refs/tags/flights#dev#2 all the same"
+    )
+    assert set(refs_of(project.origin)) == {
+        REF,
+        *(f"refs/tags/flights{name}" for name in ("@v1.0.0", "#prod#1", "#dev#2")),
+    }
 
 
 def test_a_host_that_refuses_and_is_gone_is_no_race(project: Project) -> None:

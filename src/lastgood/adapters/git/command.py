@@ -24,8 +24,6 @@ SAFE = (
 PIECE = 1 << 16
 PIPE_SIZE = 1 << 20
 """The most that Linux lets a pipe hold: git goes on while we are busy with what it said before."""
-HERE = ("file://", "/", ".")
-"""How the address of a repository on this machine begins."""
 _KEPT = (
     "GIT_ASKPASS",
     "GIT_COMMITTER_",

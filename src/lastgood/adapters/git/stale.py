@@ -14,8 +14,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lastgood.adapters.git.command import HERE, Git
+from lastgood.adapters.git.command import Git
 from lastgood.adapters.git.holders import blindness, common, find_holder
+from lastgood.adapters.git.remotes import pushed_to
 from lastgood.errors import LockedError
 
 PATIENCE = 3.0
@@ -74,10 +75,8 @@ def _directories(git: Git) -> list[Path]:
 
 
 def _there(git: Git, remote: str) -> list[Path]:
-    """The git directory of a remote on this machine."""
-    url = git.line("ls-remote", "--get-url", remote)
-    path = git.directory / url.removeprefix("file://")
-    return _directories(Git(path)) if url.startswith(HERE) and path.is_dir() else []
+    """The git directories of a remote on this machine."""
+    return [one for path in pushed_to(git, remote) if path.is_dir() for one in _directories(Git(path))]
 
 
 def _remove(met: Met) -> bool:

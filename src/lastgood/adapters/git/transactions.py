@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
-from lastgood.adapters.git.command import HERE, Git, GitError
+from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.export import read_blobs
 from lastgood.adapters.git.identity import Identity
 from lastgood.adapters.git.packs import Pack
 from lastgood.adapters.git.refs import list_origin, list_refs, unreachable
+from lastgood.adapters.git.remotes import pushed_to
 from lastgood.core.journal import GENESIS, Journal, Recorded, format_entry
 from lastgood.core.manifest import Manifest
 from lastgood.core.tags import TAGS
@@ -39,6 +40,9 @@ _LOST_IN_TRANSACTION = re.compile(
 """What receive-pack says on standard error when its one transaction for `--atomic` meets another writer's; a name that
 collides with a directory of refs reads `…: 'a/b' exists; cannot create 'a'` and is no race."""
 _LOCK_THERE = re.compile(r"Unable to create '(\S+\.lock)': File exists")
+_FLUSHING = ("--receive-pack=git -c core.fsync=all receive-pack",)
+"""What makes the git that receives on this machine flush what it writes: it is not handed our `core.fsync`, and a power
+cut after exit 0 left empty objects in origin (ordering.md, O1). A host takes no other command than its own."""
 _BROKEN_OFF = ("hung up unexpectedly", "unexpected disconnect", "RPC failed", "Connection reset", "Broken pipe")
 
 
@@ -119,16 +123,18 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
     Raises `StaleError` when somebody was faster, `PushRefusedError` with the server's words when origin does not want
     it, `UnreachableError` when it does not answer.
     """
+    here = pushed_to(git, remote)
+    flushing = _FLUSHING if here else ()
     try:
         code, out, words = git.attempt(
             "push", "--atomic", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed",
-            "--recurse-submodules=no", *_flushing(git, remote), remote, *prepared.refspecs, *more, deadline=deadline,
+            "--recurse-submodules=no", *flushing, remote, *prepared.refspecs, *more, deadline=deadline,
             remote=remote,
         )  # fmt: skip
     except (GitError, UnreachableError) as error:
         raise _broken_off(remote, error.message) from error
     if code == 0:
-        if (there := _on_this_machine(git, remote)) is not None:
+        for there in here:
             _settle(there if not (there / ".git").is_dir() else there / ".git", prepared)
         return
     lines = [line.split("\t")[1:] for line in out.decode(errors="replace").splitlines() if line.startswith("!")]
@@ -159,19 +165,6 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
         hint="a host that refuses other namespaces takes the journal as a branch: "
         '[registry] journal = "refs/heads/lastgood/{artifact}"',
     )
-
-
-def _flushing(git: Git, remote: str) -> tuple[str, ...]:
-    """What makes the git that receives on this machine flush what it writes: it is not handed our `core.fsync`, and a
-    power cut after exit 0 left empty objects in origin (ordering.md, O1). A host takes no other command than its own.
-    """
-    return ("--receive-pack=git -c core.fsync=all receive-pack",) if _on_this_machine(git, remote) is not None else ()
-
-
-def _on_this_machine(git: Git, remote: str) -> Path | None:
-    """The directory of a remote that is a path."""
-    url = git.settings.get(f"remote.{remote}.url", remote)
-    return git.directory / url.removeprefix("file://") if url.startswith(HERE) else None
 
 
 def _unanswered(remote: str, words: str) -> UnreachableError:

@@ -1,0 +1,19 @@
+"""The remotes that are directories on this machine, where we can help their git as we help our own."""
+
+from pathlib import Path
+
+from lastgood.adapters.git.command import Git
+
+_HERE = ("file://", "/", ".")
+"""How the address of a repository on this machine begins."""
+
+
+def pushed_to(git: Git, remote: str) -> list[Path]:
+    """The directories on this machine that a push to `remote` goes to, empty if any of it goes to another one.
+
+    git's own answer: a remote may have other addresses for pushing, and the configuration may rewrite them.
+    """
+    code, out, _ = git.attempt("remote", "get-url", "--push", "--all", remote)
+    urls = out.decode(errors="replace").splitlines() if code == 0 else [remote]
+    here = [git.directory / url.removeprefix("file://") for url in urls if url.startswith(_HERE)]
+    return here if len(here) == len(urls) else []
