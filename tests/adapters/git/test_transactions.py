@@ -1,4 +1,6 @@
 import json
+import os
+import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +10,15 @@ import pytest
 from lastgood.adapters.git.command import Git
 from lastgood.adapters.git.identity import Identity
 from lastgood.adapters.git.refs import list_refs, read_journal, read_recorded, read_tags
-from lastgood.adapters.git.transactions import Prepared, land, publish, put_tags, write_adoption, write_objects
+from lastgood.adapters.git.transactions import (
+    Prepared,
+    land,
+    publish,
+    put_tags,
+    write_adoption,
+    write_note,
+    write_objects,
+)
 from lastgood.core.events import TagObject
 from lastgood.core.journal import Journal, Lost, Recorded
 from lastgood.core.manifest import Manifest
@@ -151,8 +161,9 @@ def test_the_slower_of_two_is_told_and_leaves_nothing(project: Project) -> None:
     mine, theirs = prepare(project, "flights#prod#1"), prepare(there, "flights#staging#1")
     publish(Git(there.root), theirs, "origin", 20)
     before = refs_of(project.root), refs_of(project.origin)
-    with pytest.raises(StaleError, match="origin moved on"):
+    with pytest.raises(StaleError) as caught:
         publish(Git(project.root), mine, "origin", 20)
+    assert caught.value.message == f"origin moved on: {REF}: [rejected] (fetch first)"
     assert (refs_of(project.root), refs_of(project.origin)) == before
 
 
@@ -204,21 +215,52 @@ def _race(writers: list[tuple[Project, Prepared]]) -> list[Exception | None]:
 ONLY_PUBLIC = 'case "$1" in refs/heads/*|refs/tags/*) exit 0;; esac; echo "namespace $1 is ours" >&2; exit 1'
 
 
+PROTECTED = 'case "$1" in refs/tags/*) echo "tags are protected" >&2; exit 1;; esac'
+QUOTA = 'echo "quota already exists:" >&2; echo "fetch first" >&2; exit 1'
+DECLINED = "error: hook declined to update"
+
+
 @pytest.mark.parametrize(
-    ("name", "script", "words"),
+    ("name", "script", "words", "by_namespace"),
     [
-        ("update", ONLY_PUBLIC, "namespace refs/lastgood/flights is ours"),
-        ("update", 'case "$1" in refs/tags/*) echo "tags are protected" >&2; exit 1;; esac', "tags are protected"),
-        ("pre-receive", 'read line; echo "quota already exists: fetch first" >&2; exit 1', "quota already exists"),
-        ("update", "exit 1", "hook declined"),
+        ("update", ONLY_PUBLIC, f"namespace {REF} is ours {DECLINED} {REF}", True),
+        ("update", PROTECTED, f"tags are protected {DECLINED} refs/tags/flights@v1.0.0", False),
+        ("pre-receive", QUOTA, "quota already exists: fetch first", True),
+        ("update", "exit 1", f"{DECLINED} refs/tags/flights@v1.0.0", False),
     ],
 )
-def test_a_host_that_refuses_is_quoted_and_has_nothing(project: Project, name: str, script: str, words: str) -> None:
+def test_a_host_that_refuses_is_quoted_and_has_nothing(
+    project: Project, name: str, script: str, words: str, by_namespace: bool
+) -> None:
+    """What it says of the journal's ref may be about its namespace, and a branch of its own helps; else it does not."""
     hook(project, name, script)
-    with pytest.raises(PushRefusedError, match=words) as caught:
-        publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20)
+    with pytest.raises(PushRefusedError) as caught:
+        publish(Git(project.root), prepare(project, "flights@v1.0.0", "flights#prod#1"), "origin", 20)
     assert not isinstance(caught.value, StaleError)
+    assert caught.value.message == f"origin refused the push: {words}; nothing was changed, here or there"
+    assert caught.value.hint == (
+        "a host that refuses other namespaces takes the journal as a branch: "
+        '[registry] journal = "refs/heads/lastgood/{artifact}"'
+        if by_namespace
+        else ""
+    )
     assert refs_of(project.origin) == {} == refs_of(project.root)
+
+
+def test_a_journal_that_is_a_branch_already_is_not_told_to_become_one(project: Project) -> None:
+    hook(project, "pre-receive", "exit 1")
+    with pytest.raises(PushRefusedError, match="pre-receive hook declined") as caught:
+        publish(Git(project.root), prepare(project, "flights#prod#1", ref="refs/heads/lastgood/flights"), "origin", 20)
+    assert caught.value.hint == ""
+
+
+def test_a_host_without_words_is_quoted_by_what_it_answered_of_each_ref(project: Project) -> None:
+    hook(project, "pre-receive", "exit 1")
+    with pytest.raises(PushRefusedError) as caught:
+        publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20)
+    declined = "[remote rejected] (pre-receive hook declined)"
+    told = f"refs/tags/flights@v1.0.0: {declined}; {REF}: {declined}"
+    assert caught.value.message == f"origin refused the push: {told}; nothing was changed, here or there"
 
 
 def test_a_host_that_takes_only_branches_and_tags_takes_the_journal_as_a_branch(project: Project) -> None:
@@ -246,7 +288,7 @@ def test_a_host_that_dies_half_way_has_nothing_and_nothing_is_claimed(project: P
 
 def test_a_host_that_does_not_end_is_left_and_nothing_is_claimed(project: Project) -> None:
     hook(project, "pre-receive", "exec sleep 60")
-    with pytest.raises(UnreachableError, match="whether origin took the push is not known"):
+    with pytest.raises(UnreachableError, match=r"^git push got no answer .* whether origin took the push is not known"):
         publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 0.5)
     assert refs_of(project.origin) == {} == refs_of(project.root)
 
@@ -294,16 +336,15 @@ def test_what_a_host_took_of_a_push_that_it_refused_is_named(project: Project) -
     damaged = project.origin / "objects" / tree[:2] / tree[2:]
     damaged.chmod(0o644)
     damaged.write_bytes(b"no tree")
+    project.commit("along", push=False)
+    prepared = prepare(project, "flights#prod#1", "flights#dev#2")
     with pytest.raises(PushRefusedError, match=f"loose object {tree}.* is corrupt; its git") as caught:
-        publish(Git(project.root), prepare(project, "flights#prod#1", "flights#dev#2"), "origin", 20)
+        publish(Git(project.root), prepared, "origin", 20, more=["refs/heads/main:refs/heads/main"])
     assert not isinstance(caught.value, StaleError)
-    assert caught.value.message.endswith(
-        "; its git took refs/tags/flights#prod#1, refs/tags/flights#dev#2 all the same"
-    )
-    assert set(refs_of(project.origin)) == {
-        REF,
-        *(f"refs/tags/flights{name}" for name in ("@v1.0.0", "#prod#1", "#dev#2")),
-    }
+    taken = ["refs/heads/main", "refs/tags/flights#prod#1", "refs/tags/flights#dev#2"]
+    assert caught.value.message.endswith(f"; its git took {', '.join(taken)} all the same")
+    assert set(refs_of(project.origin)) == {REF, "refs/tags/flights@v1.0.0", *taken[1:]}
+    assert git(project.origin, "rev-parse", "main") == project.git("rev-parse", "main")
 
 
 def test_a_host_that_refuses_and_is_gone_is_no_race(project: Project) -> None:
@@ -315,6 +356,7 @@ def test_a_host_that_refuses_and_is_gone_is_no_race(project: Project) -> None:
 
 
 def test_a_name_that_collides_with_a_directory_of_refs_will_never_win(project: Project) -> None:
+    record(project, "flights@v0.1.0")
     project.tag("flights@v1.0.0/x")
     with pytest.raises(PushRefusedError, match=r"flights@v1\.0\.0") as caught:
         publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20)
@@ -374,11 +416,11 @@ def test_an_origin_that_is_not_there_is_told(project: Project) -> None:
 def test_without_a_remote_the_journals_move_decides(project: Project) -> None:
     repository = Git(project.root)
     one, two = prepare(project, "flights@v1.0.0"), prepare(project, "flights@v1.1.0")
-    land(repository, one, accepted=False)
+    assert land(repository, one, accepted=False)
     with pytest.raises(StaleError, match="the journal refs/lastgood/flights moved on"):
         land(repository, two, accepted=False)
     assert set(refs_of(project.root)) == {"refs/tags/flights@v1.0.0", REF}
-    land(repository, one, accepted=False)  # said twice
+    assert land(repository, one, accepted=False)  # said twice
 
 
 def test_landing_after_somebody_fetched_more_keeps_what_he_fetched(project: Project) -> None:
@@ -388,8 +430,72 @@ def test_landing_after_somebody_fetched_more_keeps_what_he_fetched(project: Proj
     there.git("fetch", "--quiet", "origin", f"{REF}:{REF}")
     later = record(there, "flights#prod#1")
     project.git("fetch", "--quiet", "--no-tags", "origin", f"{REF}:{REF}")
-    land(Git(project.root), first, accepted=True)
+    assert not land(Git(project.root), first, accepted=True)
     assert refs_of(project.root) == {REF: later.journal, "refs/tags/flights@v1.0.0": first.tags[0].oid}
+
+
+def test_landing_tells_whether_every_tag_is_as_prepared(project: Project) -> None:
+    project.tag("flights#prod#1", push=False)
+    prepared = prepare(project, "flights@v1.0.0", "flights#prod#1")
+    assert not land(Git(project.root), prepared, accepted=True)
+    here = refs_of(project.root)
+    assert (here[REF], here["refs/tags/flights@v1.0.0"]) == (prepared.journal, prepared.tags[0].oid)
+
+
+@pytest.mark.parametrize("bare", [True, False])
+def test_the_names_of_refs_that_moved_are_on_disk_there_and_here(
+    project: Project, home: Path, monkeypatch: pytest.MonkeyPatch, bare: bool
+) -> None:
+    """The git that receives on this machine flushes what it writes, and we the directories that it writes in."""
+    there = project.origin
+    if not bare:
+        git(project.base, "clone", "--quiet", f"file://{there}", "another")
+        there = project.base / "another/.git"
+        project.git("remote", "set-url", "origin", str(there.parent))
+    flushed: list[Path] = []
+    flush = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        flush(descriptor)
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+    prepared = prepare(project, "flights@v1.0.0")
+    project.git("config", "--global", "trace2.eventTarget", str(home / "trace"))
+    monkeypatch.setattr(os, "fsync", fsync)
+    publish(Git(project.root), prepared, "origin", 20)
+    assert set(flushed) == {there / "refs/tags", there / "refs/lastgood"}
+    started = [line.get("argv", []) for line in map(json.loads, (home / "trace").read_text().splitlines())]
+    assert ["git", "-c", "core.fsync=all", "receive-pack"] in [one[:4] for one in started]
+    flushed.clear()
+    assert land(Git(project.root), prepared, accepted=True)
+    assert set(flushed) == {project.root / ".git" / "refs/tags", project.root / ".git" / "refs/lastgood"}
+
+
+def test_a_note_says_what_it_says_and_has_no_tags(project: Project) -> None:
+    """On top of the journal, or as the first of one; with whatever is in its message."""
+    repository = Git(project.root)
+    for message in ("Tell\n\nfirst\n\n", "Tell\n\n\ud800 again\n\n"):
+        journal = read_journal(repository, "flights", REF)
+        prepared = write_note(repository, journal, message, REF, ADA, BEGIN + 7)
+        assert (prepared.artifact, prepared.tags, prepared.journal_ref) == ("flights", (), REF)
+        assert prepared.previous == journal.tip
+        assert land(repository, prepared, accepted=False)
+        said = message.replace("\ud800", "?")
+        assert re.fullmatch(f"{re.escape(said)}Writer: [0-9a-f]{{16}}\n*", project.git("log", "-1", "--format=%B", REF))
+        assert project.git("log", "-1", "--format=%an %ae %at %cn %ct", REF) == (
+            f"Ada ada@example.org {BEGIN + 7} Ada {BEGIN + 7}"
+        )
+        assert project.git("ls-tree", REF) == ""
+    assert project.git("rev-list", "--count", REF) == "3"
+
+
+def test_of_many_recorded_tags_those_that_are_not_here_are_put_here(project: Project) -> None:
+    names = [f"flights#prod#{number}" for number in range(1, 6)]
+    oids = {name: project.tag(name, push=False) for name in names}
+    for name in (names[1], names[4]):
+        project.git("tag", "--delete", name)
+    put_tags(Git(project.root), [Recorded(oid, name) for name, oid in oids.items()])
+    assert refs_of(project.root) == {f"refs/tags/{name}": oid for name, oid in oids.items()}
 
 
 def test_no_existing_tag_is_moved(project: Project) -> None:
@@ -400,8 +506,10 @@ def test_no_existing_tag_is_moved(project: Project) -> None:
 
 def test_configuration_that_would_push_more_or_sign_is_overruled(project: Project) -> None:
     project.tag("private", push=False)
-    for key, value in {"push.followTags": "true", "push.gpgSign": "true", "push.default": "matching"}.items():
-        project.git("config", key, value)
+    project.git("config", "push.followTags", "true")
+    project.git("config", "push.gpgSign", "true")
+    project.git("config", "push.default", "matching")
+    project.git("config", "push.recurseSubmodules", "only")
     (project.root / ".git/hooks").mkdir(exist_ok=True)
     never = project.root / ".git/hooks/pre-push"
     never.write_text("#!/bin/sh\nexit 1\n")

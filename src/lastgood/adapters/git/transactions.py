@@ -43,6 +43,10 @@ _LOCK_THERE = re.compile(r"Unable to create '(\S+\.lock)': File exists")
 _FLUSHING = ("--receive-pack=git -c core.fsync=all receive-pack",)
 """What makes the git that receives on this machine flush what it writes: it is not handed our `core.fsync`, and a power
 cut after exit 0 left empty objects in origin (ordering.md, O1). A host takes no other command than its own."""
+_BRANCH = (
+    "a host that refuses other namespaces takes the journal as a branch: "
+    '[registry] journal = "refs/heads/lastgood/{artifact}"'
+)
 _BROKEN_OFF = ("hung up unexpectedly", "unexpected disconnect", "RPC failed", "Connection reset", "Broken pipe")
 
 
@@ -140,7 +144,7 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
     lines = [line.split("\t")[1:] for line in out.decode(errors="replace").splitlines() if line.startswith("!")]
     if not lines:
         raise _unanswered(remote, words)
-    refused = {line[0]: line[1] for line in lines if len(line) == 2 and "atomic push failed" not in line[1]}
+    refused = {line[0]: line[1] for line in lines if len(line) == 2 and "atomic push fail" not in line[1]}
     told = "; ".join(f"{names.partition(':')[2]}: {why}" for names, why in refused.items())
     for names in refused.keys() & set(more):
         if any(reason in refused[names] for reason in _LOST):  # no race: it stays behind, however often it is tried
@@ -153,7 +157,7 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
         any("atomic transaction failed" in why for why in refused.values())
         and (_LOST_IN_TRANSACTION.search(words) or _moved_on(git, prepared, remote, deadline))
     ):
-        raise StaleError(f"origin moved on: {told}", hint=_lock_there(words))
+        raise StaleError(f"{remote} moved on: {told}", hint=_lock_there(words))
     said = " ".join(line.removeprefix("remote:").strip() for line in words.splitlines() if line.startswith("remote:"))
     told_of = [
         line.split("\t") for line in out.decode(errors="replace").splitlines() if line.startswith(("*\t", " \t"))
@@ -162,8 +166,7 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
     what = f"its git took {', '.join(taken)} all the same" if taken else "nothing was changed, here or there"
     raise PushRefusedError(
         f"{remote} refused the push: {said or told or words.strip()}; {what}",
-        hint="a host that refuses other namespaces takes the journal as a branch: "
-        '[registry] journal = "refs/heads/lastgood/{artifact}"',
+        hint=_BRANCH if prepared.refspecs[-1] in refused and not prepared.journal_ref.startswith("refs/heads/") else "",
     )
 
 
