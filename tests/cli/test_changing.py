@@ -179,6 +179,28 @@ def test_checkout_ends_with_code_data_and_model_of_the_version(run: Program, sto
     assert run("checkout", "v1.0.0", "--json").json["changed"] is False
 
 
+def test_checkout_refuses_to_lose_work_and_puts_it_aside_when_told(run: Program, story: Project) -> None:
+    story.put("scripts/train.py", "# mine\n")
+    story.put("models/model.txt", "mine")
+    done = run("checkout", "v1.0.0")
+    assert (done.code, done.out) == (14, "")
+    assert "would be lost: scripts/train.py; nothing was changed" in " ".join(done.err.split())
+    assert "or give --save, which puts them aside first" in " ".join(done.err.split())
+    tried = run("checkout", "v1.0.0", "--save", "--dry-run")
+    assert "after putting aside models/model.txt, scripts/train.py" in " ".join(tried.out.split())
+    document = run("checkout", "v1.0.0", "--save", "--json").json
+    assert document["saved"]["paths"] == ["models/model.txt", "scripts/train.py"]
+    (directory,) = map(Path, document["saved"]["directories"])
+    assert (directory / "files/scripts/train.py").read_text() == "# mine\n"
+    assert (directory / "files/models/model.txt").read_text() == "mine"
+    story.put("scripts/train.py", "# mine, again\n")
+    done = run("checkout", "v1.0.0", "--save")
+    assert "  put aside  scripts/train.py\n" in done.out
+    (second,) = set((story.root / ".lastgood/saved").iterdir()) - {directory}
+    assert f"  into       {second}\n" in done.out
+    assert run("checkout", "v1.0.0", "--json").json["saved"] == {"directories": [], "paths": []}
+
+
 @pytest.mark.usefixtures("story")
 def test_sync_makes_it_live_and_then_has_nothing_to_do(run: Program) -> None:
     tried = run("sync", "--stage", "prod", "--dry-run", "--json").json

@@ -363,3 +363,15 @@ def test_a_version_does_not_choose_the_cache(story: World) -> None:
     story.checkout("v9.0.0")
     assert (story.root / "models/model.txt").read_text() == "fourth"
     assert not (story.project.base / "elsewhere").exists()
+
+
+def test_an_ignored_file_made_after_an_interruption_is_not_lost(story: World) -> None:
+    """git, made to finish by force, asks nobody about it."""
+    story.release("v5.0.0", model="fifth", code={"scripts/more.py": "# theirs\n"})
+    story.checkout("v1.0.0")
+    assert killed_at("code", lambda on_step: story.checkout("v5.0.0", on_step=on_step))
+    story.project.put(".git/info/exclude", "/scripts/more.py\n")
+    story.project.put("scripts/more.py", "# mine\n")
+    with pytest.raises(RefusedError, match=r"untracked files are in the way: scripts/more\.py"):
+        story.checkout("v5.0.0")
+    assert (story.root / "scripts/more.py").read_text() == "# mine\n"

@@ -81,9 +81,14 @@ class World:
         return sync.sync(self.open(on_step=on_step), ARTIFACT, stage)
 
     def checkout(
-        self, version: str, *, dry_run: bool = False, on_step: Callable[[str], None] | None = None
+        self,
+        version: str,
+        *,
+        save: bool = False,
+        dry_run: bool = False,
+        on_step: Callable[[str], None] | None = None,
     ) -> checkout.CheckedOut:
-        return checkout.checkout(self.open(on_step=on_step), f"{ARTIFACT}@{version}", dry_run=dry_run)
+        return checkout.checkout(self.open(on_step=on_step), f"{ARTIFACT}@{version}", save=save, dry_run=dry_run)
 
     def status(self, *, fetch: bool = False) -> status.Status:
         return status.status(self.open(), fetch=fetch)

@@ -60,10 +60,12 @@ def head_of(clone: Path) -> str:
 
 @dataclass
 class Known:
-    """What was seen to be right before the faults: of each version the files, and the objects it needs."""
+    """What was seen to be right before the faults: of each version the files, and the objects it needs; and somebody's
+    work, by its path in the clone."""
 
     trees: dict[str, dict[str, str]] = field(default_factory=dict)
     objects: dict[str, frozenset[str]] = field(default_factory=dict)
+    work: dict[str, str] = field(default_factory=dict)
 
     def learn(self, version: str, clone: Path) -> None:
         """Take down the version that lies in a clean working tree: git's files, and what DVC keeps beside them."""
@@ -117,7 +119,7 @@ class Checker:
 
     def look(self) -> Verdict:
         """Everything."""
-        problems = [*self._releases(), *self._refs(), *self._objects()]
+        problems = [*self._releases(), *self._refs(), *self._objects(), *self._lost_work()]
         live = self.live()
         if live is not None and live not in self.known.trees:
             problems.append(f"live is broken: {live}")
@@ -197,6 +199,12 @@ class Checker:
             if "@" in tag and not self.known.objects.get(version, frozenset()) <= remote.keys():
                 yield f"{tag} is registered and the remote lacks what it needs"
 
+    def _lost_work(self) -> Iterator[str]:
+        for path, text in self.known.work.items():
+            places = [self.clone / path, *self.place.glob(f"saved/[!.]*/files/{path}")]
+            if not any(place.is_file() and place.read_text() == text for place in places):
+                yield f"the work at {path} is neither there nor put aside"
+
     def leftovers(self) -> Iterator[str]:
         """What the next command is to take away."""
         for entry in self.place.glob("staging/*"):
@@ -229,6 +237,7 @@ class Checker:
             "remote": sorted(objects(self.base / "dvc-remote")),
             "HEAD": head_of(self.clone),
             "worktree": tree_of(self.clone),
+            "saved": [sorted(tree_of(path, without=("saved.json",))) for path in self.place.glob("saved/*")],
             "history": [[event.get(key) for key in ("event", "artifact", "stage", "version")] for event in history],
         }
 

@@ -28,7 +28,7 @@ class Command:
     prepare: Callable[[World, Known], None]
     live: tuple[str, str] = (V3, V3)
     assigned: tuple[str, str] = (V3, V3)
-    worktree: tuple[str, str] = (V4, V4)
+    worktree: tuple[str | None, str] = (V4, V4)
     again: tuple[int, ...] = (0,)
     mends: tuple[str, ...] = ()
     """What is wrong until the command has ended: how the checker's words for it begin or end."""
@@ -66,6 +66,18 @@ def _full(world: World, _known: Known) -> None:
     history.write_text(re.sub(r'"at": "20\d\d', '"at": "2020', history.read_text()))  # not live within the last day
 
 
+def _worked_on(world: World, known: Known) -> None:
+    known.work |= {
+        "scripts/train.py": "# mine\n",
+        "scripts/new.py": "# mine, too\n",
+        "models/model.txt": "my model",
+        "data/raw/mine.csv": "7\n",
+    }
+    for path, text in known.work.items():
+        world.project.put(path, text)
+    world.project.git("add", "scripts/new.py")
+
+
 COMMANDS = (
     Command(
         "rollback", ("rollback", "flights", "--from", V3, "--reason", "bad"), _nothing, live=(V3, V1), assigned=(V3, V1)
@@ -79,6 +91,7 @@ COMMANDS = (
     ),
     Command("sync", ("sync", "flights", "--stage", "prod"), _waiting, live=(V3, V4), assigned=(V4, V4)),
     Command("checkout", ("checkout", f"flights@{V1}"), _nothing, worktree=(V4, V1)),
+    Command("checkout that puts work aside", ("checkout", f"flights@{V1}", "--save"), _worked_on, worktree=(None, V1)),
     Command("prune", ("prune", "flights", "--keep", "1"), _full, live=(V1, V1), assigned=(V1, V1)),
     Command(
         "register",
@@ -141,7 +154,7 @@ class Scene:
     @classmethod
     def of(cls, command: Command, base: World, known: Known, place: Path, elsewhere: Path | None = None) -> "Scene":
         """Prepare the world and see what an uninterrupted run leaves. The base stays as it is."""
-        known = Known(dict(known.trees), dict(known.objects))
+        known = Known(dict(known.trees), dict(known.objects), dict(known.work))
         place.mkdir(parents=True)
         world = base.copy(place / "begin")
         command.prepare(world, known)

@@ -1,6 +1,6 @@
 """`lastgood checkout`: a version in the working tree."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,25 +10,30 @@ from lastgood.cli.session import Session, warnings_of
 from lastgood.cli.show import manifest_document
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lastgood.operations.checkout import CheckedOut
 
 
 def checkout(
     context: typer.Context,
     reference: options.Reference,
+    save: Annotated[
+        bool, typer.Option("--save", help="First put aside, below .lastgood/saved, what would be lost; say where.")
+    ] = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Bring code, data and model of a version into the working tree, and prove that they are its.
 
-    It is safe but not atomic: refused before anything changes when work could be lost; interrupted, it says what state
-    the tree is in, and the same command finishes it.
+    It is safe but not atomic: refused before anything changes when edited or untracked files would be lost;
+    interrupted, it says what state the tree is in, and the same command finishes it.
     """
     from lastgood.operations.checkout import checkout as check_out
 
     session = Session.of(context, as_json=as_json)
     project = session.open()
-    done = check_out(project, reference, dry_run=dry_run)
+    done = check_out(project, reference, save=save, dry_run=dry_run)
     warned = warnings_of(done.view, [done.history])
     session.warn(warned)
     document = {
@@ -37,6 +42,7 @@ def checkout(
         "commit": done.version.commit,
         "changed": done.changed,
         "resumed": done.resumed,
+        "saved": {"directories": list(map(str, done.saved)), "paths": list(done.work.paths if done.work else ())},
         "manifest": manifest_document(done.manifest),
         "dry_run": dry_run,
         "warnings": json.findings(warned),
@@ -49,10 +55,25 @@ def _text(done: "CheckedOut") -> str:
     outputs = text.count(len(done.manifest.outputs), "output")
     if not done.changed:
         return text.prose(f"nothing to do: code, data and model are {name} already")
+    work = done.work.paths if done.work else ()
     if done.dry_run:
-        return text.prose(f"dry run: would bring the working tree to {name} ({outputs}); nothing was changed")
+        aside = f", after putting aside {_named(work)}" if work else ""
+        return text.prose(f"dry run: would bring the working tree to {name} ({outputs}){aside}; nothing was changed")
     resumed = " (finishing an interrupted checkout)" if done.resumed else ""
     return text.paragraphs(
         f"code, data and model are {name}{resumed}",
-        text.fields([("commit", done.version.commit), ("proved", outputs)], indent=2),
+        text.fields(
+            [
+                ("commit", done.version.commit),
+                ("proved", outputs),
+                *([("put aside", _named(work))] if work else ()),
+                *(("into", text.one_line(str(place))) for place in done.saved),
+            ],
+            indent=2,
+        ),
     )
+
+
+def _named(paths: "Sequence[str]") -> str:
+    more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+    return ", ".join(map(text.one_line, paths[:5])) + more

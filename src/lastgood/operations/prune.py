@@ -15,9 +15,9 @@ from lastgood.core.references import find_history
 from lastgood.core.registry import DAY, History
 from lastgood.core.retention import Held, Retention, judge
 from lastgood.errors import LastgoodError
-from lastgood.operations.checkout import read_note
 from lastgood.operations.environments import find_digest
 from lastgood.operations.manifests import read_manifest
+from lastgood.operations.notes import read_note
 from lastgood.operations.reading import View, read
 from lastgood.operations.serving import refresh_settings
 from lastgood.project import Project

@@ -9,8 +9,8 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.offline import Act
 from lastgood.core.registry import History, Registry, Version
 from lastgood.errors import Finding, FindingsError
-from lastgood.operations.checkout import read_note
 from lastgood.operations.manifests import read_manifest, read_pinned
+from lastgood.operations.notes import read_note
 from lastgood.operations.reading import View, read
 from lastgood.operations.worktree import Content, read_outputs
 from lastgood.project import Project

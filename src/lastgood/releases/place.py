@@ -52,6 +52,11 @@ class Place:
         return self.root / "staging"
 
     @property
+    def saved(self) -> Path:
+        """Work that a checkout put aside, one directory per time; its owner removes it, nobody else."""
+        return self.root / "saved"
+
+    @property
     def proofs(self) -> Path:
         """The database of what was hashed."""
         return self.root / "proofs.db"

@@ -7,6 +7,9 @@ from pathlib import Path
 from lastgood.adapters.git.command import Git, GitError
 from lastgood.errors import NotAProjectError
 
+UNTRACKED = "??"
+"""git-status(1)'s letters for what git does not know."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clone:
@@ -99,13 +102,26 @@ def has_commit(git: Git, commit: str) -> bool:
     return git.objects.read(commit if git.git_dir else f"{commit}^{{tree}}") is not None
 
 
-def dirty_paths(git: Git, *, untracked: bool = True) -> tuple[str, ...]:
-    """Changed, staged and (unless told otherwise) untracked paths of the working tree; ignored ones are not."""
+def dirty(git: Git, *, untracked: bool = True) -> dict[str, str]:
+    """Changed, staged and (unless told otherwise) untracked paths of the working tree, ignored ones not, each with the
+    two letters of git-status(1): what is staged, and what the working tree has."""
     mode = "all" if untracked else "no"
     out = git.run(
         "status", "--porcelain=v1", "-z", f"--untracked-files={mode}", "--no-renames", "--ignore-submodules=none"
     )
-    return tuple(line[3:] for line in out.decode(errors="surrogateescape").split("\0") if line)
+    return {line[3:]: line[:2] for line in out.decode(errors="surrogateescape").split("\0") if line}
+
+
+def dirty_paths(git: Git, *, untracked: bool = True) -> tuple[str, ...]:
+    """The paths of `dirty`."""
+    return tuple(dirty(git, untracked=untracked))
+
+
+def staged(git: Git) -> dict[str, str]:
+    """The blobs of the index by path; none for what is unmerged, and for submodules."""
+    lines = git.run("ls-files", "--stage", "-z").decode(errors="surrogateescape").split("\0")[:-1]
+    entries = [(*line.partition("\t")[0].split(), line.partition("\t")[2]) for line in lines]
+    return {path: oid for mode, oid, stage, path in entries if stage == "0" and mode != "160000"}
 
 
 def remotes(git: Git) -> tuple[str, ...]:

@@ -1,0 +1,49 @@
+"""The note of a checkout that is under way: what lets the next one finish it, and `status` name the state."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from lastgood.project import Project
+from lastgood.releases import durable
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a checkout was doing: from which commit to which, the tag that names it, and the names below
+    `.lastgood/saved` under which it put work aside, or was about to."""
+
+    tag: str
+    former: str
+    commit: str
+    saved: tuple[str, ...] = ()
+
+
+def read_note(project: Project) -> Note | None:
+    """What an interrupted checkout left, or `None`."""
+    try:
+        document = json.loads(_place(project).read_bytes())
+        saved = tuple(Path(str(name)).name for name in document.get("saved", ()))
+        return Note(str(document["tag"]), str(document["former"]), str(document["commit"]), saved)
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        remove_note(project)
+        return None
+
+
+def write_note(project: Project, note: Note) -> None:
+    """Have the note on disk; the caller holds the lock of this clone."""
+    document = {"schema": 1, "tag": note.tag, "former": note.former, "commit": note.commit, "saved": note.saved}
+    project.place.create()
+    durable.remove_leftovers(project.place.root)  # under the lock of the one command that writes so beside the note
+    durable.write_atomic(_place(project), json.dumps(document).encode())
+
+
+def remove_note(project: Project) -> None:
+    """Nothing is under way any more."""
+    _place(project).unlink(missing_ok=True)
+
+
+def _place(project: Project) -> Path:
+    return project.place.root / "checkout.json"
