@@ -164,7 +164,7 @@ class Disk:
             self._name(path)
         if "O_TRUNC" in text:
             self._write(path)
-        if "O_RDONLY" in text and not path.endswith(".dir") and any(one in path for one in HASHED):
+        if "O_RDONLY" in text and not path.endswith((".dir", "/.gitignore")) and any(one in path for one in HASHED):
             self._read.add(path)
 
     def _write(self, path: str) -> None:
@@ -274,7 +274,8 @@ class Disk:
         shown = self._shown(path)
         if shown.startswith("work/.lastgood/"):
             inner = shown.removeprefix("work/.lastgood/")
-            return not f"{inner}/".startswith(SAFE) and not inner.rpartition("/")[2].startswith(".")
+            unfinished = "/.new-" in f"/{inner}" or inner.rpartition("/")[2].startswith(".")
+            return not f"{inner}/".startswith(SAFE) and not unfinished
         if shown.startswith(("work/.dvc/cache/", "dvc-remote/")):
             return "/files/" in f"{shown}/"
         if shown.startswith(REPOSITORIES):

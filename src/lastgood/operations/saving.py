@@ -56,7 +56,7 @@ def save_work(project: Project, work: Work, name: str, reference: str) -> Path:
                 for path in work.outputs
             },
         }
-        durable.write_new(fresh / "saved.json", json.dumps(document, indent=2).encode() + b"\n")
+        (fresh / "saved.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         durable.sync_file_system(fresh)  # the files' own content, too, which nobody has flushed
         durable.rename(fresh, final)
     except BaseException:
