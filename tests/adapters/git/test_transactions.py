@@ -108,7 +108,8 @@ def test_everything_recorded_is_read_back(project: Project) -> None:
 
 def test_the_version_commit_stays_reachable_from_the_journal_alone(project: Project) -> None:
     commit = project.commit("to be released")
-    record(project, "flights@v1.0.0")
+    assert record(project, "flights@v1.0.0").artifact == "flights"
+    assert json.loads(project.git("show", f"{REF}:manifest.json"))["commit"] == commit
     assert project.git("rev-parse", f"{REF}^2") == commit
     assert project.git("log", "-1", "--format=%s %at", f"{REF}^1") == "journal of lastgood 0"
 
