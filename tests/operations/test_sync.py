@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from lastgood.core.config import Config
-from lastgood.errors import FindingsError, LastgoodError, UnhealthyError, UnknownError, UnreachableError, UsageError
+from lastgood.errors import (
+    FindingsError,
+    LastgoodError,
+    UnfinishedError,
+    UnhealthyError,
+    UnknownError,
+    UnreachableError,
+    UsageError,
+)
 from lastgood.operations import diff, rollback, show, status, sync
 from tests.builders import git
 from tests.operations.world import World
@@ -266,3 +274,53 @@ def test_a_host_asks_for_the_code_of_a_version_once(story: World, home: Path) ->
     argv = [json.loads(line)["argv"] for line in (home / "trace").read_text().splitlines() if '"argv"' in line]
     fetches = [one for one in argv if "fetch" in one[:30] and "--quiet" in one]
     assert len(fetches) == 3  # tags, journal, files
+
+
+def test_another_artifact_and_objects_that_are_here_are_no_obstacle(story: World) -> None:
+    story.project.tag("other@v1.0.0")
+    story.project.put("lastgood.toml", '[release.prod]\noutputs = ["models/"]\n')
+    story.object_of("third").unlink()  # the cache has it
+    tried = sync.sync(story.open(), "flights", "prod", dry_run=True)
+    assert (tried.release.artifact, tried.release.version, tried.release.partial) == ("flights", "v3.0.0", False)
+    assert (tried.release.commit, tried.release.path) == (tried.version.commit, Path())
+    assert [str(output.path) for output in tried.release.outputs] == [
+        "data/raw",
+        "models/metrics.json",
+        "models/model.txt",
+    ]
+    story.sync()
+    assert story.live_model() == "third"
+    assert sync.sync(story.open(), "flights", "prod", dry_run=True).release.partial
+
+
+def test_a_part_that_is_built_needs_no_object_any_more(story: World) -> None:
+    story.project.put("lastgood.toml", '[release.prod]\noutputs = ["models/"]\n')
+    story.sync()
+    story.assign("v1.0.0")
+    story.sync()
+    story.assign("v3.0.0")
+    story.lose("third")
+    assert sync.sync(story.open(), "flights", "prod", dry_run=True).changed
+    story.sync()
+    assert story.live_model() == "third"
+
+
+def test_a_whole_release_is_behind_where_a_part_is_wanted_now(story: World) -> None:
+    story.sync()
+    story.project.put("lastgood.toml", '[release.prod]\noutputs = ["models/"]\n')
+    assert story.sync().changed
+    assert not (story.live / "data/raw").exists()
+
+
+def test_a_switch_that_fails_is_told_with_the_command_that_finishes_it(story: World) -> None:
+    def block(step: str) -> None:
+        if step == "switch":
+            story.live.mkdir(parents=True)
+
+    with pytest.raises(UnfinishedError) as caught:
+        story.sync(on_step=block)
+    assert str(caught.value.message).startswith("prod could not be switched to v3.0.0 here: ")
+    assert caught.value.message.endswith("; the former release is live")
+    assert caught.value.hint == "lastgood sync flights --stage prod"
+    story.live.rmdir()
+    assert story.sync().changed
