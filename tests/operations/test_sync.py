@@ -30,6 +30,13 @@ def test_it_brings_what_the_registry_says_and_follows_from_then_on(story: World)
     done = story.sync()
     assert (done.version.text, done.changed, done.former) == ("v3.0.0", True, None)
     assert done.link == story.live
+    assert (done.stage, done.history.artifact, done.release.version, done.dry_run) == (
+        "prod",
+        "flights",
+        "v3.0.0",
+        False,
+    )
+    assert done.view.registry.artifacts["flights"] == done.history
     assert story.live_model() == "third"
     assert (story.live / "scripts/train.py").is_file()
     assert story.snapshot()["follow"] == ["flights@prod.json"]
@@ -38,7 +45,8 @@ def test_it_brings_what_the_registry_says_and_follows_from_then_on(story: World)
 def test_a_second_time_it_changes_nothing(story: World) -> None:
     story.sync()
     before, steps = story.snapshot(), len(story.steps)
-    assert not story.sync().changed
+    done = story.sync()
+    assert (done.changed, done.release.version) == (False, "v3.0.0")
     assert story.steps[steps:] == ["fetch"]
     assert story.snapshot() == before
 
@@ -71,7 +79,7 @@ def test_a_version_rolled_back_while_it_is_built_never_gets_live(story: World) -
 def test_a_dry_run_changes_nothing(story: World) -> None:
     before = story.snapshot()
     done = sync.sync(story.open(), "flights", "prod", dry_run=True)
-    assert (done.changed, done.version.text) == (True, "v3.0.0")
+    assert (done.changed, done.version.text, done.dry_run) == (True, "v3.0.0", True)
     assert story.snapshot() == before
 
 
@@ -324,3 +332,14 @@ def test_a_switch_that_fails_is_told_with_the_command_that_finishes_it(story: Wo
     assert caught.value.hint == "lastgood sync flights --stage prod"
     story.live.rmdir()
     assert story.sync().changed
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_what_waits_unreadable_for_others_is_no_obstacle(story: World, dry_run: bool) -> None:
+    (story.place / "pending").mkdir(parents=True)
+    for name in ("other@prod", "flights@staging"):
+        (story.place / "pending" / f"{name}.json").write_text("damaged")
+    assert sync.sync(story.open(), "flights", "prod", dry_run=dry_run).changed
+    (story.place / "pending/flights@prod.json").write_text("damaged")
+    with pytest.raises(LastgoodError, match=r"flights@prod\.json cannot be read"):
+        sync.sync(story.open(), "flights", "prod", dry_run=dry_run)
