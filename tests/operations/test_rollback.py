@@ -435,7 +435,9 @@ def test_a_tag_dated_in_the_future_would_hide_the_rollback_and_is_refused_with_t
 ) -> None:
     story.project.tag("flights#prod#99", commit="flights@v3.0.0^{commit}", when=4_000_000_000)
     before = story.snapshot()
-    with pytest.raises(RefusedError, match="flights#prod#99 is dated 2096-10-02: gto and dvc would not see a rollback;") as caught:
+    with pytest.raises(
+        RefusedError, match="flights#prod#99 is dated 2096-10-02: gto and dvc would not see a rollback;"
+    ) as caught:
         story.rollback()
     assert "git push --delete origin refs/tags/flights#prod#99" in caught.value.hint
     assert story.snapshot() == before

@@ -95,7 +95,6 @@ def test_files_in_the_way_of_code_are_put_aside_and_no_others(
     refused(story, "v5.0.0", f"untracked files are in the way: {mine}; nothing was changed")
     done = story.checkout("v5.0.0", save=True)
     assert saved(story) == {f"files/{mine}": "# mine\n"}
-    assert done.work is not None
     assert done.work.paths == (mine,)
     assert (story.root / theirs).read_text() == "# theirs\n"
     assert (story.root / "notes.txt").read_text() == "stays"
@@ -190,7 +189,6 @@ def test_a_dry_run_names_what_would_be_put_aside(story: World) -> None:
     story.project.put("scripts/train.py", "# mine\n")
     before = story.snapshot()
     done = story.checkout("v1.0.0", save=True, dry_run=True)
-    assert done.work is not None
     assert (done.work.paths, done.saved) == (("scripts/train.py",), ())
     assert story.snapshot() == before
     assert not (story.place / "saved").exists()

@@ -42,7 +42,7 @@ def checkout(
         "commit": done.version.commit,
         "changed": done.changed,
         "resumed": done.resumed,
-        "saved": {"directories": list(map(str, done.saved)), "paths": list(done.work.paths if done.work else ())},
+        "saved": {"directories": list(map(str, done.saved)), "paths": list(done.work.paths)},
         "manifest": manifest_document(done.manifest),
         "dry_run": dry_run,
         "warnings": json.findings(warned),
@@ -55,7 +55,7 @@ def _text(done: "CheckedOut") -> str:
     outputs = text.count(len(done.manifest.outputs), "output")
     if not done.changed:
         return text.prose(f"nothing to do: code, data and model are {name} already")
-    work = done.work.paths if done.work else ()
+    work = done.work.paths
     if done.dry_run:
         aside = f", after putting aside {_named(work)}" if work else ""
         return text.prose(f"dry run: would bring the working tree to {name} ({outputs}){aside}; nothing was changed")

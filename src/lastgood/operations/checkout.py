@@ -19,7 +19,7 @@ from lastgood.operations.notes import Note, read_note, remove_note, write_note
 from lastgood.operations.objects import with_objects
 from lastgood.operations.reading import View, read
 from lastgood.operations.saving import drop_saved, name_saved, save_work
-from lastgood.operations.unsaved import Work, find_work
+from lastgood.operations.unsaved import NONE, Work, blocked_by, find_work, require_nothing_overlooked
 from lastgood.operations.worktree import differing
 from lastgood.project import Project
 from lastgood.releases import durable
@@ -42,7 +42,7 @@ class CheckedOut:
     changed: bool = True
     dry_run: bool = False
     view: View | None = None
-    work: Work | None = None
+    work: Work = NONE
     saved: tuple[Path, ...] = ()
 
 
@@ -66,11 +66,15 @@ def checkout(project: Project, reference: str, *, save: bool = False, dry_run: b
         if note is not None:
             _sweep(project, manifest)
         prepared = _prepare(project, wanted, note, save=save)
-        return _carry_out(project, prepared, note) if prepared.changed else prepared
+        if not prepared.changed:
+            return prepared
+        _prove_objects(project, manifest)  # which may take its time: then it is looked at once more
+        return _carry_out(project, _prepare(project, wanted, note, save=save), note)
 
 
 def _prepare(project: Project, wanted: CheckedOut, note: Note | None, *, save: bool) -> CheckedOut:
     """What is to be done. Raises `RefusedError` when somebody's work would be lost by it and is not to be saved."""
+    require_nothing_overlooked(project)
     commit = wanted.version.commit
     resumed = note is not None and note.commit == commit
     work = find_work(project, wanted.manifest, note, _former(project, note, commit))
@@ -82,12 +86,11 @@ def _prepare(project: Project, wanted: CheckedOut, note: Note | None, *, save: b
 
 def _carry_out(project: Project, wanted: CheckedOut, note: Note | None) -> CheckedOut:
     version = wanted.version
-    _prove_objects(project, wanted.manifest)
     under_way = _begin(project, wanted, note)
     places = (project.place.saved / name for name in under_way.saved)
     wanted = replace(wanted, saved=tuple(place for place in places if place.is_dir()))
     try:
-        _move(project, version, wanted.manifest, forced=bool(note or wanted.work))
+        _move(project, version, wanted.manifest, forced=note is not None or bool(wanted.work) or wanted.work.replaced)
     except RefusedError:
         raise
     except LastgoodError as error:
@@ -197,12 +200,23 @@ def _move_code(project: Project, version: Version, *, forced: bool) -> None:
         raise RefusedError(f"git does not check out {version.event.tag}: {words.strip()}; nothing was changed")
 
 
+def _make_way(project: Project, manifest: Manifest) -> None:
+    """Remove what was put aside and DVC would stop at, or follow: links to directories, files in place of them."""
+    root = project.worktree.directory
+    for output in manifest.stored:
+        path = blocked_by(root, str(output.path)) or output.path
+        if (root / path).is_symlink() or ((root / path).is_file() and path != output.path):
+            (root / path).unlink()
+
+
 def _move(project: Project, version: Version, manifest: Manifest, *, forced: bool) -> None:
     cache = project.store(manifest.project).cache().directory  # as configured now, not by what is checked out
     project.on_step("code")
     _move_code(project, version, forced=forced)
     project.on_step("outputs")
     place = project.worktree.directory / manifest.project
+    if forced:
+        _make_way(project, manifest)
     checkout_outputs(place, None, cache=cache)
     project.on_step("prove")
     if wrong := differing(project, manifest):  # a fault in DVC's midst, now or long ago

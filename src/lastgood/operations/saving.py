@@ -12,7 +12,7 @@ from secrets import token_hex
 from lastgood.adapters.git import repository
 from lastgood.adapters.git.export import read_blobs
 from lastgood.errors import RefusedError
-from lastgood.operations.unsaved import FILES, STAGED, Work, files_at
+from lastgood.operations.unsaved import FILES, INDEXED, STAGED, Work, blocked_by, files_at
 from lastgood.project import Project
 from lastgood.releases import durable
 
@@ -80,7 +80,7 @@ def _sweep(project: Project) -> None:
 
 
 def _files(root: Path, work: Work) -> list[str]:
-    changed = [file for path in work.changed for file in files_at(root / path)]
+    changed = [file for path in work.changed if not blocked_by(root, path) for file in files_at(root / path)]
     inside = {path for files in work.outputs.values() for path in files}
     return sorted({*work.in_the_way, *inside, *(file.relative_to(root).as_posix() for file in changed)})
 
@@ -97,7 +97,7 @@ def _link(root: Path, paths: Iterable[str], target: Path) -> None:
 
 
 def _write_staged(project: Project, work: Work, target: Path) -> None:
-    wanted = {path for path, letters in work.changed.items() if letters[0] in "MARCT" and letters[1] != " "}
+    wanted = {path for path, letters in work.changed.items() if letters[0] in INDEXED and letters[1] != " "}
     staged = {path: oid for path, oid in repository.staged(project.worktree).items() if path in wanted}
     for path, content in zip(staged, read_blobs(project.worktree, list(staged.values())), strict=True):
         (target / path).parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import md5, sha256
 from pathlib import Path, PurePosixPath
 
+from lastgood.adapters.dvc.ignoring import ignored
 from lastgood.adapters.git import export
 from lastgood.core.digests import tree_md5, tree_sha256
 from lastgood.core.manifest import Manifest, Output
@@ -69,7 +70,8 @@ def _unconverted(project: Project, output: Output) -> Content | None:
 def _read(root: Path, output: Output, proofs: Proofs) -> Content:
     path = root / output.path
     if output.is_directory and path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        hidden = ignored(root, path)
+        files = [file for file in sorted(path.rglob("*")) if file.is_file() and file not in hidden]
         found = proofs.digests_of(files)
         listed = [(PurePosixPath(file.relative_to(path)), found[file]) for file in files]
         digest = tree_sha256((name, digests.size, digests.sha256) for name, digests in listed)

@@ -63,8 +63,13 @@ def checkout_outputs(
         if anew:
             repo.drop_data_index()
         _require_inside(repo)
+        chosen = targets
+        if targets is None and any(
+            not out.hash_info for out in repo.index.outs
+        ):  # never run: DVC removes what is there
+            chosen = [out.fs_path for out in repo.index.outs if out.hash_info]
         try:
-            repo.checkout(targets=targets, force=True)
+            repo.checkout(targets=chosen, force=True)
         except CheckoutError as error:
             found = [Finding("missing", str(path), f"{path} cannot be restored") for path in error.target_infos]
             raise FindingsError("outputs could not be restored from the cache", found) from error

@@ -109,12 +109,24 @@ def dirty(git: Git, *, untracked: bool = True) -> dict[str, str]:
     out = git.run(
         "status", "--porcelain=v1", "-z", f"--untracked-files={mode}", "--no-renames", "--ignore-submodules=none"
     )
-    return {line[3:]: line[:2] for line in out.decode(errors="surrogateescape").split("\0") if line}
+    lines = [line for line in out.decode(errors="surrogateescape").split("\0") if line]
+    return {line[3:]: line[:2] for line in reversed(lines)}  # `D ` is told before `??`: gone from the index alone
 
 
 def dirty_paths(git: Git, *, untracked: bool = True) -> tuple[str, ...]:
     """The paths of `dirty`."""
     return tuple(dirty(git, untracked=untracked))
+
+
+def tracked(git: Git) -> tuple[str, ...]:
+    """The paths of the index, submodules and unmerged ones too."""
+    return tuple(git.run("ls-files", "-z").decode(errors="surrogateescape").split("\0")[:-1])
+
+
+def overlooked(git: Git) -> tuple[str, ...]:
+    """Tracked paths whose changes git was told to overlook (`update-index --assume-unchanged`, `--skip-worktree`)."""
+    lines = git.run("ls-files", "-v", "-z").decode(errors="surrogateescape").split("\0")[:-1]
+    return tuple(line[2:] for line in lines if line[0] == "S" or line[0].islower())
 
 
 def staged(git: Git) -> dict[str, str]:
