@@ -49,3 +49,23 @@ def test_after_an_adoption_there_is_nothing_to_complete(story: World) -> None:
     story.adopt()
     assert not story.mark("v4.0.0", "failed").fulfilled
     assert not story.verify().findings
+
+
+def test_an_event_of_ours_that_the_journal_lost_long_ago_is_left_to_repair(story: World) -> None:
+    """Only what is newer than all in the journal came by half just now."""
+    raw = story.project.git("cat-file", "tag", "flights#prod#1")
+    raw = raw.replace("flights#prod#1", "flights#canary#9").replace("Stage: prod", "Stage: canary")
+    oid = story.project.git("mktag", stdin=f"{raw}\n")
+    story.project.git("push", "--quiet", "origin", f"{oid}:refs/tags/flights#canary#9")
+    story.project.git("fetch", "--quiet", "--tags", "origin")
+    assert not story.mark("v4.0.0", "failed").fulfilled
+    assert [one.kind for one in story.verify().findings] == ["unjournaled"]
+
+
+def test_a_record_says_whether_it_is_published_and_how_late_it_is_dated(story: World) -> None:
+    record = story.mark("v4.0.0", "failed").record
+    assert record is not None
+    assert record.published
+    assert record.latest == int(
+        story.project.git("for-each-ref", "--format=%(taggerdate:unix)", f"refs/tags/{record.tags[0]}")
+    )
