@@ -237,7 +237,7 @@ class Checker:
             "remote": sorted(objects(self.base / "dvc-remote")),
             "HEAD": head_of(self.clone),
             "worktree": tree_of(self.clone),
-            "saved": [sorted(tree_of(path, without=("saved.json",))) for path in self.place.glob("saved/*")],
+            "saved": len(list(self.place.glob("saved/*"))),  # more than the work, where a fault hid what is known
             "history": [[event.get(key) for key in ("event", "artifact", "stage", "version")] for event in history],
         }
 

@@ -37,6 +37,7 @@ def translated(doing: str) -> Iterator[None]:
     from dvc.exceptions import DvcException
     from dvc.lock import LockError
     from dvc_objects.fs.errors import AuthError, ConfigError, RemoteMissingDepsError
+    from scmrepo.exceptions import SCMError
 
     try:
         yield
@@ -46,7 +47,7 @@ def translated(doing: str) -> Iterator[None]:
         raise missing_plug_in(doing, error) from error
     except LockError as error:
         raise LockedError(f"{doing}: another DVC process holds the lock; nothing changed") from error
-    except (DvcException, AuthError, ConfigError) as error:
+    except (DvcException, AuthError, ConfigError, SCMError) as error:
         raise LastgoodError(f"{doing}: {_words(error)}") from error
     except sqlite3.Error as error:  # DVC's state: a full or broken disk
         raise LastgoodError(f"{doing}: {_words(error)}") from error
