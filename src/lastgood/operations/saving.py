@@ -22,7 +22,7 @@ def name_saved(project: Project) -> str:
     return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(project.now()))}-{token_hex(4)}"
 
 
-def save_work(project: Project, work: Work, name: str, reference: str) -> Path:
+def save_work(project: Project, work: Work, name: str, reference: str) -> None:
     """Put the work aside as `.lastgood/saved/NAME`, which is there whole or not at all; nothing of it is taken away.
 
     `files/` has the files at their paths, `staged/` what is staged and nowhere else, `saved.json` the rest: the commit
@@ -62,7 +62,6 @@ def save_work(project: Project, work: Work, name: str, reference: str) -> Path:
     except BaseException:
         drop_saved(project, name)
         raise
-    return final
 
 
 def drop_saved(project: Project, name: str) -> None:

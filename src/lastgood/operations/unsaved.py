@@ -91,8 +91,8 @@ def find_work(project: Project, manifest: Manifest, note: Note | None, former: s
         in_the_way |= set(_occupants(git.directory, path)) - tracked
     hidden = _ignoring(staged) == _ignoring(code)  # what DVC ignores now, it ignores then
     look = _Look(project, manifest, note, tracked - changed.keys(), hidden)
-    edited, places = _edited_outputs(look, former, head or former)
-    outputs = {path for path in in_the_way if any(_is_within(path, place) for place in places)}
+    edited, judged = _edited_outputs(look, former, head or former)
+    outputs = {path for path in in_the_way if any(_is_within(path, place) for place in judged)}
     return Work(
         {path: letters for path, letters in sorted(changed.items()) if is_work(path)},
         tuple(sorted(path for path in in_the_way - outputs if is_work(path))),
@@ -228,7 +228,7 @@ def _edited_outputs(look: _Look, former: str, head: str) -> tuple[dict[str, tupl
     for output in looked_at:
         content, lying = contents[output.path], files_at(look.root / output.path)
         linked = lying and lying[0] == look.root / output.path and lying[0].is_dir()
-        hidden = look.hidden or not ignored(look.root, look.root / output.path)
+        hidden = look.hidden or not ignored(look.root, look.root / output.path, lying)
         if not linked and hidden and _is_recorded(look, content, known[output.path]):
             continue  # DVC would follow a link to a directory, and write and delete at its end
         files = tuple(path for path in _unknown_files(look, output.path, known) if path not in look.clean)
@@ -274,9 +274,10 @@ def _unknown_files(
     note = look.note
     objects = _objects(look, [one for group in known.values() for one in group if _overlap(one.path, path)])
     alone = look.hidden and all(one.is_directory for one in known[path])  # DVC leaves what it ignores
-    hidden = ignored(look.root, look.root / path) if alone else set()
+    lying = files_at(look.root / path)
+    hidden = ignored(look.root, look.root / path, lying) if alone else set()
     unknown = []
-    for file in files_at(look.root / path):
+    for file in lying:
         name = file.relative_to(look.root).as_posix()
         wholes = objects.get(PurePosixPath(name), ())
         broken = file.is_symlink() and not file.exists()  # into a cache that lost the object

@@ -70,8 +70,9 @@ def _unconverted(project: Project, output: Output) -> Content | None:
 def _read(root: Path, output: Output, proofs: Proofs) -> Content:
     path = root / output.path
     if output.is_directory and path.is_dir():
-        hidden = ignored(root, path)
-        files = [file for file in sorted(path.rglob("*")) if file.is_file() and file not in hidden]
+        there = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        hidden = ignored(root, path, there)
+        files = [file for file in there if file not in hidden]
         found = proofs.digests_of(files)
         listed = [(PurePosixPath(file.relative_to(path)), found[file]) for file in files]
         digest = tree_sha256((name, digests.size, digests.sha256) for name, digests in listed)

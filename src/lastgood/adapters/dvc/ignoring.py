@@ -1,16 +1,16 @@
 """What DVC does not see of a directory: `.dvcignore` may hide files, which it then neither records nor touches."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from pathlib import Path
 
 
-def ignored(root: Path, directory: Path) -> set[Path]:
-    """The files below a directory that DVC ignores; it is asked only where a `.dvcignore` says anything.
+def ignored(root: Path, directory: Path, files: Collection[Path]) -> set[Path]:
+    """Which of the `files` below a directory DVC ignores; it is asked only where a `.dvcignore` says anything.
 
     `root` is the working tree's, or the DVC project's.
     """
-    if not directory.is_dir() or not _is_any_said(root, directory):
+    if not directory.is_dir() or not _is_any_said(root, directory, files):
         return set()
     from dvc.fs import localfs
     from dvc.ignore import DvcIgnoreFilter
@@ -18,12 +18,12 @@ def ignored(root: Path, directory: Path) -> set[Path]:
     above = [parent for parent in directory.parents if parent.is_relative_to(root)]
     top = next((parent for parent in above if (parent / ".dvc").is_dir()), root)
     seen = DvcIgnoreFilter(localfs, str(top)).find(localfs, str(directory))
-    return {path for path in directory.rglob("*") if not path.is_dir()} - set(map(Path, seen))
+    return set(files) - set(map(Path, seen))
 
 
-def _is_any_said(root: Path, directory: Path) -> bool:
+def _is_any_said(root: Path, directory: Path, below: Collection[Path]) -> bool:
     above = [parent for parent in (directory, *directory.parents) if parent.is_relative_to(root)]
-    files = chain((parent / ".dvcignore" for parent in above), directory.rglob(".dvcignore"))
+    files = chain((parent / ".dvcignore" for parent in above), (file for file in below if file.name == ".dvcignore"))
     return any(line.strip() and not line.startswith("#") for file in files for line in _lines(file))
 
 

@@ -64,9 +64,8 @@ def checkout_outputs(
             repo.drop_data_index()
         _require_inside(repo)
         chosen = targets
-        if targets is None and any(
-            not out.hash_info for out in repo.index.outs
-        ):  # never run: DVC removes what is there
+        if targets is None and not all(out.hash_info for out in repo.index.outs):
+            # One that never ran: DVC removes what lies at its path.
             chosen = [out.fs_path for out in repo.index.outs if out.hash_info]
         try:
             repo.checkout(targets=chosen, force=True)
