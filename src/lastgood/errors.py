@@ -21,6 +21,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def named(items: Sequence[object], most: int = 5) -> str:
+    """`a, b and 3 more`: as many as fit on a line."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(map(str, items[:most])) + more
+
+
 class LastgoodError(Exception):
     """Something failed; the message says what and whether anything changed. Exit code 1."""
 

@@ -8,10 +8,9 @@ from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
 from lastgood.cli.show import manifest_document
+from lastgood.errors import named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lastgood.operations.checkout import CheckedOut
 
 
@@ -55,9 +54,9 @@ def _text(done: "CheckedOut") -> str:
     outputs = text.count(len(done.manifest.outputs), "output")
     if not done.changed:
         return text.prose(f"nothing to do: code, data and model are {name} already")
-    work = done.work.paths
+    work = named([text.one_line(path) for path in done.work.paths])
     if done.dry_run:
-        aside = f", after putting aside {_named(work)}" if work else ""
+        aside = f", after putting aside {work}" if work else ""
         return text.prose(f"dry run: would bring the working tree to {name} ({outputs}){aside}; nothing was changed")
     resumed = " (finishing an interrupted checkout)" if done.resumed else ""
     return text.paragraphs(
@@ -66,14 +65,9 @@ def _text(done: "CheckedOut") -> str:
             [
                 ("commit", done.version.commit),
                 ("proved", outputs),
-                *([("put aside", _named(work))] if work else ()),
+                *([("put aside", work)] if work else ()),
                 *(("into", text.one_line(str(place))) for place in done.saved),
             ],
             indent=2,
         ),
     )
-
-
-def _named(paths: "Sequence[str]") -> str:
-    more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-    return ", ".join(map(text.one_line, paths[:5])) + more

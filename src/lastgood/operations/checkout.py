@@ -12,15 +12,15 @@ from lastgood.adapters.git import export, repository
 from lastgood.core.manifest import Manifest
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
-from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError, RefusedError, UnfinishedError
+from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError, RefusedError, UnfinishedError, named
 from lastgood.operations.code import bring_code
 from lastgood.operations.facts import require_restorable
 from lastgood.operations.notes import Note, read_note, remove_note, write_note
 from lastgood.operations.objects import with_objects
 from lastgood.operations.reading import View, read
 from lastgood.operations.saving import drop_saved, name_saved, save_work
-from lastgood.operations.unsaved import NONE, Work, blocked_by, find_work, require_nothing_overlooked
-from lastgood.operations.worktree import differing
+from lastgood.operations.unsaved import NONE, Work, find_work
+from lastgood.operations.worktree import blocked_by, differing
 from lastgood.project import Project
 from lastgood.releases import durable
 from lastgood.releases.proofs import Proofs
@@ -74,7 +74,6 @@ def checkout(project: Project, reference: str, *, save: bool = False, dry_run: b
 
 def _prepare(project: Project, wanted: CheckedOut, note: Note | None, *, save: bool) -> CheckedOut:
     """What is to be done. Raises `RefusedError` when somebody's work would be lost by it and is not to be saved."""
-    require_nothing_overlooked(project)
     commit = wanted.version.commit
     resumed = note is not None and note.commit == commit
     work = find_work(project, wanted.manifest, note, _former(project, note, commit))
@@ -141,7 +140,7 @@ def _take_back(project: Project, under_way: Note, note: Note | None) -> None:
 def _require_none(since: Work) -> None:
     if since:
         raise RefusedError(
-            f"changed while they were put aside: {', '.join(since.paths[:5])}; nothing was changed",
+            f"changed while they were put aside: {named(since.paths)}; nothing was changed",
             hint="the same command again",
         )
 

@@ -17,7 +17,7 @@ from lastgood.core.tags import is_artifact
 from lastgood.core.transaction import Draft
 from lastgood.core.unknown import find_meant
 from lastgood.core.version import Bump
-from lastgood.errors import Finding, FindingsError, RefusedError, StaleError, UnknownError, UsageError, counted
+from lastgood.errors import Finding, FindingsError, RefusedError, StaleError, UnknownError, UsageError, counted, named
 from lastgood.operations import manifests, recording
 from lastgood.operations.delivering import run_shell
 from lastgood.operations.reading import View, read, retrying
@@ -88,11 +88,8 @@ def _require_clean(project: Project) -> str:
         raise RefusedError("there is no commit to register; nothing was changed", hint="git commit")
     dirty = repository.dirty_paths(project.worktree)
     if dirty:
-        shown = ", ".join(dirty[:5]) + (
-            f" and {len(dirty) - 5} more" if len(dirty) > 5 else ""
-        )  # as many as fit on a line
         raise RefusedError(
-            f"the working tree is not clean ({shown}): what is not committed could not be restored; "
+            f"the working tree is not clean ({named(dirty)}): what is not committed could not be restored; "
             "nothing was changed",
             hint="git commit what belongs to the version, git stash or .gitignore the rest",
         )
@@ -183,7 +180,7 @@ def _require_gate(project: Project, declared: Declared) -> None:
         raise RefusedError(f"the gate ({gate}) fails: {words}\nnothing was changed", hint=gate)
     dirty = repository.dirty_paths(project.worktree)
     if dirty:
-        raise RefusedError(f"the gate left the working tree dirty ({', '.join(dirty[:5])}); no version was registered")
+        raise RefusedError(f"the gate left the working tree dirty ({named(dirty)}); no version was registered")
 
 
 def _prove(project: Project, manifest: Manifest) -> Manifest:

@@ -12,7 +12,9 @@ from secrets import token_hex
 from lastgood.adapters.git import repository
 from lastgood.adapters.git.export import read_blobs
 from lastgood.errors import RefusedError
-from lastgood.operations.unsaved import FILES, INDEXED, STAGED, Work, blocked_by, files_at
+from lastgood.operations.notes import FILES, STAGED
+from lastgood.operations.unsaved import INDEXED, Work
+from lastgood.operations.worktree import blocked_by, files_at
 from lastgood.project import Project
 from lastgood.releases import durable
 
@@ -97,7 +99,8 @@ def _link(root: Path, paths: Iterable[str], target: Path) -> None:
 
 def _write_staged(project: Project, work: Work, target: Path) -> None:
     wanted = {path for path, letters in work.changed.items() if letters[0] in INDEXED and letters[1] != " "}
-    staged = {path: oid for path, oid in repository.staged(project.worktree).items() if path in wanted}
+    index = repository.index(project.worktree).items()
+    staged = {path: entry.blob for path, entry in index if path in wanted and entry.blob}
     for path, content in zip(staged, read_blobs(project.worktree, list(staged.values())), strict=True):
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         (target / path).write_bytes(content)

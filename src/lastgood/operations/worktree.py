@@ -1,6 +1,7 @@
-"""What the working tree holds: which version its code is, and which version each output's content is."""
+"""What the working tree holds: each output's content, and the files at a path or in its way."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import md5, sha256
@@ -90,3 +91,37 @@ def differing(project: Project, manifest: Manifest) -> tuple[Output, ...]:
     outputs = tuple(output for output in manifest.outputs if output.storage != "url")
     contents = read_outputs(project, outputs)
     return tuple(output for output in outputs if not contents[output.path].is_that_of(output))
+
+
+def blocked_by(root: Path, path: str) -> str | None:
+    """The file or link that lies where a directory above `path` has to be."""
+    for parent in reversed(PurePosixPath(path).parents[:-1]):
+        above = root / parent
+        if above.is_symlink() or (os.path.lexists(above) and not above.is_dir()):
+            return str(parent)
+    return None
+
+
+def occupants(root: Path, path: str) -> Iterator[str]:
+    """The files that must go so that one can lie at `path`: itself, what is below, or in place of a directory above.
+    git's own view leaves out what is ignored, and a checkout by force takes that, too."""
+    if above := blocked_by(root, path):
+        yield above
+    else:
+        yield from (one.relative_to(root).as_posix() for one in files_at(root / path))
+
+
+def files_at(path: Path) -> list[Path]:
+    """Every file and link at a path or below it; links are not followed. Raises `OSError` for a directory that cannot
+    be read: what is in there may be work."""
+    if path.is_symlink() or not path.is_dir():
+        return [path] if os.path.lexists(path) else []
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    return [
+        Path(parent, name)
+        for parent, directories, files in os.walk(path, onerror=refuse)
+        for name in [*files, *(one for one in directories if Path(parent, one).is_symlink())]
+    ]

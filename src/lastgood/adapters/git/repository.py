@@ -31,6 +31,15 @@ class Change:
     removed: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A path of the index: its blob, `None` for what is unmerged and for submodules; and whether git was told to
+    overlook its changes (`update-index --assume-unchanged`, `--skip-worktree`)."""
+
+    blob: str | None
+    overlooked: bool
+
+
 def find_clone(start: Path) -> Clone:
     """The repository around `start`. Raises `NotAProjectError`."""
     try:
@@ -118,22 +127,15 @@ def dirty_paths(git: Git, *, untracked: bool = True) -> tuple[str, ...]:
     return tuple(dirty(git, untracked=untracked))
 
 
-def tracked(git: Git) -> tuple[str, ...]:
-    """The paths of the index, submodules and unmerged ones too."""
-    return tuple(git.run("ls-files", "-z").decode(errors="surrogateescape").split("\0")[:-1])
-
-
-def overlooked(git: Git) -> tuple[str, ...]:
-    """Tracked paths whose changes git was told to overlook (`update-index --assume-unchanged`, `--skip-worktree`)."""
-    lines = git.run("ls-files", "-v", "-z").decode(errors="surrogateescape").split("\0")[:-1]
-    return tuple(line[2:] for line in lines if line[0] == "S" or line[0].islower())
-
-
-def staged(git: Git) -> dict[str, str]:
-    """The blobs of the index by path; none for what is unmerged, and for submodules."""
-    lines = git.run("ls-files", "--stage", "-z").decode(errors="surrogateescape").split("\0")[:-1]
-    entries = [(*line.partition("\t")[0].split(), line.partition("\t")[2]) for line in lines]
-    return {path: oid for mode, oid, stage, path in entries if stage == "0" and mode != "160000"}
+def index(git: Git) -> dict[str, Entry]:
+    """The index by path; what is unmerged and submodules too."""
+    entries = {}
+    for line in git.run("ls-files", "-v", "--stage", "-z").decode(errors="surrogateescape").split("\0")[:-1]:
+        told, _, path = line.partition("\t")
+        letter, mode, oid, stage = told.split()
+        blob = oid if stage == "0" and mode != "160000" else None
+        entries[path] = Entry(blob, overlooked=letter == "S" or letter.islower())
+    return entries
 
 
 def remotes(git: Git) -> tuple[str, ...]:
