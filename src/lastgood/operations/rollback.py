@@ -26,7 +26,7 @@ from lastgood.errors import (
 )
 from lastgood.operations import delivering, offline, purpose, recording
 from lastgood.operations.facts import require_restorable, unpinned
-from lastgood.operations.manifests import read_environment, read_manifest
+from lastgood.operations.manifests import read_environment
 from lastgood.operations.offline import Published
 from lastgood.operations.reading import ATTEMPTS, View, read
 from lastgood.operations.recording import Record
@@ -57,7 +57,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a rollback will do. `fulfilled` says that its purpose is met: nothing is to be recorded.
+    """What a rollback will do. `manifest` is what the target is proved by; there is none when the purpose is met.
 
     `acts` are those that wait here to be published; `history` counts them as if they were.
     """
@@ -69,12 +69,16 @@ class Plan:
     leaving: Version
     target: Version
     here: bool
-    fulfilled: bool = False
     skipped: tuple[Rejected, ...] = ()
     manifest: Manifest | None = None
     environment: EnvironmentChange | None = None
     warnings: tuple[Finding, ...] = ()
     acts: tuple[Act, ...] = ()
+
+    @property
+    def fulfilled(self) -> bool:
+        """Whether its purpose is met: nothing is to be recorded."""
+        return self.manifest is None
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,7 @@ def prepare(project: Project, request: Request) -> Plan:
         fulfilled = assigned
     if fulfilled is not None:
         leaving = history.by_name.get(request.leaving or "", assigned)
-        return Plan(request, view, history, stage, leaving, assigned, here, fulfilled=True, acts=acts)
+        return Plan(request, view, history, stage, leaving, assigned, here, acts=acts)
     purpose.require_quiet(project, history, stage, request)
     choice = _choose(project, history, assigned, stage, request)
     manifest = require_restorable(project, history, choice.target, here=here, stage=stage)
@@ -194,12 +198,12 @@ def execute(project: Project, plan: Plan) -> Result:
     """
     if pending.acts(project.place, plan.history.artifact, plan.stage) != (plan.acts if plan.request.offline else ()):
         raise StaleError("something was done here while origin was out of reach")
-    if plan.fulfilled:
+    if plan.manifest is None:
         if not plan.request.offline:
             recording.complete(project, plan.view, plan.history.artifact)
         return _finish_here(project, plan)
     recording.author(project, plan.request.reason)
-    release = _build(project, plan) if plan.here else None
+    release = _build(project, plan, plan.manifest) if plan.here else None
     if release is not None and plan.request.offline:
         moves = plan.leaving, plan.target
         act = offline.note(project, plan.history, moves, plan.stage, reason=plan.request.reason, mark=plan.request.mark)
@@ -223,8 +227,7 @@ def _draft(project: Project, plan: Plan) -> Transaction:
     return draft.roll_back(plan.leaving, plan.target, plan.stage, mark=plan.request.mark)
 
 
-def _build(project: Project, plan: Plan) -> Release:
-    manifest = plan.manifest or read_manifest(project, plan.history, plan.target)
+def _build(project: Project, plan: Plan, manifest: Manifest) -> Release:
     release = delivering.deliver(project, manifest, plan.stage)
     words = delivering.check_health(project, release, plan.stage)
     if words is not None:
