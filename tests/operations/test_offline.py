@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,10 +14,12 @@ from lastgood.errors import (
     LastgoodError,
     PushRefusedError,
     RaceError,
+    RefusedError,
+    UnknownError,
     UnreachableError,
     UsageError,
 )
-from lastgood.operations import prune, rollback, show, sync
+from lastgood.operations import prune, recording, rollback, show, sync
 from lastgood.operations.offline import Published
 from lastgood.releases import pending as waiting
 from lastgood.releases.place import Place
@@ -490,3 +493,59 @@ def test_a_rollback_that_only_had_to_be_finished_here_leaves_nothing_more_when_t
     assert moved
     assert result.plan.target.text == "v1.0.0"
     assert story.stage_on_origin("prod") == "v1.0.0"
+
+
+def test_what_started_it_and_what_it_knew_is_kept_and_told_when_it_is_published(
+    down: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI_JOB_URL", "https://ci.example.org/7")
+    offline(down)
+    monkeypatch.delenv("CI_JOB_URL")
+    assert acts(down)[0]["seen"] == down.project.git("rev-parse", "refs/lastgood/flights")
+    come_back(down)
+    now = next(down.project.clock) + 60
+    down.sync()
+    message = git(down.project.origin, "cat-file", "tag", "flights#prod#7") + "\n"
+    assert "Trigger: ci\n" in message
+    assert "Run: https://ci.example.org/7\n" in message
+    assert f" {now - 1} +0000\n" in message
+
+
+def test_what_is_published_right_after_another_event_waits_for_the_clock_as_every_event(
+    acted: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = git(acted.project.origin, "for-each-ref", "--format=%(taggerdate:unix)", "refs/tags/flights#prod#4")
+    waited: list[float] = []
+    monkeypatch.setattr(recording, "time", SimpleNamespace(sleep=waited.append))
+    sync.sync(acted.open(at=int(newest)), "flights", "prod")
+    assert waited == [2]
+
+
+def test_it_is_superseded_by_nothing_when_the_stage_was_unassigned(acted: World) -> None:
+    other = acted.clone("other").project
+    for number, version in enumerate(("v1.0.0", "v3.0.0"), 8):
+        other.tag(f"flights#prod!#{number}", commit=f"flights@{version}^{{}}")
+    published: list[Published] = []
+    with pytest.raises(UnknownError, match="nothing is assigned to stage prod"):
+        sync.sync(acted.open(), "flights", "prod", on_published=published.append)
+    assert [one.outcome for one in published] == [Outcome.SUPERSEDED]
+    assert str(published[0]).endswith("prod is assigned to nothing, and v1.0.0 is not to take its place")
+    assert show.history(acted.open(), "flights").events[0].message.trailers["Superseded"] == "nothing"
+    assert (acts(acted), acted.live_model()) == ([], "first")
+
+
+def test_a_tag_dated_in_the_future_would_hide_it_and_it_waits_on(acted: World) -> None:
+    acted.clone("other").project.tag("flights#prod#8", commit="flights@v3.0.0^{}", when=4_000_000_000)
+    with pytest.raises(RefusedError, match=r"would not see a rollback; .*v1\.0\.0 stays live here"):
+        acted.sync()
+    assert len(acts(acted)) == 1
+
+
+def test_what_lives_here_is_published_though_nobody_else_could_restore_it_any_more(acted: World) -> None:
+    acted.lose("first")
+    assert [one.outcome for one in acted.sync().published] == [Outcome.RECORDED]
+
+
+def test_beside_another_artifact_it_is_published_for_its_own(acted: World) -> None:
+    acted.clone("other").project.tag("delays@v1.0.0")
+    assert [one.outcome for one in acted.sync().published] == [Outcome.RECORDED]

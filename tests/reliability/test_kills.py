@@ -20,6 +20,7 @@ FEW = 24
 
 BUILDING = [one for one in COMMANDS if one.name in {"rollback", "sync", "prune", "checkout"}]
 """The commands that put files, or take them away, in one of the three ways."""
+PLACING = [*COMMANDS, *CARE] if figures.SOAK else BUILDING
 
 
 def sweep(scene: Scene, name: str, stride: int = STRIDE) -> None:
@@ -65,7 +66,7 @@ def test_killed_before_a_change_it_is_old_or_new_and_the_same_again_finishes(
     sweep(Scene.of(command, *base, memory / f"kill {command.name}"), f"kill {command.name}", stride)
 
 
-@pytest.mark.parametrize("command", BUILDING, ids=lambda one: one.name)
+@pytest.mark.parametrize("command", PLACING, ids=lambda one: one.name)
 def test_killed_where_files_are_copied_because_the_cache_is_on_another_file_system(
     base: tuple[World, Known], tmp_path: Path, memory: Path, command: Command
 ) -> None:
@@ -77,7 +78,7 @@ def test_killed_where_files_are_copied_because_the_cache_is_on_another_file_syst
     sweep(scene, f"kill {command.name} with copies")
 
 
-@pytest.mark.parametrize("command", BUILDING, ids=lambda one: one.name)
+@pytest.mark.parametrize("command", PLACING, ids=lambda one: one.name)
 def test_killed_where_files_are_reflinked(base: tuple[World, Known], reflinking: Path, command: Command) -> None:
     scene = Scene.of(command, *base, reflinking / command.name)
     sweep(scene, f"kill {command.name} with reflinks")

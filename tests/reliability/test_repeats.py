@@ -16,7 +16,7 @@ from tests.reliability.scenes import COMMANDS, V3, Scene
 
 STEPS = ("fetch", "fetch objects", "build", "objects", "push", "refs", "switch")
 AGAIN = 200 if figures.SOAK else 20
-LINKS = ("hard link", "copy") if figures.SOAK else ("hard link",)
+LINKS = ("hard link", "copy", "reflink") if figures.SOAK else ("hard link",)
 
 
 def job(root: Path, step: str) -> None:
@@ -28,14 +28,15 @@ def job(root: Path, step: str) -> None:
 
 @pytest.mark.parametrize("links", LINKS)
 def test_a_job_killed_at_any_step_and_started_again_is_one_rollback(
-    base: tuple[World, Known], memory: Path, tmp_path: Path, links: str
+    base: tuple[World, Known], memory: Path, tmp_path: Path, links: str, request: pytest.FixtureRequest
 ) -> None:
     begun, wrong, reached, cases = figures.begin(), [], set(), 0
+    place: Path = request.getfixturevalue("reflinking") if links == "reflink" else memory
     elsewhere = None
     if links == "copy":
         elsewhere = tmp_path / "cache"
         elsewhere.mkdir()
-    scene = Scene.of(COMMANDS[0], *base, memory / tmp_path.name, elsewhere)
+    scene = Scene.of(COMMANDS[0], *base, place / tmp_path.name, elsewhere)
     for steps in product(STEPS, STEPS) if figures.SOAK else zip(STEPS, STEPS, strict=True):
         with scene.case() as (root, checker):
             for step in steps:
