@@ -1,12 +1,30 @@
 """Worlds with registered versions: built once per process, copied per test."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lastgood.releases import durable
 from tests.builders import Project
 from tests.conftest import isolate
+from tests.memory import in_memory
 from tests.operations.world import World
+
+
+@pytest.fixture
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory on another file system than `tmp_path`, where that is in memory."""
+    return tmp_path_factory.mktemp("disk")
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """In memory, which takes a third of the time."""
+    path = in_memory(tmp_path)
+    yield path
+    if path != tmp_path:
+        durable.remove_tree(path)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Where a release's files come from: DVC's cache, a release that is here, the remote."""
 
-import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -80,16 +78,15 @@ def test_a_damaged_listing_that_the_remote_lost_is_refused(story: World) -> None
 
 
 @pytest.fixture
-def other_disk(story: World) -> Iterator[Path]:
+def other_disk(story: World, disk: Path) -> Path:
     """The cache on another file system than the releases."""
-    directory = Path("/dev/shm") / f"lastgood-test-{os.getpid()}"  # noqa: S108  # another file system than tmp_path's
-    if not directory.parent.is_dir() or directory.parent.stat().st_dev == story.root.stat().st_dev:
-        pytest.skip("no other file system at /dev/shm")
-    shutil.copytree(story.root / ".dvc/cache", directory)
+    if disk.stat().st_dev == story.root.stat().st_dev:
+        pytest.skip("no second file system: too little memory in /dev/shm")
+    cache = disk / "cache"
+    shutil.copytree(story.root / ".dvc/cache", cache)
     with (story.root / ".dvc/config.local").open("a") as config:
-        config.write(f"[cache]\n    dir = {directory}\n")
-    yield directory
-    durable.remove_tree(directory)
+        config.write(f"[cache]\n    dir = {cache}\n")
+    return cache
 
 
 def test_files_are_linked_from_a_release_where_the_cache_would_have_to_be_copied(

@@ -8,11 +8,11 @@ import pytest
 
 from tests.builders import Project
 from tests.conftest import isolate
+from tests.memory import in_memory
 from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import Known
 from tests.reliability.images import mounted
-from tests.reliability.killing import scratch
 from tests.reliability.scenes import build_base
 
 
@@ -31,7 +31,7 @@ def _spawned(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(scope="session")
 def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A directory in memory, where there is one."""
-    path = scratch(tmp_path_factory.mktemp("memory"))
+    path = in_memory(tmp_path_factory.mktemp("memory"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
 

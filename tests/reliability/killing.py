@@ -167,13 +167,3 @@ def count_changes(work: Callable[[], int | None]) -> int:
         said = stream.read()
     assert code == 0, f"the command fails without any fault, with {code}"
     return int(said)
-
-
-def scratch(fallback: Path) -> Path:
-    """A directory in memory, where flushing costs nothing, else `fallback`: what power cuts do is another sweep's."""
-    memory = Path("/dev/shm")  # noqa: S108  # a file system, not a file of known name
-    if not os.access(memory, os.W_OK):
-        return fallback
-    path = memory / f"lastgood-{os.getpid()}-{fallback.name}"
-    path.mkdir()
-    return path
