@@ -3,8 +3,10 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,9 +14,11 @@ from lastgood.core.offline import Outcome
 from lastgood.errors import (
     FindingsError,
     LastgoodError,
+    NoGoodVersionError,
     PushRefusedError,
     RaceError,
     RefusedError,
+    UnfinishedError,
     UnknownError,
     UnreachableError,
     UsageError,
@@ -106,7 +110,7 @@ def test_said_twice_it_writes_nothing_the_second_time(down: World, leaving: str 
     offline(down, leaving=leaving)
     before = pending(down).read_bytes()
     again = offline(down, leaving=leaving)
-    assert (again.plan.fulfilled, again.finished) == (True, False)
+    assert (again.plan.fulfilled, again.finished, again.live) == (True, False, str(down.live))
     assert len(again.unpublished) == 1
     assert pending(down).read_bytes() == before
 
@@ -119,11 +123,13 @@ def test_a_dry_run_changes_nothing(down: World) -> None:
 
 
 def test_it_excludes_recording_only_and_needs_a_remote(story: World) -> None:
-    with pytest.raises(UsageError, match="--record-only"):
+    with pytest.raises(UsageError, match=r"^--offline acts on this machine, --record-only does not") as caught:
         story.rollback(offline=True, here=False)
+    assert caught.value.hint == "take one of them"
     story.project.git("remote", "remove", "origin")
-    with pytest.raises(UsageError, match="no git remote origin"):
+    with pytest.raises(UsageError, match="no git remote origin") as caught:
         story.rollback(offline=True)
+    assert caught.value.hint == "without --offline a rollback is recorded in this clone"
 
 
 def test_a_rollback_that_cannot_reach_origin_names_the_way_out(down: World) -> None:
@@ -139,7 +145,9 @@ def test_a_push_that_breaks_off_names_the_way_out_and_its_outcome_is_sorted_out_
     story.sync()
     assert killed_at("refs", lambda on_step: story.rollback(on_step=on_step))  # origin has it, this clone has not
     go_down(story)
+    steps = len(story.steps)
     result = offline(story)
+    assert "fetch" not in story.steps[steps:]
     assert [one.kind for one in result.plan.view.warnings] == ["unreachable"]
     come_back(story)
     published: list[Published] = []
@@ -191,6 +199,8 @@ def test_it_is_superseded_when_the_stage_moved_on_and_this_machine_follows(acted
         acted.sync()
     assert caught.value.exit_code == 4
     assert caught.value.message.startswith("published as superseded history: prod of flights was rolled back here")
+    assert caught.value.hint == "lastgood history flights tells who and why"
+    assert show.history(acted.open(), "flights").events[0].message.trailers["Superseded"] == "v4.0.0"
     assert acted.live_model() == "fourth"
     assert not pending(acted).exists()
     assert not acted.status().waits
@@ -203,6 +213,13 @@ def test_it_is_superseded_when_the_stage_moved_on_and_this_machine_follows(acted
     assert kinds[0] == ("superseded", "v1.0.0", "prod")
     assert kinds[1] == ("assigned", "v4.0.0", "prod")
     assert there.status().stages[0].judgement == "stable"
+
+
+@pytest.mark.parametrize("more", [{"leaving": "v1.0.0"}, {"again": True}])
+def test_what_asks_for_more_than_what_was_done_here_goes_further(acted: World, more: dict[str, Any]) -> None:
+    with pytest.raises(NoGoodVersionError, match=r"below v1\.0\.0"):
+        acted.rollback(**more)
+    assert acted.stage_on_origin("prod") == "v1.0.0"
 
 
 def test_history_that_changes_nothing_keeps_its_place_and_stands_in_nobodys_way(acted: World) -> None:
@@ -221,10 +238,11 @@ def test_history_that_changes_nothing_keeps_its_place_and_stands_in_nobodys_way(
     assert acted.sync().version.text == "v5.0.0"
 
 
-def test_an_emergency_comes_before_what_was_superseded(acted: World) -> None:
+@pytest.mark.parametrize("leaving", [None, "v4.0.0"])
+def test_an_emergency_comes_before_what_was_superseded(acted: World, leaving: str | None) -> None:
     acted.clone("other").assign("v4.0.0")
     steps = len(acted.steps)
-    result = acted.rollback(leaving="v4.0.0")
+    result = acted.rollback(leaving=leaving)
     assert [one.outcome for one in result.published] == [Outcome.SUPERSEDED]
     assert result.plan.target.text == "v1.0.0"
     assert acted.live_model() == "first"
@@ -466,6 +484,29 @@ def test_what_was_done_while_a_rollback_was_shown_comes_first(story: World) -> N
     assert sorted(set(story.tags()) - before) == ["flights#failed#6", "flights#prod#7"]
 
 
+def test_what_was_done_while_a_rollback_asked_is_published_by_it(story: World) -> None:
+    story.sync()
+
+    def act_meanwhile(step: str) -> None:
+        if step == "fetch" and story.live_model() == "third":
+            offline(story)
+
+    done = story.rollback(leaving="v3.0.0", on_step=act_meanwhile)
+    assert [one.outcome for one in done.published] == [Outcome.RECORDED]
+    assert (done.plan.fulfilled, acts(story), story.live_model()) == (True, [], "first")
+
+
+@pytest.mark.parametrize("here", [None, False])
+def test_an_origin_that_goes_down_amid_a_rollback_names_the_way_out_where_there_is_one(
+    story: World, *, here: bool | None
+) -> None:
+    story.sync()
+    with pytest.raises(UnreachableError) as caught:
+        story.rollback(here=here, on_step=lambda step: go_down(story) if step == "push" else None)
+    assert ("--offline" in caught.value.hint) is (here is None)
+    assert story.live_model() == "third"
+
+
 def test_at_once_with_syncs_it_is_not_undone(story: World) -> None:
     story.sync()
     before = set(story.tags())
@@ -549,3 +590,31 @@ def test_what_lives_here_is_published_though_nobody_else_could_restore_it_any_mo
 def test_beside_another_artifact_it_is_published_for_its_own(acted: World) -> None:
     acted.clone("other").project.tag("delays@v1.0.0")
     assert [one.outcome for one in acted.sync().published] == [Outcome.RECORDED]
+
+
+def test_what_waits_of_other_stages_and_artifacts_stays_where_it_is(story: World) -> None:
+    for version in ("v1.0.0", "v3.0.0"):
+        story.assign(version, "staging")
+    for stage in ("prod", "staging"):
+        story.sync(stage)
+        act = story.rollback(offline=True, stage=stage).unpublished[0]
+        waiting.append(Place(story.place), replace(act, artifact="delays", stage="staging"))
+    assert [one.act.stage for one in story.sync("staging").published] == ["staging"]
+    assert [one.act.stage for one in story.rollback(leaving="v3.0.0").published] == ["prod"]
+    assert {one.artifact for one in waiting.acts(Place(story.place))} == {"delays"}
+
+
+def test_a_link_that_cannot_be_made_is_told_as_noted_and_finished_later(story: World) -> None:
+    story.live.parent.parent.mkdir(parents=True, exist_ok=True)
+    story.live.parent.write_text("in the way")
+    command = "lastgood rollback flights --stage prod --offline --reason TEXT"
+    with pytest.raises(UnfinishedError, match=r"^noted, but prod could not be switched here: ") as caught:
+        offline(story)
+    assert caught.value.hint == command
+    with pytest.raises(UnfinishedError, match=r"^recorded earlier, but not carried out here: ") as caught:
+        offline(story)
+    assert caught.value.hint == command
+    story.live.parent.unlink()
+    done = offline(story)
+    assert (done.finished, done.live, len(done.unpublished)) == (True, str(story.live), 1)
+    assert story.live_model() == "first"

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from lastgood import project
 from lastgood.adapters.git import stale
 from lastgood.errors import (
     FindingsError,
     LastgoodError,
+    LockedError,
     NoGoodVersionError,
     NotCarriedOutError,
     PushRefusedError,
@@ -101,7 +103,9 @@ def test_said_twice_in_two_clones_it_leaves_the_state_of_one_run(story: World) -
 def test_to_and_from_that_hold_no_longer_lose_the_race(story: World) -> None:
     story.assign("v4.0.0")
     before = story.snapshot()
-    with pytest.raises(RaceError, match=r"on v4\.0\.0, neither on v3\.0\.0 nor on v1\.0\.0; nothing was changed"):
+    with pytest.raises(
+        RaceError, match=r"^prod of flights is on v4\.0\.0, neither on v3\.0\.0 nor on v1\.0\.0; nothing was changed"
+    ):
         story.rollback(leaving="v3.0.0", to="v1.0.0")
     assert story.snapshot() == before
 
@@ -139,6 +143,14 @@ def test_an_assignment_forward_needs_no_settling(story: World) -> None:
     assert story.rollback().plan.leaving.text == "v3.0.0"
 
 
+def test_without_a_reason_nothing_begins(story: World) -> None:
+    before = story.snapshot()
+    with pytest.raises(UsageError, match=r"^a rollback needs a reason; nothing was changed$") as caught:
+        rollback.rollback(story.open(), rollback.Request("flights", " "))
+    assert caught.value.hint == "--reason TEXT"
+    assert story.snapshot() == before
+
+
 @pytest.mark.parametrize(
     ("request_", "error", "words"),
     [
@@ -148,7 +160,6 @@ def test_an_assignment_forward_needs_no_settling(story: World) -> None:
         ({"leaving": "v9.0.0"}, UnknownError, r"no version v9\.0\.0"),
         ({"stage": "canary"}, UnknownError, r"nothing is assigned to stage canary of flights \(stages: prod\)"),
         ({"artifact": "trains"}, UnknownError, r"no artifact trains has a version here \(artifacts: flights\)"),
-        ({"reason": " "}, UsageError, "needs a reason"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(
@@ -389,8 +400,9 @@ def test_a_health_command_that_fails_before_the_switch_leaves_the_former_release
 def test_a_health_command_that_fails_after_the_switch_is_told(story: World) -> None:
     once = story.project.base / "seen"
     story.settings(f'[rollback]\nhealth = "test ! -e {once} && touch {once}"\n')
-    with pytest.raises(UnhealthyError, match=r"switched to flights@v1\.0\.0, but the health command fails"):
+    with pytest.raises(UnhealthyError, match=r"switched to flights@v1\.0\.0, but the health command fails") as caught:
         story.rollback(here=True)
+    assert caught.value.hint == "lastgood history flights"
     assert story.live_model() == "first"
     assert story.stage_on_origin("prod") == "v1.0.0"
 
@@ -512,6 +524,7 @@ def test_a_dry_run_shows_the_target_and_writes_nothing(story: World) -> None:
     result = story.rollback(dry_run=True)
     assert result.dry_run
     assert result.plan.target.text == "v1.0.0"
+    assert 0 < result.seconds < 60
     assert story.snapshot() == before
 
 
@@ -551,6 +564,15 @@ def test_a_machine_that_builds_for_long_does_not_hold_back_what_is_only_recorded
         assert story.rollback(leaving="v3.0.0", here=False).record.tags
 
 
+def test_two_do_not_switch_one_machine_at_once(story: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    story.sync()
+    before = story.snapshot()
+    monkeypatch.setattr(project, "WAIT", 0)
+    with exclusive(Place(story.place), "sync flights prod"), pytest.raises(LockedError, match="sync flights prod"):
+        story.rollback()
+    assert story.snapshot() == before
+
+
 def test_a_link_that_cannot_be_made_is_told_as_recorded_and_finished_later(story: World) -> None:
     story.live.parent.parent.mkdir(parents=True, exist_ok=True)
     story.live.parent.write_text("in the way")
@@ -563,7 +585,8 @@ def test_a_link_that_cannot_be_made_is_told_as_recorded_and_finished_later(story
     with pytest.raises(UnfinishedError, match=r"prod could not be switched to v1\.0\.0 here: .*former release is live"):
         story.sync()
     story.live.parent.unlink()
-    assert story.rollback(leaving="v3.0.0", here=True).finished
+    done = story.rollback(leaving="v3.0.0", here=True)
+    assert (done.finished, done.live, done.unpublished) == (True, str(story.live), ())
     assert story.live_model() == "first"
 
 
@@ -581,6 +604,20 @@ def test_a_version_whose_manifest_is_gone_can_be_left(story: World) -> None:
     found = story.rollback(to="v1.0.0").plan.environment
     assert found is not None
     assert "v6.0.0" in str(found.unknown)
+    assert found.python[0] is None
+
+
+def test_what_somebody_else_did_first_is_what_was_asked_for(story: World) -> None:
+    other = story.clone("other")
+    story.sync()
+
+    def be_faster(step: str) -> None:
+        if step == "push" and not other.steps:
+            other.rollback()
+
+    done = story.rollback(on_step=be_faster)
+    assert (done.plan.fulfilled, done.plan.leaving.text, done.plan.target.text) == (True, "v3.0.0", "v1.0.0")
+    assert story.live_model() == "first"
 
 
 def test_others_who_are_always_faster_win(story: World, monkeypatch: pytest.MonkeyPatch) -> None:
