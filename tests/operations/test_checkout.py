@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from lastgood.cli.app import main
 from lastgood.errors import FindingsError, LastgoodError, LockedError, RefusedError, UnfinishedError, UnknownError
 from tests.builders import git
 from tests.operations.world import World, forget, killed_at
 from tests.reliability.gitkilling import holding
+from tests.reliability.tracing import require_strace, traced
 
 
 def assert_holds(world: World, version: str, model: str) -> None:
@@ -375,3 +378,29 @@ def test_an_ignored_file_made_after_an_interruption_is_not_lost(story: World) ->
     with pytest.raises(RefusedError, match=r"untracked files are in the way: scripts/more\.py"):
         story.checkout("v5.0.0")
     assert (story.root / "scripts/more.py").read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize("everybody", [False, True])
+def test_a_file_that_git_can_neither_replace_nor_remove_is_no_success(
+    story: World, tmp_path: Path, *, everybody: bool
+) -> None:
+    require_strace(tmp_path)
+    story.release("v5.0.0", model="fifth", code={"scripts/only.py": "pass\n", "scripts/mine.py": "pass\n"})
+    only, mine = story.root / "scripts/only.py", story.root / "scripts/mine.py"
+    paths = ["params.yaml", "scripts/only.py", *([str(only)] if everybody else [])]
+
+    def check_out() -> int:
+        return main(["-C", str(story.root), "checkout", "flights@v1.0.0"])
+
+    broken = [f"-P{path}" for path in paths]
+    assert traced(check_out, "-e", "trace=unlink", *broken, "-e", "inject=unlink:error=EIO") == 7
+    assert story.project.git("rev-parse", "HEAD") == story.project.git("rev-parse", "flights@v1.0.0^{}")
+    assert only.exists() is everybody
+    assert not mine.exists()
+    tree = story.status().worktree
+    assert tree is not None
+    assert tree.interrupted == "flights@v1.0.0"
+    done = story.checkout("v1.0.0")
+    assert done.resumed
+    assert not only.exists()
+    assert story.project.git("status", "--porcelain") == ""

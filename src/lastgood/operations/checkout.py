@@ -15,7 +15,7 @@ from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError, RefusedError, UnfinishedError, named
 from lastgood.operations.code import bring_code
 from lastgood.operations.facts import require_restorable
-from lastgood.operations.notes import Note, read_note, remove_note, write_note
+from lastgood.operations.notes import Note, is_saved, read_note, remove_note, write_note
 from lastgood.operations.objects import with_objects
 from lastgood.operations.reading import View, read
 from lastgood.operations.saving import drop_saved, name_saved, save_work
@@ -89,17 +89,18 @@ def _carry_out(project: Project, wanted: CheckedOut, note: Note | None) -> Check
     places = (project.place.saved / name for name in under_way.saved)
     wanted = replace(wanted, saved=tuple(place for place in places if place.is_dir()))
     try:
-        _move(project, version, wanted.manifest, forced=note is not None or bool(wanted.work) or wanted.work.replaced)
+        forced = note is not None or bool(wanted.work) or wanted.work.replaced
+        _move(project, version, wanted.manifest, under_way, forced=forced)
     except RefusedError:
         raise
-    except LastgoodError as error:
+    except (LastgoodError, OSError) as error:
         if note is None and isinstance(error, LockedError) and "index.lock" in error.message:
             _take_back(project, under_way, note)  # git's lock of HEAD comes after the files, this one before
             raise
         name = wanted.history.artifact
         aside = f"; what was in the way is in {', '.join(map(str, wanted.saved))}" if wanted.saved else ""
         raise UnfinishedError(
-            f"the working tree is between {under_way.former[:12]} and {name} {version.text}: {error.message}{aside}",
+            f"the working tree is between {under_way.former[:12]} and {name} {version.text}: {error}{aside}",
             hint=f"lastgood checkout {name}@{version.text}",
         ) from error
     # Neither git nor DVC flushes a working tree: the note is what tells a torn one (ordering.md, O1 and O5).
@@ -199,6 +200,17 @@ def _move_code(project: Project, version: Version, *, forced: bool) -> None:
         raise RefusedError(f"git does not check out {version.event.tag}: {words.strip()}; nothing was changed")
 
 
+def _remove_code(project: Project, under_way: Note) -> None:
+    """Remove the files of the former commit that git could not: it says so, and ends with 0 (git 2.39, entry.c)."""
+    git = project.worktree
+    for path in repository.dropped(git, under_way.former, under_way.commit):
+        file = git.directory / path
+        if blocked_by(git.directory, path) or not (file.is_symlink() or file.is_file()):
+            continue
+        if repository.is_checked_out(git, under_way.former, path) or is_saved(project, under_way, path):
+            file.unlink()
+
+
 def _make_way(project: Project, manifest: Manifest) -> None:
     """Remove what was put aside and DVC would stop at, or follow: links to directories, files in place of them."""
     root = project.worktree.directory
@@ -208,10 +220,11 @@ def _make_way(project: Project, manifest: Manifest) -> None:
             (root / path).unlink()
 
 
-def _move(project: Project, version: Version, manifest: Manifest, *, forced: bool) -> None:
+def _move(project: Project, version: Version, manifest: Manifest, under_way: Note, *, forced: bool) -> None:
     cache = project.store(manifest.project).cache().directory  # as configured now, not by what is checked out
     project.on_step("code")
     _move_code(project, version, forced=forced)
+    _remove_code(project, under_way)
     project.on_step("outputs")
     place = project.worktree.directory / manifest.project
     if forced:
@@ -221,7 +234,7 @@ def _move(project: Project, version: Version, manifest: Manifest, *, forced: boo
     if wrong := differing(project, manifest):  # a fault in DVC's midst, now or long ago
         checkout_outputs(place, None, cache=cache, anew=True)
         wrong = differing(project, manifest)
-    if wrong:
-        paths = [str(output.path) for output in wrong]
-        findings = [Finding("changed", path, f"{path} is not what the manifest says") for path in paths]
+    code = repository.unlike(project.worktree, version.commit)  # git ends with 0 where it could not replace a file, too
+    if paths := dict.fromkeys([*(str(output.path) for output in wrong), *code]):
+        findings = [Finding("changed", path, f"{path} is not the version's") for path in paths]
         raise FindingsError("not everything could be restored: " + ", ".join(map(str, findings)), findings)

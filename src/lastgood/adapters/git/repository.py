@@ -1,5 +1,6 @@
 """Questions to a repository: where it is, what is clean, what two commits differ in; it writes nothing."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,27 @@ def dirty(git: Git, *, untracked: bool = True) -> dict[str, str]:
     )
     lines = [line for line in out.decode(errors="surrogateescape").split("\0") if line]
     return {line[3:]: line[:2] for line in reversed(lines)}  # `D ` is told before `??`: gone from the index alone
+
+
+def unlike(git: Git, commit: str) -> tuple[str, ...]:
+    """The tracked paths where the working tree has something else than git checks out of the commit. Other line ends
+    alone, which make git call a file changed that it has just written, are nothing else."""
+    return tuple(path for path in dirty_paths(git, untracked=False) if not is_checked_out(git, commit, path))
+
+
+def is_checked_out(git: Git, commit: str, path: str) -> bool:
+    """Whether a file of the working tree is, byte for byte, what git would write for that path of the commit."""
+    code, content, _ = git.attempt("cat-file", "--filters", f"{commit}:{path}")
+    file = git.directory / path
+    if file.is_symlink():
+        return code == 0 and os.fsencode(file.readlink()) == content
+    return code == 0 and file.is_file() and file.read_bytes() == content
+
+
+def dropped(git: Git, old: str, new: str) -> tuple[str, ...]:
+    """The paths that the old commit has and the new one has not."""
+    out = git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=D", old, new)
+    return tuple(out.decode(errors="surrogateescape").split("\0")[:-1])
 
 
 def dirty_paths(git: Git, *, untracked: bool = True) -> tuple[str, ...]:
