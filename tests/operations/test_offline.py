@@ -241,12 +241,19 @@ def test_history_that_changes_nothing_keeps_its_place_and_stands_in_nobodys_way(
 @pytest.mark.parametrize("leaving", [None, "v4.0.0"])
 def test_an_emergency_comes_before_what_was_superseded(acted: World, leaving: str | None) -> None:
     acted.clone("other").assign("v4.0.0")
-    steps = len(acted.steps)
-    result = acted.rollback(leaving=leaving)
+    steps: list[str] = []
+
+    def be_faster(step: str) -> None:
+        steps.append(step)
+        if step == "push" and steps.count("push") == 2:  # the first one published what was superseded
+            acted.clone("third").mark("v2.0.0", "stable")
+
+    result = acted.rollback(leaving=leaving, on_step=be_faster)
+    assert steps.count("push") == 3
     assert [one.outcome for one in result.published] == [Outcome.SUPERSEDED]
-    assert result.plan.target.text == "v1.0.0"
-    assert acted.live_model() == "first"
-    assert acted.steps[steps:].count("switch") == 1
+    assert result.plan.target.text == "v2.0.0"
+    assert acted.live_model() == "second"
+    assert steps.count("switch") == 1
 
 
 def test_said_again_after_it_was_superseded_it_follows_and_tells(acted: World) -> None:
@@ -337,6 +344,16 @@ def test_while_origin_is_down_what_was_left_does_not_come_back(down: World, comm
         down.sync() if command == "sync" else down.rollback(leaving="v3.0.0")
     assert down.live_model() == "first"
     assert len(acts(down)) == 1
+
+
+@pytest.mark.parametrize("here", [None, False])
+def test_what_waits_and_cannot_be_published_names_the_way_out_where_there_is_one(
+    down: World, *, here: bool | None
+) -> None:
+    offline(down)
+    with pytest.raises(UnreachableError) as caught:
+        down.rollback(here=here)
+    assert ("--offline" in caught.value.hint) is (here is None)
 
 
 def test_a_push_that_is_refused_leaves_everything_and_says_so(acted: World) -> None:

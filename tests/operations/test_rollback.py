@@ -111,9 +111,10 @@ def test_to_and_from_that_hold_no_longer_lose_the_race(story: World) -> None:
 
 
 def test_to_the_version_that_is_assigned_is_fulfilled(story: World) -> None:
-    story.rollback(to="v1.0.0")
+    assert 0 < story.rollback(to="v1.0.0").seconds < 60
     before = story.snapshot()
-    assert story.rollback(to="v1.0.0").plan.fulfilled
+    plan = story.rollback(to="v1.0.0").plan
+    assert (plan.fulfilled, plan.leaving.text, plan.target.text) == (True, "v1.0.0", "v1.0.0")
     assert story.snapshot() == before
 
 
@@ -630,8 +631,9 @@ def test_others_who_are_always_faster_win(story: World, monkeypatch: pytest.Monk
             git(origin, "update-ref", ref, git(origin, "commit-tree", f"{ref}^{{tree}}", "-p", ref, "-m", "x"))
 
     before = set(story.tags())
-    with pytest.raises(RaceError, match="others were faster 2 times in a row; nothing was changed"):
+    with pytest.raises(RaceError, match="others were faster 2 times in a row; nothing was changed") as caught:
         story.rollback(on_step=be_faster)
+    assert caught.value.hint == "try again"
     assert set(story.tags()) == before
 
 
