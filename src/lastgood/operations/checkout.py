@@ -4,6 +4,7 @@ The order: what is to be done is noted, git moves the code, DVC the outputs, eve
 anywhere leaves the note, by which `status` names the state and the same command knows what it may overwrite.
 """
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -202,13 +203,12 @@ def _move_code(project: Project, version: Version, *, forced: bool) -> None:
 
 def _remove_code(project: Project, under_way: Note) -> None:
     """Remove the files of the former commit that git could not: it says so, and ends with 0 (git 2.39, entry.c)."""
-    git = project.worktree
-    for path in repository.dropped(git, under_way.former, under_way.commit):
-        file = git.directory / path
-        if blocked_by(git.directory, path) or not (file.is_symlink() or file.is_file()):
-            continue
+    git, root = project.worktree, project.worktree.directory
+    dropped = repository.dropped(git, under_way.former, under_way.commit)
+    lying = [path for path in dropped if os.path.lexists(root / path) and not blocked_by(root, path)]
+    for path in repository.others(git, lying):
         if repository.is_checked_out(git, under_way.former, path) or is_saved(project, under_way, path):
-            file.unlink()
+            (root / path).unlink()
 
 
 def _make_way(project: Project, manifest: Manifest) -> None:

@@ -9,14 +9,17 @@ from lastgood.adapters.git.repository import (
     branch,
     changes,
     dirty_paths,
+    dropped,
     find_clone,
     has_commit,
     head,
+    others,
     projects_at,
     remote_branches_with,
     remotes,
     resolve,
     tree_of,
+    unlike,
 )
 from lastgood.errors import NotAProjectError
 from tests.builders import Project, git
@@ -85,6 +88,43 @@ def test_dirty_paths_are_named_as_they_are(project: Project) -> None:
     project.git("mv", "requirements.txt", "moved.txt")
     assert set(dirty_paths(repository)) == {"dvc.yaml", "new dir/ünï\nx", "staged", "requirements.txt", "moved.txt"}
     assert "new dir/ünï\nx" not in dirty_paths(repository, untracked=False)
+
+
+def test_what_is_not_as_git_checks_it_out_is_named_and_line_ends_alone_are_nothing_else(project: Project) -> None:
+    project.put("scripts/dos.py", "pass\r\n")
+    (project.root / "link").symlink_to("params.yaml")
+    project.commit("Lines that end as on DOS")
+    project.put(".gitattributes", "* text\n")
+    project.git("add", ".gitattributes")
+    project.git("commit", "--quiet", "--message", "which git would write otherwise")
+    here, commit = Git(project.root), project.git("rev-parse", "HEAD")
+    project.put("scripts/dos.py", "pass\r\n")
+    assert dirty_paths(here) == ("scripts/dos.py",)
+    assert unlike(here, commit) == ()
+    project.put("scripts/dos.py", "edited\r\n")
+    project.put("params.yaml", "edited\n")
+    (project.root / "scripts/train.py").unlink()
+    (project.root / "link").unlink()
+    (project.root / "link").symlink_to("dvc.yaml")
+    assert sorted(unlike(here, commit)) == ["link", "params.yaml", "scripts/dos.py", "scripts/train.py"]
+
+
+def test_what_a_commit_has_no_more_and_what_of_it_git_does_not_track(project: Project) -> None:
+    project.put("scripts/*.py", "pass\n")
+    project.put("models/old.txt", "old\n")
+    old = project.commit("Two more")
+    project.put("models/.gitignore", "/model.txt\n/old.txt\n")
+    project.git("rm", "--quiet", "--cached", "models/old.txt", "scripts/*.py")
+    (project.root / "scripts/*.py").unlink()
+    new = project.commit("One is ignored")
+    here = Git(project.root)
+    assert dropped(here, old, new) == ("models/old.txt", "scripts/*.py")
+    assert others(here, ["models/old.txt", "scripts/*.py", "params.yaml"]) == ("models/old.txt",)
+    assert others(here, []) == ()
+    project.put("Params.yaml", "of a file system that knows no case\n")
+    assert others(here, ["Params.yaml"]) == ("Params.yaml",)
+    project.git("config", "core.ignorecase", "true")
+    assert others(Git(project.root), ["Params.yaml"]) == ()
 
 
 def test_what_two_commits_differ_in(project: Project) -> None:

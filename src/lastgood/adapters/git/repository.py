@@ -1,7 +1,7 @@
 """Questions to a repository: where it is, what is clean, what two commits differ in; it writes nothing."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,6 +142,16 @@ def dropped(git: Git, old: str, new: str) -> tuple[str, ...]:
     """The paths that the old commit has and the new one has not."""
     out = git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=D", old, new)
     return tuple(out.decode(errors="surrogateescape").split("\0")[:-1])
+
+
+def others(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
+    """Which of these files git does not track, ignored ones too. Where names differ by case alone only if the file
+    system tells them apart, one that is tracked by another name is none."""
+    if not paths:
+        return ()
+    out = git.run("--literal-pathspecs", "ls-files", "--others", "-z", "--", *paths)
+    found = out.decode(errors="surrogateescape").split("\0")[:-1]
+    return tuple(path for path in found if path in paths)
 
 
 def dirty_paths(git: Git, *, untracked: bool = True) -> tuple[str, ...]:
