@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from lastgood.adapters.dvc import child
 from tests import forking
 from tests.builders import Project, build
+from tests.reliability import figures
+
+BEGUN = time.time()
 
 _STEERING = ("GIT_", "DVC_", "XDG_", "GITHUB_", "GITLAB_", "CI_", "LASTGOOD_")
 _GITCONFIG = """\
@@ -24,6 +28,13 @@ _GITCONFIG = """\
 [protocol "file"]
     allow = always
 """
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what each sweep saw."""
+    if lines := figures.told(BEGUN):
+        terminalreporter.section("sweeps")
+        terminalreporter.write("".join(f"{line}\n" for line in lines))
 
 
 def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:

@@ -1,9 +1,8 @@
 """Figures of the sweeps: one JSON file each under `.reliability/`, from which docs/reliability.md is written, and a
-line on standard error at the end of the sweep."""
+line each at the end of the run, for pytest keeps what a test prints to itself."""
 
 import json
 import os
-import sys
 from pathlib import Path
 from time import monotonic
 
@@ -17,14 +16,24 @@ def begin() -> float:
 
 
 def record(name: str, begun: float, *, cases: int, **counts: int) -> None:
-    """Keep and print what a sweep saw: `sweep NAME: N cases, 0 tracebacks, 0 escapes, S s`.
+    """Keep what a sweep saw, also of other processes' tests, until the end of the run.
 
     A sweep in several tests records under a name for each. The long form has a file of its own.
     """
     seconds = round(monotonic() - begun, 1)
-    told = ", ".join([f"{cases} cases", *(f"{number} {what}" for what, number in counts.items())])
-    print(f"sweep {name}: {told}, {seconds} s", file=sys.__stderr__)  # what a sweep is for
     DIRECTORY.mkdir(exist_ok=True)
     document = {"sweep": name, "soak": SOAK, "cases": cases, **counts, "seconds": seconds}
     path = DIRECTORY / f"{name.replace(' ', '-')}{'-soak' if SOAK else ''}.json"
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def told(since: float) -> list[str]:
+    """A line for each sweep that was recorded since a moment, in seconds since 1970: `NAME: N cases, …, S seconds`."""
+    files = [path for path in sorted(DIRECTORY.glob("*.json")) if path.stat().st_mtime >= since]
+    return [_line(json.loads(path.read_text(encoding="utf-8"))) for path in files]
+
+
+def _line(document: dict[str, object]) -> str:
+    name = document.pop("sweep")
+    form = " (long form)" if document.pop("soak") else ""
+    return f"{name}{form}: " + ", ".join(f"{number} {what}" for what, number in document.items())
