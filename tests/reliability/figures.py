@@ -9,6 +9,9 @@ from time import monotonic
 SOAK = os.environ.get("LASTGOOD_SOAK") == "1"
 DIRECTORY = Path(__file__).parents[2] / ".reliability"
 
+MOST = 8
+"""Counts on a line."""
+
 
 def begin() -> float:
     """The moment at which a sweep begins, for `record`."""
@@ -36,4 +39,7 @@ def told(since: float) -> list[str]:
 def _line(document: dict[str, object]) -> str:
     name = document.pop("sweep")
     form = " (long form)" if document.pop("soak") else ""
-    return f"{name}{form}: " + ", ".join(f"{number} {what}" for what, number in document.items())
+    counts = [f"{number} {what}" for what, number in document.items()]
+    if len(counts) > MOST:  # a count for each kind of step
+        counts[1:-1] = [f"{len(counts) - 2} more counts in .reliability/"]
+    return f"{name}{form}: {', '.join(counts)}"
