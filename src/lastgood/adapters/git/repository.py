@@ -130,12 +130,18 @@ def unlike(git: Git, commit: str) -> tuple[str, ...]:
 
 
 def is_checked_out(git: Git, commit: str, path: str) -> bool:
-    """Whether a file of the working tree is, byte for byte, what git would write for that path of the commit."""
+    """Whether a file of the working tree is, byte for byte and in its executable bit, what git would write for that
+    path of the commit; the bit counts where it does for git."""
     code, content, _ = git.attempt("cat-file", "--filters", f"{commit}:{path}")
     file = git.directory / path
     if file.is_symlink():
         return code == 0 and os.fsencode(file.readlink()) == content
-    return code == 0 and file.is_file() and file.read_bytes() == content
+    if code != 0 or not file.is_file() or file.read_bytes() != content:
+        return False
+    executable = git.line("ls-tree", "--full-tree", commit, "--", path).startswith("100755")
+    if executable == bool(file.stat().st_mode & 0o100):
+        return True
+    return git.attempt("config", "--type=bool", "core.filemode")[1].strip() == b"false"
 
 
 def dropped(git: Git, old: str, new: str) -> tuple[str, ...]:
