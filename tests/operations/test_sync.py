@@ -1,6 +1,7 @@
 """Bringing a machine to what the registry says: with a clone, or with nothing but an address and a directory."""
 
 import json
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from lastgood.errors import (
     UsageError,
 )
 from lastgood.operations import diff, rollback, show, status, sync
+from lastgood.project import Project
 from tests.builders import git
 from tests.operations.world import World
 
@@ -74,6 +76,23 @@ def test_a_version_rolled_back_while_it_is_built_never_gets_live(story: World) -
     assert story.sync(on_step=roll_back_meanwhile).version.text == "v1.0.0"
     assert story.live_model() == "first"
     assert [step for step in steps if step in {"build", "switch"}] == ["build", "build", "switch"]
+
+
+def test_a_rollback_that_came_while_it_waited_for_its_turn_is_not_undone(
+    story: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story.sync()
+    came: list[object] = []
+    really = Project.locked
+
+    def come_before(project: Project, purpose: str) -> AbstractContextManager[None]:
+        if purpose.startswith("sync") and not came:
+            came.append(story.rollback())
+        return really(project, purpose)
+
+    monkeypatch.setattr(Project, "locked", come_before)
+    assert story.sync().version.text == "v1.0.0"
+    assert (len(came), story.live_model()) == (1, "first")
 
 
 def test_a_dry_run_changes_nothing(story: World) -> None:

@@ -1,5 +1,6 @@
 """Bringing this machine to what the registry says: fetch, build, switch; and following a stage from then on."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -73,21 +74,22 @@ def sync(
 
 def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry_run: bool) -> Synced:
     history = find_history(view.registry, artifact)
-    acts = pending.acts(project.place, history.artifact, stage)
-    history = foresee(history, acts)  # only a dry run has any
-    version = history.assigned_version(stage)
-    former = activation.live(project.place, history.artifact, stage)
-    behind = is_behind(project, history, stage)
-    if behind:
-        require_nothing_lost(view, history.artifact)
     if dry_run:
-        manifest = require_restorable(project, history, version, here=True, stage=stage)
-        delivering.check_deliverable(project, manifest)
-        release = former or Release(Path(), history.artifact, version.text, version.commit, False, manifest.outputs)
-    else:
-        with project.locked(f"sync {history.artifact} {stage}"):
-            if pending.acts(project.place, history.artifact, stage):
-                raise StaleError("something was done here while origin was out of reach")
+        history = foresee(history, pending.acts(project.place, history.artifact, stage))
+    version = history.assigned_version(stage)
+    with nullcontext() if dry_run else project.locked(f"sync {history.artifact} {stage}"):
+        if not dry_run and pending.acts(project.place, history.artifact, stage):
+            raise StaleError("something was done here while origin was out of reach")
+        # Looked up under the lock: what was live before it may be what a rollback has just left (ordering.md, O6).
+        former = activation.live(project.place, history.artifact, stage)
+        behind = is_behind(project, history, stage)
+        if behind:
+            require_nothing_lost(view, history.artifact)
+        if dry_run:
+            manifest = require_restorable(project, history, version, here=True, stage=stage)
+            delivering.check_deliverable(project, manifest)
+            release = former or Release(Path(), history.artifact, version.text, version.commit, False, manifest.outputs)
+        else:
             if behind or former is None:
                 release = bring_live(project, history, stage)
             else:
