@@ -168,12 +168,9 @@ def note(  # what is left and taken, where, why
     return act
 
 
-def require_purpose(published: Iterable[Published]) -> None:
-    """Raise `RaceError` for the last act that had lost its purpose, once this machine follows the registry again."""
+def require_purpose(published: Iterable[Published], then: str = "this machine follows the registry now") -> None:
+    """Raise `RaceError` for the last act that had lost its purpose, with what became of this machine."""
     lost = [one for one in published if one.outcome is Outcome.SUPERSEDED]
     if lost:
-        act = lost[-1].act
-        raise RaceError(
-            f"{lost[-1]}; this machine follows the registry now",
-            hint=f"lastgood history {act.artifact} tells who and why",
-        )
+        hint = f"lastgood history {lost[-1].act.artifact} tells who and why"
+        raise RaceError(f"{lost[-1]}; {then}", hint=hint)

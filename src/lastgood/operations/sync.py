@@ -8,7 +8,7 @@ from lastgood.core.events import Mark
 from lastgood.core.offline import foresee
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
-from lastgood.errors import StaleError, UnfinishedError, UnhealthyError
+from lastgood.errors import StaleError, UnfinishedError, UnhealthyError, UnknownError
 from lastgood.operations import delivering, offline
 from lastgood.operations.facts import require_restorable, select
 from lastgood.operations.manifests import read_manifest
@@ -53,7 +53,8 @@ def sync(
 
     What was done here for that stage while origin was out of reach is published first: it outranks the registry until
     origin has it. Raises `UnknownError`, `FindingsError`, `UnreachableError`, `PushRefusedError`, `NotCarriedOutError`;
-    then what was live is live. `RaceError` when such an act had lost its purpose: then the assigned version is live.
+    then what was live is live. `RaceError` when such an act had lost its purpose: then the assigned version is live, if
+    there is one.
     """
     published: tuple[Published, ...] = ()
 
@@ -67,7 +68,11 @@ def sync(
     with offline.truthful(project, artifact, stage):
         if project.root is None and project.remote is not None:
             refresh_settings(project, artifact)
-        synced = retrying(project, attempt)
+        try:
+            synced = retrying(project, attempt)
+        except UnknownError:  # nothing is assigned to follow: that may be why an act lost its purpose
+            offline.require_purpose(published, "what is live here stays")
+            raise
     offline.require_purpose(published)
     return replace(synced, published=published)
 
