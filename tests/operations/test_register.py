@@ -12,11 +12,13 @@ from lastgood.errors import (
     FindingsError,
     LastgoodError,
     PushRefusedError,
+    RaceError,
     RefusedError,
     UnknownError,
     UnreachableError,
     UsageError,
 )
+from lastgood.operations import register
 from tests.builders import git
 from tests.operations.world import World, files, refuse_pushes
 
@@ -224,6 +226,19 @@ def test_register_pushes_the_objects_itself(world: World) -> None:
     world.project.commit_version(model="unpushed", push=False)
     assert md5(b"unpushed") in world.register("v1.0.0").uploaded
     assert world.object_of("unpushed").is_file()
+
+
+@pytest.mark.parametrize("moment", ["check", "upload"])
+def test_a_commit_that_is_left_while_it_is_registered_is_told(world: World, moment: str) -> None:
+    world.project.commit_version(model="unpushed", push=False)
+
+    def leave(step: str) -> None:
+        if step == moment:
+            world.project.git("checkout", "--quiet", "HEAD~1")
+
+    with pytest.raises(RaceError, match="commit changed while it was being registered; no version was registered"):
+        register.register(world.open(on_step=leave), register.Request(artifact="flights", version="v1.0.0"))
+    assert world.tags() == []
 
 
 def test_a_version_that_exists_is_refused_with_the_next_one(world: World) -> None:

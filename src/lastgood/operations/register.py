@@ -1,7 +1,8 @@
 """Registering a version: refuse unless it can be restored elsewhere, then tag, manifest and journal in one push."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -17,7 +18,7 @@ from lastgood.core.tags import is_artifact
 from lastgood.core.transaction import Draft
 from lastgood.core.unknown import find_meant
 from lastgood.core.version import Bump
-from lastgood.errors import Finding, FindingsError, RefusedError, StaleError, UnknownError, UsageError, counted, named
+from lastgood.errors import Finding, FindingsError, RaceError, RefusedError, UnknownError, UsageError, counted, named
 from lastgood.operations import manifests, recording
 from lastgood.operations.delivering import run_shell
 from lastgood.operations.reading import View, read, retrying
@@ -54,10 +55,24 @@ def register(project: Project, request: Request, *, dry_run: bool = False) -> Re
     """Register the commit that is checked out. If any step fails nothing stays behind, locally or on origin.
 
     Raises `RefusedError` (dirty tree, failing gate, second version on the commit), `FindingsError` (what cannot be
-    restored), `UnknownError` (a name that no `dvc.yaml` declares), `UsageError`, `PushRefusedError`.
+    restored), `UnknownError` (a name that no `dvc.yaml` declares), `UsageError`, `PushRefusedError`;
+    `RaceError` when the commit is left meanwhile.
     """
     recording.author(project, request.message)
     commit = _require_clean(project)
+    with _held(project, commit):
+        manifest, warnings = _check(project, request, commit, dry_run=dry_run)
+    if dry_run:
+        return Registered(manifest, warnings=warnings, dry_run=True)
+    with project.locked(f"register {manifest.artifact} {manifest.version}"):
+        uploaded = _upload(project, manifest)
+        _require_unmoved(project, commit)
+        record = retrying(project, lambda fresh: _record(project, fresh, manifest, request))
+    return Registered(manifest, record, uploaded, warnings)
+
+
+def _check(project: Project, request: Request, commit: str, *, dry_run: bool) -> tuple[Manifest, tuple[Finding, ...]]:
+    """The manifest of what can be restored elsewhere, and warnings; uploads and records nothing."""
     require_able(project, commit)
     _branch(project, request)  # before anything is uploaded for a push that cannot be
     view = read(project, fetch=True)
@@ -68,14 +83,7 @@ def register(project: Project, request: Request, *, dry_run: bool = False) -> Re
     _require_gate(project, declared)
     manifest = manifests.make_manifest(project, version, commit, pinned, declared, python=manifests.running_python())
     manifest = _prove(project, manifest)
-    warnings = (*_find_code(project, manifest), *_warn(project, commit, request))
-    if dry_run:
-        return Registered(manifest, warnings=warnings, dry_run=True)
-    with project.locked(f"register {declared.name} {version}"):
-        uploaded = _upload(project, manifest)
-        _require_unmoved(project, commit)
-        record = retrying(project, lambda fresh: _record(project, fresh, manifest, request))
-    return Registered(manifest, record, uploaded, warnings)
+    return manifest, (*_find_code(project, manifest), *_warn(project, commit, request))
 
 
 def _require_clean(project: Project) -> str:
@@ -98,7 +106,20 @@ def _require_clean(project: Project) -> str:
 
 def _require_unmoved(project: Project, commit: str) -> None:
     if repository.head(project.worktree) != commit:
-        raise StaleError("the checked-out commit changed while it was being registered; no version was registered")
+        raise RaceError(
+            "the checked-out commit changed while it was being registered; no version was registered",
+            hint="check out what is to be registered, and again",
+        )
+
+
+@contextmanager
+def _held(project: Project, commit: str) -> Iterator[None]:
+    """What is found in the working tree is none of the commit's if that was left meanwhile: raise `RaceError` then."""
+    try:
+        yield
+    except (FindingsError, RefusedError):
+        _require_unmoved(project, commit)
+        raise
 
 
 def _require_declared(project: Project, commit: str, artifact: str | None) -> tuple[Pinned, Declared]:
