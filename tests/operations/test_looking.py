@@ -1,14 +1,20 @@
 """What status, verify and diff say, and what adopt, mark, assign and init write."""
 
+import itertools
 import socket
 import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import pytest
 
+from lastgood.adapters.git import refs
 from lastgood.core.config import Config
-from lastgood.errors import FindingsError, LastgoodError, RefusedError, UnreachableError, UsageError
-from lastgood.operations import diff, init
+from lastgood.errors import FindingsError, LastgoodError, RaceError, RefusedError, UnreachableError, UsageError
+from lastgood.operations import diff, init, reading
 from lastgood.operations.status import Worktree
+from lastgood.releases import pending
 from tests.builders import git
 from tests.operations.world import World
 
@@ -68,6 +74,54 @@ def test_status_reads_what_is_known_here_and_fetches_on_demand(story: World) -> 
     assert story.status().stages[0].assigned == "v4.0.0"
     with pytest.raises(UnreachableError):
         story.status(fetch=True)
+
+
+def come_between(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, work: Callable[[], object]) -> None:
+    """Do something once, right after a function was called for the first time."""
+    really, left = getattr(module, name), [work]
+
+    def called(*arguments: object) -> object:
+        answer = really(*arguments)
+        if left:
+            left.pop()()
+        return answer
+
+    monkeypatch.setattr(module, name, called)
+
+
+def test_a_rollback_between_reading_the_registry_and_what_is_live_is_no_half_of_it(
+    story: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story.sync()
+    come_between(monkeypatch, pending, "read", story.rollback)
+    found = story.status()
+    assert not found.waits
+    assert [(one.assigned, one.live) for one in found.stages] == [("v1.0.0", "v1.0.0")]
+
+
+@pytest.mark.parametrize("name", ["list_origin", "read_tags"])
+def test_what_is_recorded_while_origin_was_asked_is_no_finding(
+    story: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    story.sync()
+    come_between(monkeypatch, refs, name, story.rollback)
+    assert found_by_verify(story) == []
+
+
+def test_what_is_recorded_here_all_the_time_is_told_as_such(story: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    really, marks = refs.list_origin, itertools.cycle(["failed", "stable"])
+
+    def list_origin(*arguments: Any) -> refs.Origin:
+        answer = really(*arguments)
+        with monkeypatch.context() as patch:
+            patch.setattr(refs, "list_origin", really)
+            story.mark("v4.0.0", next(marks))
+        return answer
+
+    monkeypatch.setattr(refs, "list_origin", list_origin)
+    monkeypatch.setattr(reading, "ATTEMPTS", 2)
+    with pytest.raises(RaceError, match="others recorded here 2 times in a row"):
+        story.verify()
 
 
 def test_status_changes_nothing(story: World) -> None:

@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -58,18 +58,27 @@ def read(project: Project, *, fetch: bool, offline: bool = False) -> View:
     """The registry; with `fetch`, after bringing tags and journals from origin. Raises `UnreachableError`.
 
     It is fetched unasked where our mirror is empty still, and after a command that died while it pushed; `offline`, it
-    is not asked in any case, and what is not known is told.
+    is not asked in any case, and what is not known is told. What origin has and what is here are of one moment: they
+    are read again when another command here has recorded between them.
     """
     if fetch and project.remote is None:
         _require_no_remote(project)
+    for _ in range(ATTEMPTS):
+        with suppress(StaleError):
+            return _read(project, fetch=fetch, offline=offline)
+    raise RaceError(f"others recorded here {ATTEMPTS} times in a row; nothing was changed", hint="try again")
+
+
+def _read(project: Project, *, fetch: bool, offline: bool) -> View:
     last = seen.read(project)  # before all else: what others on this machine see meanwhile is no step back
     untold: tuple[Finding, ...] = ()
-    origin = None
+    origin: refs.Origin | None = None
+    before: Mapping[str, str] = {}
     if offline and _is_uncertain(project):
         untold = (Finding("unreachable", str(project.remote), "what became of the last push is not known"),)
     elif project.remote and (fetch or _is_uncertain(project)):
         try:
-            origin = _fetch(project)
+            origin, before = _fetch(project)
         except (LockedError, UnreachableError) as error:
             if fetch:
                 raise
@@ -77,15 +86,17 @@ def read(project: Project, *, fetch: bool, offline: bool = False) -> View:
     with _uncollected():
         walks: dict[str, Iterator[bytes]] = {}
 
-        def begin(ref: str) -> None:
+        def begin(ref: str, tip: str) -> None:
             if not walks:  # the only one, most often: git walks over it while it reads the tags
-                walks[ref] = refs.walk_journal(project.git, ref)
+                walks[ref] = refs.walk_journal(project.git, tip)
 
         tags = refs.read_tags(project.git, _prefix(project), begin)
-        journals = _read_journals(project, tags.more, walks)
+        listed = tags.more
+        journals = _read_journals(project, listed, walks)
         if project.remote is None or origin is not None:
             tags = _put_unfinished(project, tags, journals, origin)
         registry = _build(project, tags, journals, origin, last)
+    _require_one_moment(project, registry, listed, origin, before)
     if origin is not None:
         seen.remember(project, journals, origin, seen.read(project))
     waiting = tuple(finding for one in pending.read(project.place) for finding in one.findings)
@@ -134,11 +145,12 @@ def _prefix(project: Project) -> str:
     return project.journal_ref("")
 
 
-def _fetch(project: Project) -> refs.Origin:
+def _fetch(project: Project) -> tuple[refs.Origin, Mapping[str, str]]:
+    """Bring what is missing here; what origin has, and what was here before it was asked."""
     project.on_step("fetch")
     remote = str(project.remote)
-    origin = refs.list_origin(project.git, remote, (TAGS + "*", _prefix(project) + "*"), project.deadline)
     here = refs.list_refs(project.git, TAGS, _prefix(project))
+    origin = refs.list_origin(project.git, remote, (TAGS + "*", _prefix(project) + "*"), project.deadline)
     wanted = []
     for ref, oid in origin.refs.items():
         if ref.startswith(TAGS):
@@ -158,7 +170,24 @@ def _fetch(project: Project) -> refs.Origin:
     (project.place.root / FETCHED).write_text("")
     if not is_held(project.place.lock):
         (project.place.root / PUSHING).unlink(missing_ok=True)
-    return origin
+    return origin, here
+
+
+def _require_one_moment(
+    project: Project,
+    registry: Registry,
+    journals: Mapping[str, str],
+    origin: refs.Origin | None,
+    before: Mapping[str, str],
+) -> None:
+    """Raise `StaleError` where another command here recorded while this one read, and it shows: in a journal that is
+    neither what it was before nor what origin had, or in something to tell of."""
+    moved = origin is not None and any(
+        tip not in {before.get(ref), origin.refs.get(ref)} for ref, tip in journals.items()
+    )
+    told = [*registry.findings, *(one for history in registry.artifacts.values() for one in history.findings)]
+    if moved or (told and refs.list_refs(project.git, _prefix(project)) != journals):
+        raise StaleError("a journal moved on while it was read")
 
 
 def _is_uncertain(project: Project) -> bool:
@@ -173,13 +202,15 @@ def _as_of(project: Project) -> datetime | None:
         return None
 
 
-def _read_journals(project: Project, found: Iterable[str], walks: Mapping[str, Iterator[bytes]]) -> dict[str, Journal]:
+def _read_journals(
+    project: Project, found: Mapping[str, str], walks: Mapping[str, Iterator[bytes]]
+) -> dict[str, Journal]:
     prefix = _prefix(project)
     journals = {}
-    for ref in found:
+    for ref, tip in found.items():
         artifact = grammar.from_file_name(ref.removeprefix(prefix))
         if grammar.is_artifact(artifact):
-            journals[artifact] = refs.read_journal(project.git, artifact, ref, walks.get(ref))
+            journals[artifact] = refs.read_journal(project.git, artifact, ref, tip, walks.get(ref))
     return journals
 
 
@@ -273,9 +304,19 @@ def _differing(
 
 def require_newest(project: Project, history: History) -> None:
     """Raise `StaleError` when something was recorded here since the history was read."""
-    ref = project.journal_ref(grammar.file_name(history.artifact))
-    if refs.list_refs(project.git, ref).get(ref) != history.journal.tip:
+    if not is_newest(project, (history,)):
         raise StaleError(f"the journal of {history.artifact} moved on")
+
+
+def is_newest(project: Project, histories: Iterable[History]) -> bool:
+    """Whether nothing was recorded here since the histories were read."""
+    tips = {_journal_ref(project, history.artifact): history.journal.tip for history in histories}
+    found = refs.list_refs(project.git, _prefix(project)) if tips else {}
+    return all(found.get(ref) == tip for ref, tip in tips.items())
+
+
+def _journal_ref(project: Project, artifact: str) -> str:
+    return project.journal_ref(grammar.file_name(artifact))
 
 
 def require_nothing_lost(view: View, artifact: str) -> None:

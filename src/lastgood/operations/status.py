@@ -11,7 +11,7 @@ from lastgood.core.registry import History, Registry, Version
 from lastgood.errors import Finding, FindingsError
 from lastgood.operations.manifests import read_manifest, read_pinned
 from lastgood.operations.notes import read_note
-from lastgood.operations.reading import View, read
+from lastgood.operations.reading import ATTEMPTS, View, is_newest, read
 from lastgood.operations.worktree import Content, read_outputs
 from lastgood.project import Project
 from lastgood.releases import activation, pending
@@ -81,9 +81,15 @@ class Status:
 
 
 def status(project: Project, *, fetch: bool = False) -> Status:
-    """Look, and change nothing but what is remembered of hashing. Raises `UnreachableError` with `fetch` only."""
-    view = read(project, fetch=fetch)
-    stages = tuple(_stages(project, view.registry))
+    """Look, and change nothing but what is remembered of hashing. Raises `UnreachableError` with `fetch` only.
+
+    Registry and live links are of one moment: they are read again when another command here has recorded between them.
+    """
+    for _ in range(ATTEMPTS):
+        view = read(project, fetch=fetch)
+        stages = tuple(_stages(project, view.registry))
+        if is_newest(project, view.registry.artifacts.values()):
+            break
     findings = [*view.registry.findings]
     for history in view.registry.artifacts.values():
         findings += history.findings

@@ -43,10 +43,13 @@ class Origin:
         return self.refs.get(TAGS + name)
 
 
-def read_tags(git: Git, prefix: str | None = None, on_more: Callable[[str], None] = lambda _ref: None) -> Tags:
+def read_tags(
+    git: Git, prefix: str | None = None, on_more: Callable[[str, str], None] = lambda _ref, _oid: None
+) -> Tags:
     """Every tag with all its fields, and the refs below `prefix`, by one `for-each-ref`.
 
-    `on_more` is told each of these as soon as git names it. A name or message in no known encoding is replaced.
+    `on_more` is told each of these, and its object id, as soon as git names it. A name or message in no known encoding
+    is replaced.
     """
     template = "%00".join(f"%({name})" for name in FIELDS) + "%00"
     objects, others, more = {}, {}, {}
@@ -57,7 +60,7 @@ def read_tags(git: Git, prefix: str | None = None, on_more: Callable[[str], None
         short = ref.removeprefix(TAGS)
         if prefix is not None and ref.startswith(prefix):
             more[ref] = oid
-            on_more(ref)
+            on_more(ref, oid)
         elif kind == "tag" and target == "commit":
             seconds = int(when) if when.isdigit() else 0
             header = short if header == short else header  # one text instead of two of each of 40,000 tags
@@ -80,17 +83,21 @@ def _split(pieces: Iterable[bytes], end: bytes) -> Iterator[bytes]:
             rest = bytearray(last)
 
 
-def walk_journal(git: Git, ref: str) -> Iterator[bytes]:
+def walk_journal(git: Git, tip: str) -> Iterator[bytes]:
     """Have git walk over a journal's first parents, from now on; for `read_journal`."""
-    return git.stream("log", "--first-parent", "--reverse", "--format=%H%x00%B%x00", ref, "--")
+    return git.stream("log", "--first-parent", "--reverse", "--format=%H%x00%B%x00", tip, "--")
 
 
-def read_journal(git: Git, artifact: str, ref: str, walk: Iterator[bytes] | None = None) -> Journal:
+def read_journal(
+    git: Git, artifact: str, ref: str, tip: str | None = None, walk: Iterator[bytes] | None = None
+) -> Journal:
     """The journal of an artifact, by one walk over first parents, begun already or not; empty when there is none.
+
+    `tip` is what the ref was when it was listed, for it may have moved on since.
 
     Raises `GitError` for one that is damaged: taken for empty, it would make every event an adopted one.
     """
-    answer = walk or walk_journal(git, ref)
+    answer = walk or walk_journal(git, tip or ref)
     values = (value.decode(errors="replace") for value in _split(answer, b"\0"))
     try:
         entries = tuple(
