@@ -185,7 +185,7 @@ class Scene:
     def changes(self) -> int:
         """How many changes the command makes when nothing happens."""
         with self.case() as (root, _):
-            return count_changes(lambda: self.command.run(root))
+            return count_changes(lambda: self.command.run(root), self.command.again)
 
     def wrong_now(self, verdict: Verdict) -> list[str]:
         """What must not be seen at any instant."""
