@@ -14,6 +14,7 @@ from lastgood.adapters.git import mirror, repository
 from lastgood.adapters.git.command import Git, strip_environment
 from lastgood.adapters.git.identity import Identity, find_identity
 from lastgood.adapters.git.repository import Clone
+from lastgood.core import tags
 from lastgood.core.config import FILE, Config
 from lastgood.errors import NotAProjectError, UsageError
 from lastgood.releases.lock import exclusive
@@ -100,9 +101,18 @@ class Project:
         """Seconds a silent remote is given."""
         return float(self.config.registry.deadline)
 
-    def journal_ref(self, artifact_file: str) -> str:
-        """The ref of an artifact's journal, by its name as a file."""
-        return self.config.registry.journal.replace("{artifact}", artifact_file)
+    def journal_ref(self, artifact: str) -> str:
+        """The ref of an artifact's journal."""
+        return self.journal_prefix + tags.file_name(artifact)
+
+    @property
+    def journal_prefix(self) -> str:
+        """What the refs of all journals begin with."""
+        return self.config.registry.journal.removesuffix("{artifact}")
+
+    def journal_of(self, ref: str) -> str:
+        """The artifact whose journal a ref would be; it may be no artifact's name."""
+        return tags.from_file_name(ref.removeprefix(self.journal_prefix))
 
     def expect_remote(self) -> None:
         """Have the process that will ask the DVC remote import DVC already, while git is asked."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from lastgood.adapters.git import transactions
-from lastgood.core import tags as grammar
 from lastgood.core.journal import Recorded
 from lastgood.core.references import find_history
 from lastgood.core.registry import History
@@ -38,7 +37,7 @@ def _adopt(project: Project, view: View, artifact: str | None) -> Adopted:
     wanted = tuple(Recorded(oid, name) for oid, name in adopt_tags(history))
     if not wanted:
         return Adopted(history, (), view=view)
-    ref = project.journal_ref(grammar.file_name(history.artifact))
+    ref = project.journal_ref(history.artifact)
     recording.publish_earlier(project, view, history.journal, ref)
     prepared = transactions.write_adoption(project.git, history.journal, wanted, ref, project.identity, project.now())
     recording.carry(project, prepared)

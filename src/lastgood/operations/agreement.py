@@ -1,7 +1,6 @@
 """What origin, the refs here and the journal do not agree on, as findings."""
 
 from lastgood.adapters.git import refs
-from lastgood.core import tags as grammar
 from lastgood.core.journal import Journal, Recorded
 from lastgood.errors import Finding
 from lastgood.project import Project
@@ -11,7 +10,7 @@ def compare(project: Project, journal: Journal, origin: refs.Origin | None) -> l
     """Recorded tags that origin has otherwise, or lost; it cannot have lost what was never published."""
     if origin is None:
         return []
-    there = origin.refs.get(project.journal_ref(grammar.file_name(journal.artifact)))
+    there = origin.refs.get(project.journal_ref(journal.artifact))
     commits = [entry.commit for entry in journal.entries]
     published = len(commits) if there is not None else 0
     if there in commits:
@@ -33,7 +32,7 @@ def describe(recorded: Recorded, found: str | None) -> Finding:
 
 def diverged(project: Project, journal: Journal, origin: refs.Origin | None) -> list[Finding]:
     """A journal on origin that ours does not continue: rewritten there, or written in two places without a remote."""
-    ref = project.journal_ref(grammar.file_name(journal.artifact))
+    ref = project.journal_ref(journal.artifact)
     there = origin.refs.get(ref) if origin is not None else None
     if there is None or there == journal.tip:
         return []

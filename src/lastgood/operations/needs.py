@@ -61,7 +61,7 @@ class Needs:
 
 def list_refs(project: Project) -> Mapping[str, str]:
     """Every ref on origin that needs something. Raises `UnreachableError`."""
-    patterns = (TAGS, BRANCHES, EXPERIMENTS, project.journal_ref(""))
+    patterns = (TAGS, BRANCHES, EXPERIMENTS, project.journal_prefix)
     return refs.list_origin(project.git, str(project.remote), [f"{one}*" for one in patterns], project.deadline).refs
 
 
@@ -95,8 +95,8 @@ def _gather(
             commits.setdefault(event.commit, f"tag {event.tag}")
     outputs: list[tuple[str, Output]] = []
     entries = 0
-    for ref in refs.list_refs(project.git, project.journal_ref("")):
-        journal = refs.read_journal(project.git, grammar.from_file_name(ref.removeprefix(project.journal_ref(""))), ref)
+    for ref in refs.list_refs(project.git, project.journal_prefix):
+        journal = refs.read_journal(project.git, project.journal_of(ref), ref)
         if journal.tip is None:
             raise _unreadable(ref, "this journal cannot be read")
         entries += len(journal.entries)

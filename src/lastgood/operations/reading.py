@@ -90,7 +90,7 @@ def _read(project: Project, *, fetch: bool, offline: bool) -> View:
             if not walks:  # the only one, most often: git walks over it while it reads the tags
                 walks[ref] = refs.walk_journal(project.git, tip)
 
-        tags = refs.read_tags(project.git, _prefix(project), begin)
+        tags = refs.read_tags(project.git, project.journal_prefix, begin)
         listed = tags.more
         journals = _read_journals(project, listed, walks)
         if project.remote is None or origin is not None:
@@ -141,22 +141,18 @@ def retrying(project: Project, attempt: Callable[[View], T]) -> T:
     raise RaceError(told, hint=last.hint or "try again")
 
 
-def _prefix(project: Project) -> str:
-    return project.journal_ref("")
-
-
 def _fetch(project: Project) -> tuple[refs.Origin, Mapping[str, str]]:
     """Bring what is missing here; what origin has, and what was here before it was asked."""
     project.on_step("fetch")
     remote = str(project.remote)
-    here = refs.list_refs(project.git, TAGS, _prefix(project))
-    origin = refs.list_origin(project.git, remote, (TAGS + "*", _prefix(project) + "*"), project.deadline)
+    here = refs.list_refs(project.git, TAGS, project.journal_prefix)
+    origin = refs.list_origin(project.git, remote, (TAGS + "*", project.journal_prefix + "*"), project.deadline)
     wanted = []
     for ref, oid in origin.refs.items():
         if ref.startswith(TAGS):
             if ref not in here and grammar.parse(ref.removeprefix(TAGS)):
                 wanted.append(f"{ref}:{ref}")
-        elif ref.startswith(_prefix(project)) and here.get(ref) != oid:
+        elif ref.startswith(project.journal_prefix) and here.get(ref) != oid:
             wanted.append(f"{ref}:{ref}")
     journals = [spec for spec in wanted if not spec.startswith(TAGS)]
     names = [spec for spec in wanted if spec.startswith(TAGS)]
@@ -186,7 +182,7 @@ def _require_one_moment(
         tip not in {before.get(ref), origin.refs.get(ref)} for ref, tip in journals.items()
     )
     told = [*registry.findings, *(one for history in registry.artifacts.values() for one in history.findings)]
-    if moved or (told and refs.list_refs(project.git, _prefix(project)) != journals):
+    if moved or (told and refs.list_refs(project.git, project.journal_prefix) != journals):
         raise StaleError("a journal moved on while it was read")
 
 
@@ -205,10 +201,9 @@ def _as_of(project: Project) -> datetime | None:
 def _read_journals(
     project: Project, found: Mapping[str, str], walks: Mapping[str, Iterator[bytes]]
 ) -> dict[str, Journal]:
-    prefix = _prefix(project)
     journals = {}
     for ref, tip in found.items():
-        artifact = grammar.from_file_name(ref.removeprefix(prefix))
+        artifact = project.journal_of(ref)
         if grammar.is_artifact(artifact):
             journals[artifact] = refs.read_journal(project.git, artifact, ref, tip, walks.get(ref))
     return journals
@@ -310,13 +305,9 @@ def require_newest(project: Project, history: History) -> None:
 
 def is_newest(project: Project, histories: Iterable[History]) -> bool:
     """Whether nothing was recorded here since the histories were read."""
-    tips = {_journal_ref(project, history.artifact): history.journal.tip for history in histories}
-    found = refs.list_refs(project.git, _prefix(project)) if tips else {}
+    tips = {project.journal_ref(history.artifact): history.journal.tip for history in histories}
+    found = refs.list_refs(project.git, project.journal_prefix) if tips else {}
     return all(found.get(ref) == tip for ref, tip in tips.items())
-
-
-def _journal_ref(project: Project, artifact: str) -> str:
-    return project.journal_ref(grammar.file_name(artifact))
 
 
 def require_nothing_lost(view: View, artifact: str) -> None:

@@ -10,7 +10,6 @@ from lastgood.adapters.git.identity import find_start
 from lastgood.adapters.git.refs import Origin
 from lastgood.adapters.git.restoring import Astray, push_tags, rebuild
 from lastgood.adapters.git.transactions import Prepared
-from lastgood.core import tags as grammar
 from lastgood.core.events import Event
 from lastgood.core.journal import Journal, Recorded
 from lastgood.core.manifest import Manifest
@@ -72,7 +71,7 @@ def _ready(project: Project, view: View, artifact: str) -> tuple[Journal, str]:
     """The journal to write on top of, which origin shares and has whole, and its ref."""
     journal = journal_of(view, artifact)
     require_agreement(view, artifact)
-    ref = project.journal_ref(grammar.file_name(artifact))
+    ref = project.journal_ref(artifact)
     publish_earlier(project, view, journal, ref)
     if complete(project, view, artifact):
         raise StaleError(f"the last transaction of {artifact} had come by half, and is whole now")
@@ -137,7 +136,7 @@ def _give_tags(project: Project, origin: Origin, journal: Journal) -> bool:
     newest = journal.entries[-1] if journal.entries else None
     if newest is None or newest.adoption:
         return False
-    if origin.refs.get(project.journal_ref(grammar.file_name(journal.artifact))) != newest.commit:
+    if origin.refs.get(project.journal_ref(journal.artifact)) != newest.commit:
         return False
     lacking = [Astray(newest, tag, tag.oid, None) for tag in newest.tags if origin.tag(tag.name) is None]
     lacking = [tag for tag in lacking if rebuild(project.git, tag)]
@@ -176,7 +175,7 @@ def enter(project: Project, view: View, history: History, events: Sequence[Event
     Raises as `record` does.
     """
     require_agreement(view, history.artifact)
-    ref = project.journal_ref(grammar.file_name(history.artifact))
+    ref = project.journal_ref(history.artifact)
     publish_earlier(project, view, history.journal, ref)
     prepared = transactions.write_adoption(
         project.git,

@@ -5,7 +5,6 @@ from functools import partial
 
 from lastgood.adapters.git import refs, restoring
 from lastgood.adapters.git.restoring import Astray
-from lastgood.core import tags as grammar
 from lastgood.core.events import Event, Kind
 from lastgood.core.journal import Entry, Journal
 from lastgood.core.registry import History
@@ -21,7 +20,7 @@ Results = list[Mended | Finding]
 
 def find_behind(project: Project, view: View, journal: Journal) -> tuple[Entry, ...]:
     """The entries that are here and that origin's journal, of which ours is a continuation, does not have."""
-    there = view.origin.refs.get(_ref(project, journal.artifact)) if view.origin is not None else journal.tip
+    there = view.origin.refs.get(project.journal_ref(journal.artifact)) if view.origin is not None else journal.tip
     if journal.tip in {None, there}:
         return ()
     commits = [entry.commit for entry in journal.entries]
@@ -41,7 +40,7 @@ def mend_journal(project: Project, view: View, history: History, *, dry_run: boo
     entries = find_behind(project, view, journal)
     if not entries or project.remote is None:
         return [], there
-    ref = _ref(project, journal.artifact)
+    ref = project.journal_ref(journal.artifact)
     lacking = {TAGS + tag.name: tag.oid for entry in entries for tag in entry.tags if TAGS + tag.name not in there}
     if not dry_run:
         project.on_step("push journal")
@@ -126,7 +125,3 @@ def _enter(project: Project, artifact: str, events: list[Event], view: View) -> 
     left = [event for event in events if event.tag in history.unjournaled]
     if left:  # else somebody else, or our former self that died, has entered them
         recording.enter(project, view, history, left)
-
-
-def _ref(project: Project, artifact: str) -> str:
-    return project.journal_ref(grammar.file_name(artifact))

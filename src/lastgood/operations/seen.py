@@ -32,14 +32,13 @@ def read(project: Project) -> Seen:
 
 def with_lost(project: Project, journals: Mapping[str, Journal], last: Seen) -> dict[str, Journal]:
     """The journals, and an empty one for each that was seen and has no ref here any more."""
-    prefix = project.journal_ref("")
-    names = [grammar.from_file_name(ref.removeprefix(prefix)) for ref in last if ref.startswith(prefix)]
+    names = [project.journal_of(ref) for ref in last if ref.startswith(project.journal_prefix)]
     return {**{name: Journal(name) for name in names if grammar.is_artifact(name)}, **journals}
 
 
 def compare(project: Project, journal: Journal, origin: refs.Origin | None, last: Seen) -> list[Finding]:
     """Whether the journal here, or origin's, lacks what was seen of it."""
-    ref = _ref(project, journal)
+    ref = project.journal_ref(journal.artifact)
     if ref not in last:
         return []
     tip, events = last[ref]
@@ -55,7 +54,7 @@ def remember(project: Project, journals: Mapping[str, Journal], origin: refs.Ori
     """Note what origin has now, unless it has gone back."""
     fresh = dict(last)
     for journal in journals.values():
-        ref = _ref(project, journal)
+        ref = project.journal_ref(journal.artifact)
         if journal.entries and origin.refs.get(ref) == journal.tip and not compare(project, journal, origin, last):
             fresh[ref] = (journal.entries[-1].commit, len(journal.recorded))
     if fresh != last:
@@ -91,7 +90,3 @@ def _count(journal: Journal, commit: str | None) -> int:
 
 def _holds(project: Project, there: str, tip: str) -> bool:
     return project.git.attempt("merge-base", "--is-ancestor", tip, there)[0] == 0
-
-
-def _ref(project: Project, journal: Journal) -> str:
-    return project.journal_ref(grammar.file_name(journal.artifact))

@@ -12,7 +12,6 @@ from lastgood.core.manifest import Manifest
 from lastgood.core.preflight import Missing
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
-from lastgood.core.tags import file_name
 from lastgood.errors import Finding, FindingsError, LastgoodError, UnreachableError
 from lastgood.operations.code import bring_code
 from lastgood.operations.facts import unpinned
@@ -101,7 +100,7 @@ def verify(project: Project, artifact: str | None = None, *, deep: bool = False)
 
 def _check_journal(project: Project, view: View, history: History) -> Iterator[Finding]:
     if entries := find_behind(project, view, history.journal):
-        ref = project.journal_ref(file_name(history.artifact))
+        ref = project.journal_ref(history.artifact)
         number = "the last entry" if len(entries) == 1 else f"the last {len(entries)} entries"
         yield Finding("behind", ref, f"the journal {ref} on origin lacks {number} of the one here")
 
