@@ -218,6 +218,22 @@ class Checker:
             yield from map(str, store.glob("lastgood/*"))
         yield from (str(path) for path in self.clone.glob("[!.]*/**/.*.tmp"))
 
+    def meaning(self) -> dict[str, str]:
+        """What origin's newest tags say of each version and stage, by the number that gto counts."""
+        lines = git(self.origin, "for-each-ref", "--format=%(refname:strip=2) %(*objectname)", "refs/tags").splitlines()
+        names = dict(line.split(" ") for line in lines)
+        versions = {commit: name for name, commit in names.items() if name.startswith(f"{ARTIFACT}@")}
+        events = [
+            (int(name.split("#")[2]), name.split("#")[1], commit) for name, commit in names.items() if "#" in name
+        ]
+        found = {}
+        for _, what, commit in sorted(events):
+            subject, said = (
+                (what, versions.get(commit, commit)) if what == self.stage else (versions.get(commit, commit), what)
+            )
+            found[subject] = said
+        return found
+
     def state(self) -> dict[str, object]:
         """All that two runs of one command must leave alike, whatever interrupted them; names, not times."""
         lines = (
@@ -228,6 +244,7 @@ class Checker:
             "origin": sorted(self.refs(self.origin)),
             "clone": sorted(self.refs(self.clone)),
             "journal": [[name for name, _ in entry] for entry in self.journal(self.origin)],
+            "meaning": self.meaning(),
             "live": self.live(),
             "assigned": self.assigned(),
             "follow": sorted(path.name for path in self.place.glob("follow/*.json")),
