@@ -79,7 +79,7 @@ SHORT = {
 PAIRS = [(one, two) for one in FIRST for two in SECOND if figures.SOAK or (one.name, two.name) in SHORT]
 TOLD = {3, 4, 14}
 """How a command ends that is refused: what it finds, or that somebody was faster, depends on the moment."""
-STRIDE = 5
+STRIDE = 9
 """In the short form; in the long one every change."""
 
 
