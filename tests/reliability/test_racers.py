@@ -83,7 +83,8 @@ def test_racers_on_one_host_make_one_rollback_and_wait_or_are_told(
         wrong += [] if checker.live() == V1 else [f"round {number}: live is {checker.live()}"]
         alone(world, *follow)  # publishes what was done offline
         events += 1
-        wrong += wrong_with(world, base[1], [code for code in codes if code not in {7, 11}], V1, events)
+        allowed = {7, 11} if number % 2 else {11}  # 7: done here and not published yet
+        wrong += wrong_with(world, base[1], [code for code in codes if code not in allowed], V1, events)
         wrong += [] if checker.live() == V1 else [f"round {number}: live is {checker.live()} after sync"]
         alone(world, "assign", f"flights@{V3}", "--stage", "prod")
         events += 1
