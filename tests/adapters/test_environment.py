@@ -160,7 +160,7 @@ def test_a_configuration_above_our_directory_is_not_obeyed(place: Place, wheels:
 
 def test_the_configuration_of_the_user_is_obeyed(place: Place, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_wheel(home / "wheels", "1.0")
-    monkeypatch.delenv("UV_NO_INDEX", raising=False)
+    monkeypatch.delenv("UV_DEFAULT_INDEX", raising=False)
     monkeypatch.delenv("UV_FIND_LINKS", raising=False)
     (home / "config" / "uv").mkdir(parents=True)
     (home / "config" / "uv" / "uv.toml").write_text(f'no-index = true\nfind-links = ["{home / "wheels"}"]\n')

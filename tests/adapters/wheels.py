@@ -35,6 +35,8 @@ def make_wheel(directory: Path, version: str, *, name: str = "tiny") -> str:
 def use_only(directory: Path, patch: pytest.MonkeyPatch) -> None:
     """Configure uv, as its user, to know no packages but those of a directory."""
     directory.mkdir(parents=True, exist_ok=True)
-    patch.setenv("UV_NO_INDEX", "1")
+    nothing = directory.parent / "no-index"
+    nothing.mkdir(exist_ok=True)
+    patch.setenv("UV_DEFAULT_INDEX", nothing.as_uri())  # uv has no variable for `--no-index`
     patch.setenv("UV_FIND_LINKS", str(directory))
     patch.setenv("UV_CACHE_DIR", str(directory.parent / "uv-cache"))

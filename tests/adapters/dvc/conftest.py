@@ -1,7 +1,6 @@
 """Real git and DVC repositories; one is built per session and copied per test."""
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,44 +13,6 @@ import pytest
 from lastgood.adapters.dvc.store import Store
 from lastgood.adapters.dvc.version import Pinned, read_version
 from tests.adapters.dvc.server import Server
-
-IDENTITY = {
-    "GIT_AUTHOR_NAME": "Ada",
-    "GIT_AUTHOR_EMAIL": "ada@example.org",
-    "GIT_COMMITTER_NAME": "Ada",
-    "GIT_COMMITTER_EMAIL": "ada@example.org",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "DVC_NO_ANALYTICS": "1",
-    "DVC_TEST": "true",
-    "NO_COLOR": "1",
-    "COLUMNS": "80",
-}
-
-
-def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
-    for name in [name for name in os.environ if name.startswith(("GIT_", "DVC_", "XDG_"))]:
-        patch.delenv(name)
-    for name, value in IDENTITY.items():
-        patch.setenv(name, value)
-    patch.setenv("HOME", str(home))
-    patch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
-    for name in ("CONFIG_HOME", "CACHE_HOME", "DATA_HOME", "STATE_HOME"):
-        patch.setenv(f"XDG_{name}", str(home / name.lower()))
-    patch.setenv("XDG_CONFIG_DIRS", str(home / "etc"))
-    patch.setenv("DVC_GLOBAL_CONFIG_DIR", str(home / "dvc"))
-    patch.setenv("DVC_SYSTEM_CONFIG_DIR", str(home / "dvc-system"))
-    patch.setenv("DVC_SITE_CACHE_DIR", str(home / "site"))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _isolated_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    home = tmp_path_factory.mktemp("home")
-    (home / ".gitconfig").write_text(
-        '[init]\ndefaultBranch = main\n[gc]\nauto = 0\n[protocol "file"]\nallow = always\n'
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        _isolate(patch, home)
-        yield
 
 
 @pytest.fixture(autouse=True)
