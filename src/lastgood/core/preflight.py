@@ -8,6 +8,9 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.registry import DAY, History, Version
 from lastgood.errors import Finding, FindingsError, RefusedError
 
+WITHDRAWN = "withdrawn"
+"""The kind of finding for a version whose tag origin no longer has, while a stage there is assigned to its commit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:
@@ -40,13 +43,13 @@ class Facts:
 
 
 def check_tags(history: History, version: Version) -> tuple[Finding, ...]:
-    """What is wrong with the tags of this version: moved, deleted, at odds with itself, or not in the journal though
-    lastgood's."""
+    """What is wrong with the tags of this version: moved, deleted, gone on origin, at odds with itself, or not in the
+    journal though lastgood's."""
     tag = version.event.tag
     return tuple(
         one
         for one in history.findings
-        if one.subject == tag and one.kind in {"moved", "deleted", "unjournaled", "disagrees"}
+        if one.subject == tag and one.kind in {"moved", "deleted", "unjournaled", "disagrees", WITHDRAWN}
     )
 
 

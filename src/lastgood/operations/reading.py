@@ -4,10 +4,10 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
-from lastgood.adapters.git import mirror, refs, repository
+from lastgood.adapters.git import refs, repository
 from lastgood.adapters.git.transactions import put_tags
 from lastgood.core import tags as grammar
 from lastgood.core.events import TagObject
@@ -22,19 +22,13 @@ from lastgood.errors import (
     RefusedError,
     StaleError,
     UnreachableError,
-    UsageError,
 )
-from lastgood.operations import agreement, seen, signing
+from lastgood.operations import agreement, fetching, origin_tags, seen, signing
+from lastgood.operations.origin_tags import Corrections
 from lastgood.project import Project
 from lastgood.releases import pending
-from lastgood.releases.lock import is_held
 
 ATTEMPTS = 20
-MANY = 300
-"""Tags that are fetched by name, so that others of the repository stay away; git's time for names is quadratic."""
-FETCHED = "fetched"
-PUSHING = "pushing"
-"""There while a push is under way; left behind, origin may know what the refs here do not."""
 T = TypeVar("T")
 
 
@@ -62,7 +56,7 @@ def read(project: Project, *, fetch: bool, offline: bool = False) -> View:
     are read again when another command here has recorded between them.
     """
     if fetch and project.remote is None:
-        _require_no_remote(project)
+        fetching.require_no_remote(project)
     for _ in range(ATTEMPTS):
         with suppress(StaleError):
             return _read(project, fetch=fetch, offline=offline)
@@ -74,11 +68,11 @@ def _read(project: Project, *, fetch: bool, offline: bool) -> View:
     untold: tuple[Finding, ...] = ()
     origin: refs.Origin | None = None
     before: Mapping[str, str] = {}
-    if offline and _is_uncertain(project):
+    if offline and fetching.is_uncertain(project):
         untold = (Finding("unreachable", str(project.remote), "what became of the last push is not known"),)
-    elif project.remote and (fetch or _is_uncertain(project)):
+    elif project.remote and (fetch or fetching.is_uncertain(project)):
         try:
-            origin, before = _fetch(project)
+            origin, before = fetching.fetch_refs(project)
         except (LockedError, UnreachableError) as error:
             if fetch:
                 raise
@@ -95,12 +89,14 @@ def _read(project: Project, *, fetch: bool, offline: bool) -> View:
         journals = _read_journals(project, listed, walks)
         if project.remote is None or origin is not None:
             tags = _put_unfinished(project, tags, journals, origin)
-        registry = _build(project, tags, journals, origin, last)
+        corrections = _correct(project, tags, journals, origin)
+        registry = _build(project, tags, journals, (origin, corrections), last)
     _require_one_moment(project, registry, listed, origin, before)
     if origin is not None:
         seen.remember(project, journals, origin, seen.read(project))
+        corrections.remember(project)
     waiting = tuple(finding for one in pending.read(project.place) for finding in one.findings)
-    return View(replace(registry, findings=(*untold, *registry.findings)), origin, _as_of(project), waiting)
+    return View(replace(registry, findings=(*untold, *registry.findings)), origin, fetching.as_of(project), waiting)
 
 
 @contextmanager
@@ -118,17 +114,6 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _require_no_remote(project: Project) -> None:
-    """Refuse to record in this clone alone because the remote has another name than the one configured."""
-    names = repository.remotes(project.git)
-    if names:
-        wanted = project.config.registry.remote
-        raise UsageError(
-            f"no git remote is called {wanted} (there are {', '.join(names)}); nothing was changed",
-            hint=f'say in lastgood.toml which one keeps the versions: [registry] remote = "{names[0]}"',
-        )
-
-
 def retrying(project: Project, attempt: Callable[[View], T]) -> T:
     """Do something on a fresh view, again whenever somebody else was faster. Raises `RaceError` after many tries."""
     for _ in range(ATTEMPTS):
@@ -139,34 +124,6 @@ def retrying(project: Project, attempt: Callable[[View], T]) -> T:
             last = error
     told = f"others were faster {ATTEMPTS} times in a row ({last}); nothing was changed"
     raise RaceError(told, hint=last.hint or "try again")
-
-
-def _fetch(project: Project) -> tuple[refs.Origin, Mapping[str, str]]:
-    """Bring what is missing here; what origin has, and what was here before it was asked."""
-    project.on_step("fetch")
-    remote = str(project.remote)
-    here = refs.list_refs(project.git, TAGS, project.journal_prefix)
-    origin = refs.list_origin(project.git, remote, (TAGS + "*", project.journal_prefix + "*"), project.deadline)
-    wanted = []
-    for ref, oid in origin.refs.items():
-        if ref.startswith(TAGS):
-            if ref not in here and grammar.parse(ref.removeprefix(TAGS)):
-                wanted.append(f"{ref}:{ref}")
-        elif ref.startswith(project.journal_prefix) and here.get(ref) != oid:
-            wanted.append(f"{ref}:{ref}")
-    journals = [spec for spec in wanted if not spec.startswith(TAGS)]
-    names = [spec for spec in wanted if spec.startswith(TAGS)]
-    if len(wanted) > MANY and names:
-        names = [f"{TAGS}*:{TAGS}*"]
-    if project.git.git_dir is not None:
-        mirror.fetch(project.git, remote, names, journals, project.deadline * 10)
-    elif wanted:
-        refs.fetch(project.git, remote, [*names, *journals], project.deadline * 10)
-    project.place.create()
-    (project.place.root / FETCHED).write_text("")
-    if not is_held(project.place.lock):
-        (project.place.root / PUSHING).unlink(missing_ok=True)
-    return origin, here
 
 
 def _require_one_moment(
@@ -184,18 +141,6 @@ def _require_one_moment(
     told = [*registry.findings, *(one for history in registry.artifacts.values() for one in history.findings)]
     if moved or (told and refs.list_refs(project.git, project.journal_prefix) != journals):
         raise StaleError("a journal moved on while it was read")
-
-
-def _is_uncertain(project: Project) -> bool:
-    unread_mirror = project.root is not None and project.git.git_dir is not None and _as_of(project) is None
-    return unread_mirror or (project.place.root / PUSHING).exists()
-
-
-def _as_of(project: Project) -> datetime | None:
-    try:
-        return datetime.fromtimestamp((project.place.root / FETCHED).stat().st_mtime, UTC)
-    except OSError:  # not there yet, or not for this user's eyes
-        return None
 
 
 def _read_journals(
@@ -226,14 +171,26 @@ def _put_unfinished(
     return refs.read_tags(project.git) if absent else tags
 
 
+def _correct(
+    project: Project, tags: refs.Tags, journals: Mapping[str, Journal], origin: refs.Origin | None
+) -> Corrections:
+    """Where origin has, or had when it was last asked, other tags than this clone."""
+    there = origin.tags if origin is not None else origin_tags.recall(project)
+    corrections = Corrections.find(project, tags, there, _recorded_names(journals))
+    if origin is not None:
+        corrections.require_whole()
+    return corrections
+
+
 def _build(
     project: Project,
     tags: refs.Tags,
     journals: Mapping[str, Journal],
-    origin: refs.Origin | None,
+    asked: tuple[refs.Origin | None, Corrections],
     last: seen.Seen,
 ) -> Registry:
     objects = dict(tags.objects)
+    origin, corrections = asked
     findings: dict[str, list[Finding]] = {}
     for artifact, journal in seen.with_lost(project, journals, last).items():
         lost = find_lost(journal, objects, dict(tags.others))
@@ -243,19 +200,24 @@ def _build(
         told += seen.compare(project, journal, origin, last)
         findings[artifact] = list({(one.kind, one.subject): one for one in told}.values())
         objects.update(refs.read_recorded(project.git, lost))
+    corrections.apply(objects)
+    for artifact, finding in corrections.findings(project):
+        findings.setdefault(artifact, []).append(finding)
     strays: list[Finding] = []
-    for name, there in _differing(objects, journals, origin):
-        artifact = str(grammar.artifact_of(name))
-        if there is None:
-            text = f"tag {name} is only in this clone and counts for nothing (git push origin refs/tags/{name})"
-            strays.append(Finding("unpublished", name, text))
-            objects.pop(name)
-        else:
-            text = f"tag {name} was moved: {objects[name].oid[:12]} here, {there[:12]} on origin"
-            findings.setdefault(artifact, []).append(Finding("moved", name, text))
+    for name in _unpublished(objects, journals, origin):
+        text = f"tag {name} is only in this clone and counts for nothing (git push origin refs/tags/{name})"
+        strays.append(Finding("unpublished", name, text))
+        objects.pop(name)
+    for artifact, finding in origin_tags.withdrawn(tags.objects, objects):
+        findings.setdefault(artifact, []).append(finding)
     taken = frozenset(_names(tags, origin) - objects.keys())
     verdicts = signing.judge_tags(project, objects.values(), journals)
     registry = build_registry(objects.values(), journals, project.now(), taken=taken, verdicts=verdicts)
+
+    if origin is None and project.remote is not None and fetching.as_of(project) is None:
+        for artifact, finding in _unread(tags.others, journals):
+            if artifact in registry.artifacts:
+                findings.setdefault(artifact, []).append(finding)
 
     artifacts = {
         name: replace(history, findings=(*findings.get(name, ()), *_known(project, history, origin)))
@@ -283,18 +245,34 @@ def _names(tags: refs.Tags, origin: refs.Origin | None) -> set[str]:
     return {*tags.objects, *tags.others, *(ref.removeprefix(TAGS) for ref in there if ref.startswith(TAGS))}
 
 
-def _differing(
+def _unpublished(
     objects: Mapping[str, TagObject], journals: Mapping[str, Journal], origin: refs.Origin | None
-) -> list[tuple[str, str | None]]:
-    """Tags that no journal holds and that origin lacks or has otherwise, with what origin has.
+) -> list[str]:
+    """Tags that no journal holds and that origin lacks.
 
-    One that origin lacks was left by a rejected push, or never pushed: no other machine sees it (FIELD.md 10).
+    They were left by a rejected push, or never pushed: no other machine sees them (FIELD.md 10).
     """
     if origin is None:
         return []
-    recorded = {tag.name for journal in journals.values() for _, tag in journal.recorded}
-    ours = [name for name in objects if name not in recorded and grammar.parse(name) is not None]
-    return [(name, origin.tag(name)) for name in ours if origin.tag(name) != objects[name].oid]
+    recorded = _recorded_names(journals)
+    return [
+        name
+        for name in objects
+        if name not in recorded and origin.tag(name) is None and grammar.parse(name) is not None
+    ]
+
+
+def _unread(others: Mapping[str, str], journals: Mapping[str, Journal]) -> Iterator[tuple[str, Finding]]:
+    """Tags that would be events but are not annotated here, while origin was never asked what they are there."""
+    recorded = _recorded_names(journals)
+    for name in others:
+        if name not in recorded and (parsed := grammar.parse(name)) is not None:
+            text = f"tag {name} is not annotated here: what it says is unknown until origin is asked (use --fetch)"
+            yield parsed.artifact, Finding("unread", name, text)
+
+
+def _recorded_names(journals: Mapping[str, Journal]) -> set[str]:
+    return {tag.name for journal in journals.values() for _, tag in journal.recorded}
 
 
 def require_newest(project: Project, history: History) -> None:

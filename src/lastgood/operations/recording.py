@@ -17,7 +17,8 @@ from lastgood.core.registry import History
 from lastgood.core.transaction import Author, Transaction
 from lastgood.errors import LockedError, PushRefusedError, StaleError
 from lastgood.operations import seen
-from lastgood.operations.reading import PUSHING, View, require_agreement
+from lastgood.operations.fetching import PUSHING
+from lastgood.operations.reading import View, require_agreement
 from lastgood.operations.signing import signer_for
 from lastgood.project import Project
 from lastgood.releases import durable

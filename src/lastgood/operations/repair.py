@@ -13,7 +13,7 @@ from lastgood.operations.code import bring_code
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
 from lastgood.operations.repair_objects import mend_objects
-from lastgood.operations.repair_refs import mend_entries, mend_journal, mend_tags
+from lastgood.operations.repair_refs import mend_differing, mend_entries, mend_journal, mend_tags
 from lastgood.operations.repair_releases import mend_releases
 from lastgood.operations.verify import verify
 from lastgood.project import Project
@@ -77,6 +77,7 @@ def _mend_refs(
         results, there = mend_journal(project, view, history, dry_run=dry_run)
         found += results
         found += mend_tags(project, history, there, moved=moved, dry_run=dry_run)
+        found += mend_differing(project, history, dry_run=dry_run)
         found += mend_entries(project, view, history, dry_run=dry_run)
     return found
 

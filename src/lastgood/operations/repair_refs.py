@@ -11,7 +11,7 @@ from lastgood.core.registry import History
 from lastgood.core.repairs import Mended
 from lastgood.core.tags import TAGS
 from lastgood.errors import Finding, RefusedError
-from lastgood.operations import recording
+from lastgood.operations import origin_tags, recording
 from lastgood.operations.reading import View, retrying
 from lastgood.project import Project
 
@@ -102,6 +102,30 @@ def _keep(project: Project, moved: list[Astray]) -> None:
     absent = [TAGS + tag.name for tag in moved if project.git.objects.read(str(tag.there)) is None]
     if absent:
         refs.fetch(project.git, str(project.remote), absent, project.deadline * 10)
+
+
+def mend_differing(project: Project, history: History, *, dry_run: bool) -> Results:
+    """Replace tags here by those of origin, where no journal holds them and origin has other objects."""
+    events = {event.tag for event in history.events}
+    names = [one.subject for one in history.findings if one.kind == origin_tags.DIFFERS and one.subject in events]
+    if not names:
+        return []
+    before = refs.list_refs(project.git, TAGS)
+    if not dry_run:
+        project.on_step("put tags")
+        specs = [f"+{TAGS}{name}:{TAGS}{name}" for name in names]
+        refs.fetch(project.git, str(project.remote), specs, project.deadline * 10)
+    after = before if dry_run else refs.list_refs(project.git, TAGS)
+    results: Results = []
+    for name in names:
+        was = before.get(TAGS + name)
+        if dry_run or after.get(TAGS + name) != was:
+            former = f"; it was {was[:12]}" if was else ""
+            results.append(Mended("tag", name, f"replaced here by the tag of {project.remote}{former}", "origin"))
+        else:
+            text = f"tag {name} cannot be written here: another tag's name may be in its way"
+            results.append(Finding("refused", name, text))
+    return results
 
 
 def mend_entries(project: Project, view: View, history: History, *, dry_run: bool) -> Results:

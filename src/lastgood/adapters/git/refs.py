@@ -38,6 +38,11 @@ class Origin:
 
     refs: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """Object ids of origin's tags by short name."""
+        return {ref.removeprefix(TAGS): oid for ref, oid in self.refs.items() if ref.startswith(TAGS)}
+
     def tag(self, name: str) -> str | None:
         """The object that origin's tag of that name is, or `None`."""
         return self.refs.get(TAGS + name)
@@ -211,6 +216,19 @@ def parse_tag(git: Git, raw: bytes) -> TagObject | None:
     when = int(seconds) if seconds.isdigit() else 0
     text = tree.decode().strip() if code == 0 else ""
     return TagObject(lines["tag"], "", commit, text, when, f"{tagger}>", message, lines["tag"])
+
+
+def read_tag(git: Git, name: str, oid: str) -> tuple[TagObject | None, bool]:
+    """The annotated tag of a commit that an id names, as the tag called `name`, and whether the object is absent here.
+
+    `None` for an object of another kind, too.
+    """
+    found = git.objects.read(oid)
+    if found is None:
+        return None, True
+    kind, raw = found
+    tag = parse_tag(git, raw) if kind == "tag" else None
+    return (tag and tag._replace(name=name, oid=oid)), False
 
 
 def compare_with_origin(journal: Journal, origin: Origin) -> tuple[Finding, ...]:

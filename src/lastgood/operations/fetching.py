@@ -1,0 +1,77 @@
+"""Fetching the registry's refs from origin, and what is known of when that was done last."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from lastgood.adapters.git import mirror, refs, repository
+from lastgood.core import tags as grammar
+from lastgood.core.tags import TAGS
+from lastgood.errors import UsageError
+from lastgood.operations import origin_tags
+from lastgood.project import Project
+from lastgood.releases.lock import is_held
+
+MANY = 300
+"""Tags that are fetched by name, so that others of the repository stay away; git's time for names is quadratic."""
+FETCHED = "fetched"
+PUSHING = "pushing"
+"""There while a push is under way; left behind, origin may know what the refs here do not."""
+
+
+def fetch_refs(project: Project) -> tuple[refs.Origin, Mapping[str, str]]:
+    """Fetch what is missing here. Returns what origin has, and the refs that were here before."""
+    project.on_step("fetch")
+    remote = str(project.remote)
+    here = refs.list_refs(project.git, TAGS, project.journal_prefix)
+    origin = refs.list_origin(project.git, remote, (TAGS + "*", project.journal_prefix + "*"), project.deadline)
+    wanted = []
+    for ref, oid in origin.refs.items():
+        if ref.startswith(TAGS):
+            if ref not in here and grammar.parse(ref.removeprefix(TAGS)):
+                wanted.append(f"{ref}:{ref}")
+        elif ref.startswith(project.journal_prefix) and here.get(ref) != oid:
+            wanted.append(f"{ref}:{ref}")
+    journals = [spec for spec in wanted if not spec.startswith(TAGS)]
+    names = [spec for spec in wanted if spec.startswith(TAGS)]
+    if len(wanted) > MANY and names:
+        names = [f"{TAGS}*:{TAGS}*"]
+    if project.git.git_dir is not None:
+        mirror.fetch(project.git, remote, names, journals, project.deadline * 10)
+    elif wanted:
+        refs.fetch(project.git, remote, [*names, *journals], project.deadline * 10)
+    differing = {
+        ref.removeprefix(TAGS): oid
+        for ref, oid in origin.refs.items()
+        if ref.startswith(TAGS) and here.get(ref, oid) != oid and grammar.parse(ref.removeprefix(TAGS))
+    }
+    origin_tags.bring(project, differing)
+    project.place.create()
+    (project.place.root / FETCHED).write_text("")
+    if not is_held(project.place.lock):
+        (project.place.root / PUSHING).unlink(missing_ok=True)
+    return origin, here
+
+
+def require_no_remote(project: Project) -> None:
+    """Refuse to record in this clone alone because the remote has another name than the one configured."""
+    names = repository.remotes(project.git)
+    if names:
+        wanted = project.config.registry.remote
+        raise UsageError(
+            f"no git remote is called {wanted} (there are {', '.join(names)}); nothing was changed",
+            hint=f'say in lastgood.toml which one keeps the versions: [registry] remote = "{names[0]}"',
+        )
+
+
+def is_uncertain(project: Project) -> bool:
+    """Whether the refs here may lack what origin has: our mirror was never filled, or a push was interrupted."""
+    unread_mirror = project.root is not None and project.git.git_dir is not None and as_of(project) is None
+    return unread_mirror or (project.place.root / PUSHING).exists()
+
+
+def as_of(project: Project) -> datetime | None:
+    """When origin was last asked here; `None` for never."""
+    try:
+        return datetime.fromtimestamp((project.place.root / FETCHED).stat().st_mtime, UTC)
+    except OSError:  # not there yet, or not for this user's eyes
+        return None

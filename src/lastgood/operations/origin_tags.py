@@ -1,0 +1,153 @@
+"""Origin's tags where this clone holds others of the same names: for events that no journal records, origin's count.
+
+A clone may hold any object under a tag's name: CI's checkout action writes the triggering tag as a lightweight one, and
+git keeps an old tag when origin's was moved. The objects of origin are fetched without touching the refs here; what
+origin had is remembered, so that commands that do not fetch go by it too.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from lastgood.adapters.git import mirror, refs
+from lastgood.core import tags as grammar
+from lastgood.core.events import RESERVED_STAGES, TagObject
+from lastgood.core.preflight import WITHDRAWN
+from lastgood.core.tags import TAGS, Action
+from lastgood.errors import Finding, StaleError, named
+from lastgood.operations.memory import load, save
+from lastgood.project import Project
+
+KEPT = "origin-tags.json"
+"""Below `.lastgood/`: ids by name of the tags that origin had otherwise than this clone when it was last asked."""
+AT_ONCE = 300
+"""Tags fetched by name in one command: git's time for names is quadratic."""
+DIFFERS = "differs"
+"""The kind of finding for a tag that origin has otherwise; origin's object counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What origin has under one tag's name, where this clone holds something else, or nothing (`here` is `None`).
+
+    `tag` is origin's annotated tag of a commit; `None` where it has another kind of object, or where its object is not
+    here (`absent`).
+    """
+
+    name: str
+    here: str | None
+    there: str
+    tag: TagObject | None
+    absent: bool
+    annotated: bool
+    """Whether the tag here is annotated, too."""
+
+    def finding(self, project: Project) -> Finding:
+        """The disagreement, with the command that ends it."""
+        spec = f"+{TAGS}{self.name}:{TAGS}{self.name}"
+        place = "" if project.git.git_dir is None else f" --git-dir {project.git.git_dir}"
+        mend = f"git{place} fetch {project.remote} '{spec}'"
+        if self.absent:
+            text, mend = (
+                f"tag {self.name} differs on origin ({self.there[:12]}), whose object is not here",
+                "use --fetch",
+            )
+        elif self.tag is None:
+            text = f"tag {self.name} is no annotated tag on origin: it counts for nothing"
+        elif self.here is None:
+            text = f"tag {self.name} is on origin and could not be written here: origin's counts"
+        elif self.annotated:
+            text = f"tag {self.name} was moved: {self.here[:12]} here, {self.there[:12]} on origin: origin's counts"
+        else:
+            text = f"tag {self.name} is not the annotated tag that origin has: origin's counts"
+        return Finding(DIFFERS, self.name, f"{text} ({mend})")
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """The differences of one moment that matter: where origin's object is an event, or ours is."""
+
+    all: tuple[Correction, ...] = ()
+
+    @classmethod
+    def find(cls, project: Project, tags: refs.Tags, there: Mapping[str, str], recorded: Iterable[str]) -> Self:
+        """Compare what is here with what origin has, or had (`there`, ids by name), but for `recorded` names: of those
+        the journal's objects count."""
+        here = {**tags.others, **{name: tag.oid for name, tag in tags.objects.items()}}
+        known = frozenset(recorded)
+        differing = [name for name, oid in there.items() if here.get(name) != oid and name not in known]
+        found = []
+        for name in filter(grammar.parse, differing):
+            tag, absent = refs.read_tag(project.git, name, there[name])
+            if tag is not None or absent or name in tags.objects:
+                found.append(Correction(name, here.get(name), there[name], tag, absent, name in tags.objects))
+        return cls(tuple(found))
+
+    def apply(self, objects: dict[str, TagObject]) -> None:
+        """Put origin's objects in the place of those here; one that is no event takes ours away."""
+        for one in self.all:
+            if one.tag is not None:
+                objects[one.name] = one.tag
+            else:
+                objects.pop(one.name, None)
+
+    def findings(self, project: Project) -> Iterator[tuple[str, Finding]]:
+        """Each difference with the artifact it concerns."""
+        for one in self.all:
+            yield str(grammar.artifact_of(one.name)), one.finding(project)
+
+    def require_whole(self) -> None:
+        """Raise `StaleError` where origin's objects changed between listing and fetching them."""
+        if moved := [one.name for one in self.all if one.absent]:
+            raise StaleError(f"tags moved on origin while they were fetched: {named(moved)}")
+
+    def remember(self, project: Project) -> None:
+        """Keep what origin has, for commands that do not ask it."""
+        fresh = {one.name: one.there for one in self.all}
+        if fresh != recall(project):
+            save(project, KEPT, fresh)
+
+
+def withdrawn(before: Mapping[str, TagObject], objects: dict[str, TagObject]) -> Iterator[tuple[str, Finding]]:
+    """Put back versions that origin took away while stages there are assigned to their commits, with a finding each.
+
+    Without them the stage would fall back to an older assignment, and `sync` would make that version live. `before` are
+    the tags as this clone has them, `objects` those that count. A version with such a finding is never restored.
+    """
+    named = {name: grammar.parse(name) for name in before.keys() - objects.keys()}
+    gone = [name for name, parsed in named.items() if parsed is not None and parsed.action is Action.REGISTER]
+    if not gone:
+        return
+    assigned, registered = set(), set()
+    for name, tag in objects.items():
+        parsed = grammar.parse(name)
+        if parsed is not None and parsed.action is Action.REGISTER:
+            registered.add(tag.commit)
+        elif parsed is not None and parsed.action is Action.ASSIGN and parsed.stage not in RESERVED_STAGES:
+            assigned.add(tag.commit)
+    for name in gone:
+        if before[name].commit in assigned - registered:
+            objects[name] = before[name]
+            text = f"tag {name} is gone on origin, where a stage is assigned to its commit: it is not made live"
+            yield str(grammar.artifact_of(name)), Finding(WITHDRAWN, name, text)
+
+
+def recall(project: Project) -> dict[str, str]:
+    """What origin had where this clone held something else, when it was last asked; ids by name."""
+    document = load(project, KEPT)
+    pairs = document.items() if isinstance(document, dict) else ()
+    return {name: oid for name, oid in pairs if isinstance(oid, str)}
+
+
+def bring(project: Project, wanted: Mapping[str, str]) -> None:
+    """Fetch the objects of origin's tags, ids by name, that are not here; no ref is written.
+
+    Raises `UnreachableError`.
+    """
+    absent = [TAGS + name for name, oid in wanted.items() if project.git.objects.read(oid) is None]
+    for first in range(0, len(absent), AT_ONCE):
+        part = absent[first : first + AT_ONCE]
+        if project.git.git_dir is not None:
+            mirror.fetch(project.git, str(project.remote), part, (), project.deadline * 10)
+        else:
+            refs.fetch(project.git, str(project.remote), part, project.deadline * 10)
