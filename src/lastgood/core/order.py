@@ -38,3 +38,15 @@ def order_findings(events: Iterable[Event], horizon: int) -> Iterator[Finding]:
             seen = latest[stage].tag
             text = f"by time {seen} is the newest of {stage}, by the journal {event.tag}: gto and dvc answer otherwise"
             yield Finding("order", event.tag, text)
+
+
+def future_findings(events: Iterable[Event], horizon: int) -> Iterator[Finding]:
+    """The events dated after `horizon`, a day from now in seconds since 1970: GTO and DVC take them for the newest."""
+    for event in events:
+        if event.when > horizon:
+            yield Finding(
+                "future",
+                event.tag,
+                f"tag {event.tag} is dated {event.at:%Y-%m-%d}, more than a day ahead: gto and dvc will take it "
+                f"for the newest until then; delete it (git push --delete origin refs/tags/{event.tag})",
+            )

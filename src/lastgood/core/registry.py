@@ -1,14 +1,14 @@
 """The registry: the events of all artifacts as read at one moment, and what follows from their order."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from lastgood.core import tags
 from lastgood.core.events import CANDIDATE, Event, Kind, Mark, TagObject
 from lastgood.core.journal import Journal
-from lastgood.core.order import merge, order_findings
+from lastgood.core.order import future_findings, merge, order_findings
 from lastgood.core.signing import Verdicts, compare
 from lastgood.core.tags import Action, TagName
 from lastgood.core.unknown import unknown_artifact, unknown_stage, unknown_version
@@ -222,7 +222,8 @@ def build_registry(
     for artifact in sorted(real):
         history = _history(artifact, named[artifact], journals.get(artifact, Journal(artifact)), now, verdicts)
         artifacts[artifact] = replace(history, counter=counters[artifact])
-    return Registry(artifacts, tuple(_future(artifacts.values(), now)), taken)
+    future = [one for history in artifacts.values() for one in future_findings(history.events, now + DAY)]
+    return Registry(artifacts, tuple(future), taken)
 
 
 def _history(artifact: str, given: list[Named], journal: Journal, now: int, verdicts: Verdicts) -> History:
@@ -286,15 +287,3 @@ def _versions_by_commit(named: list[Named]) -> dict[str, str]:
         if version is not None and (tag.commit not in greatest or greatest[tag.commit] < version):
             greatest[tag.commit] = version
     return {commit: version.text for commit, version in greatest.items()}
-
-
-def _future(histories: Iterable[History], now: int) -> Iterator[Finding]:
-    for history in histories:
-        for event in history.events:
-            if event.when > now + DAY:
-                yield Finding(
-                    "future",
-                    event.tag,
-                    f"tag {event.tag} is dated {event.at:%Y-%m-%d}, more than a day ahead: gto and dvc will take it "
-                    f"for the newest until then; delete it (git push --delete origin refs/tags/{event.tag})",
-                )
