@@ -29,6 +29,7 @@ TRAILERS = (
     "Occurred",
     "Offline",
     "Superseded",
+    "Added-with",
 )
 _OWN = frozenset(TRAILERS)
 

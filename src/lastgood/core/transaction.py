@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lastgood.core import tags
+from lastgood.core.added import format_kept
 from lastgood.core.events import Kind, Mark
 from lastgood.core.manifest import Manifest
 from lastgood.core.messages import Message, format_message
@@ -80,7 +81,8 @@ class Draft:
 
     def mark(self, version: Version, mark: Mark) -> None:
         """Mark a version, and keep `#stable` on the last good one (DESIGN §3): at most two tags."""
-        self._stage(version, mark, f"Mark {self.history.artifact} {version.text} {mark}")
+        artifact = self.history.artifact
+        self._stage(version, mark, Message(f"Mark {artifact} {version.text} {mark}", self.author.reason))
         stable = {other.text: other for other in self.history.versions if other.mark is Mark.STABLE}
         stable.pop(version.text, None)
         if mark is Mark.STABLE:
@@ -91,12 +93,14 @@ class Draft:
         named = version.text if mark is Mark.STABLE else marked
         greatest = max(good, key=lambda other: other.name.key, default=None)
         if greatest is not None and greatest.text != named:
-            self._stage(greatest, Mark.STABLE, f"Keep {Mark.STABLE} on {self.history.artifact} {greatest.text}")
+            judged = version.text, str(mark)
+            self._stage(greatest, Mark.STABLE, format_kept(artifact, greatest.text, judged, self.tags[-1].name))
 
     def assign(self, version: Version, stage: str, *, leaving: str | None = None) -> None:
         """Assign a stage, telling which version it leaves."""
         subject = f"Assign {self.history.artifact} {version.text} to {stage}"
-        self._stage(version, stage, subject, {"From": leaving or "", "To": version.text})
+        moves = {"From": leaving or "", "To": version.text}
+        self._stage(version, stage, Message(subject, self.author.reason, None, moves))
 
     def roll_back(self, leaving: Version, target: Version, stage: str, *, mark: bool) -> Transaction:
         """The transaction that leaves a version, marked failed if it is not yet, for another."""
@@ -109,10 +113,10 @@ class Draft:
         """The transaction of all tags drafted so far."""
         return Transaction(self.history.artifact, subject, tuple(self.tags))
 
-    def _stage(self, version: Version, stage: str, subject: str, more: dict[str, str] | None = None) -> None:
+    def _stage(self, version: Version, stage: str, said: Message) -> None:
         counter = self.history.counter + len(self.tags) + 1
-        trailers = {**self._trailers(version.text), "Stage": str(stage), **(more or {})}
-        message = format_message(Message(subject, self.author.reason, None, trailers))
+        trailers = {**self._trailers(version.text), "Stage": str(stage), **said.trailers}
+        message = format_message(said._replace(trailers=trailers))
         name = tags.stage_tag(self.history.artifact, stage, counter)
         when = max(self._later_than(stage), self._registered(version))
         self.tags.append(NewTag(name, version.commit, when, message))

@@ -1,0 +1,58 @@
+"""Events that lastgood adds by itself: tags that put `#stable` back on the last good version. Nobody judged it anew."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from lastgood.core import tags
+from lastgood.core.events import Event, Kind, Mark
+from lastgood.core.messages import Message
+
+ADDED_WITH = "Added-with"
+"""The trailer of such a tag: the name of the tag with the mark that it was added because of."""
+
+
+class Added(NamedTuple):
+    """What is known of an event that lastgood added: why, and the tag of the mark that it was added because of."""
+
+    reason: str
+    tag: str
+
+
+def format_kept(artifact: str, version: str, judged: tuple[str, str], tag: str) -> Message:
+    """The message of a tag that keeps `#stable` on `version` because another version was marked: `judged` are that
+    version and its mark, `tag` is the mark's tag."""
+    return Message(_subject(artifact, version), _reason(*judged), None, {ADDED_WITH: tag})
+
+
+def find_added(events: Iterable[Event]) -> Mapping[str, Added]:
+    """The events that lastgood added, by the names of their tags.
+
+    The trailer alone proves nothing: its mark must be there, be about another version and have the same actor.
+    """
+    marks = {event.tag: event for event in events if event.kind is Kind.MARKED and event.message.is_own}
+    added = {}
+    for event in marks.values():
+        mark = next(filter(None, map(marks.get, _tags_with(event))), None)
+        if mark is not None and mark.version != event.version and mark.actor == event.actor:
+            added[event.tag] = Added(_reason(mark.version, str(mark.stage)), mark.tag)
+    return added
+
+
+def _tags_with(event: Event) -> tuple[str, ...]:
+    """The names that the tag of the mark may have. Versions without the trailer had the same subject for every added
+    tag, and gave the mark the number before; a person's own mark has another subject."""
+    if event.stage != Mark.STABLE:
+        return ()
+    if ADDED_WITH in event.message.trailers:
+        return (event.message.trailers[ADDED_WITH],)
+    if event.counter is None or event.message.subject != _subject(event.artifact, event.version):
+        return ()
+    return tuple(tags.stage_tag(event.artifact, mark, event.counter - 1) for mark in Mark)
+
+
+def _subject(artifact: str, version: str) -> str:
+    return f"Keep {Mark.STABLE} on {artifact} {version}"
+
+
+def _reason(version: str, mark: str) -> str:
+    return f"added by lastgood because {version} was marked {mark}"
