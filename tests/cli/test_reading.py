@@ -44,7 +44,7 @@ def test_list_names_every_version_lowest_first(run: Program, story: Project) -> 
 def test_list_takes_no_metrics_from_a_version_that_others_tagged(run: Program, project: Project) -> None:
     project.version("v1.0.0")
     (version,) = run("list", "--json").json["artifacts"][0]["versions"]
-    assert (version["metrics"], version["adopted"]) == (None, True)
+    assert (version["metrics"], version["external"], version["adopted"]) == (None, True, False)
 
 
 def test_list_of_a_project_without_versions_is_empty_and_says_how_to_begin(run: Program) -> None:

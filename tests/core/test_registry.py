@@ -66,15 +66,16 @@ def test_dates_up_to_the_horizon_are_compared_and_the_later_of_one_second_counts
 
 
 @pytest.mark.parametrize(("seconds", "place"), [(-200, 0), (-90, 1), (-60, 2), (0, 3), (30, 3)])
-def test_an_adopted_event_stands_before_the_first_journaled_one_that_is_later(seconds: int, place: int) -> None:
+def test_an_external_event_stands_before_the_first_journaled_one_that_is_later(seconds: int, place: int) -> None:
     objects = script("v1.0.0", "v2.0.0", "v2.0.0 prod")
     foreign = tag("flights#prod#9", commit=commit_of("v1.0.0"), when=NOW + seconds)
     history = read([foreign, *objects], journal(*objects)).history("flights")
     assert [event.tag for event in history.events].index("flights#prod#9") == place
-    assert history.adopted == {"flights#prod#9"} == history.unjournaled
+    assert history.external == {"flights#prod#9"} == history.unjournaled
+    assert history.adopted == frozenset()
 
 
-def test_adopted_events_of_one_second_are_ordered_by_counter() -> None:
+def test_external_events_of_one_second_are_ordered_by_counter() -> None:
     tags = [tag("flights@v1.0.0"), tag("flights#prod#10"), tag("flights#prod#9"), tag("flights#prod")]
     assert [event.counter for event in read(tags).history("flights").events] == [None, None, 9, 10]
 
@@ -86,7 +87,15 @@ def test_an_adoption_entry_remembers_tags_but_leaves_them_in_their_time() -> Non
     history = read([*mine, foreign], Journal("flights", "adopt", entries)).history("flights")
     assert [event.tag for event in history.events] == ["flights@v1.0.0", "flights#prod#9", "flights#prod#2"]
     assert history.adopted == {"flights#prod#9"}
-    assert history.unjournaled == frozenset()
+    assert history.external == history.unjournaled == frozenset()
+
+
+def test_without_the_journal_a_tag_is_external_by_its_message_and_none_is_adopted() -> None:
+    mine, theirs = tag("flights@v1.0.0", message=own("v1.0.0")), tag("flights@v2.0.0", commit="c2")
+    history = read([mine, theirs]).history("flights")
+    facts = [(version.text, version.external, version.adopted) for version in history.versions]
+    assert facts == [("v1.0.0", False, False), ("v2.0.0", True, False)]
+    assert history.unjournaled == {"flights@v1.0.0", "flights@v2.0.0"}
 
 
 @pytest.mark.parametrize("name", ["flights#prod#2", "flights@v3.0.0"])

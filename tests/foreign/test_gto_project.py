@@ -32,7 +32,7 @@ def test_versions_that_gto_tagged_are_listed_compared_rolled_back_synced_and_ver
     )
     there = Opened.open(project.clone("other").root)
     listed = list_versions(there, fetch=True).histories[0].versions
-    assert [(one.text, one.judgement, one.stages, one.adopted) for one in listed] == [
+    assert [(one.text, one.judgement, one.stages, one.external) for one in listed] == [
         ("v1.0.0", "stable", (), True),
         ("v1.1.0", "candidate", ("prod",), True),
     ]
@@ -62,6 +62,8 @@ def test_versions_that_gto_tagged_are_listed_compared_rolled_back_synced_and_ver
     assert [one.unknown for one in checked.versions] == [(), ()]
     adopt(there, None)
     assert verify(there).all_findings == ()
+    adopted = list_versions(there).histories[0].versions
+    assert [(one.external, one.adopted) for one in adopted] == [(False, True), (False, True)]
 
 
 def test_a_project_without_a_version_is_looked_at_and_registered(project: Project) -> None:

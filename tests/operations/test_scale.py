@@ -25,7 +25,7 @@ def test_the_registry_of_the_benchmarks_is_one_as_lastgood_writes_it(project: Pr
     assert (listed.view.warnings, flights.findings) == ((), ())
     assert len(flights.events) == 120
     assert len(flights.journal.entries) == (120 if journal else 0)
-    assert len(flights.adopted) == (0 if journal else 120)
+    assert len(flights.external) == (0 if journal else 120)
     assert [version.text for version in flights.versions] == [f"v0.{minor}.0" for minor in range(30)]
     assert {version.mark for version in flights.versions} == {"stable"}
     assert {stage: event.version for stage, event in flights.assigned.items()} == dict.fromkeys(

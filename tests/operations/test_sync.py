@@ -254,10 +254,10 @@ def test_an_unreachable_origin_leaves_everything(story: World) -> None:
     assert story.live_model() == "third"
 
 
-def test_adopted_versions_are_served_without_journal_or_manifest(world: World) -> None:
+def test_external_versions_are_served_without_journal_or_manifest(world: World) -> None:
     world.project.version("v1.0.0", model="by gto", stages=["prod"])
     assert git(world.project.origin, "for-each-ref", "refs/lastgood") == ""
-    assert world.sync().version.adopted
+    assert world.sync().version.external
     assert world.live_model() == "by gto"
     assert (serve(world).link / "models/model.txt").read_text() == "by gto"
 

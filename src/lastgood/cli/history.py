@@ -9,7 +9,9 @@ from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
 
 if TYPE_CHECKING:
+    from lastgood.core.added import Added
     from lastgood.core.events import Event
+    from lastgood.core.registry import History
     from lastgood.operations.show import Told
 
 
@@ -36,12 +38,14 @@ def history(
         session.note("no event here yet; the first one: lastgood register")
 
 
-def describe(event: "Event") -> tuple[str, str, str, str]:
-    """When, what, who and why, as cells of a table."""
+def describe(event: "Event", history: "History", added: "Added | None" = None) -> tuple[str, str, str, str]:
+    """When, what, who and why, as cells of a table; `added` says why, if lastgood added the event by itself."""
     occurred = event.message.trailers.get("Occurred")
     note = f"(done offline {occurred})" if occurred and event.kind != "superseded" else ""
-    what = f"{event.version} {_words(event)}".strip()
-    return text.when(event.at), what, text.person(event.actor), f"{event.reason} {note}".strip()
+    what = f"{event.version} {'is #stable again' if added else _words(event)}".strip()
+    adopted, external = event.tag in history.adopted, event.tag in history.external
+    who = text.person("lastgood" if added else event.actor) + text.source(adopted=adopted, external=external)
+    return text.when(event.at), what, who, f"{added.reason if added else event.reason} {note}".strip()
 
 
 def _words(event: "Event") -> str:
@@ -58,18 +62,18 @@ def _words(event: "Event") -> str:
 
 
 def _document(told: "Told") -> json.Document:
-    adopted = {tag for one in told.histories for tag in one.adopted}
+    histories = {one.artifact: one for one in told.histories}
     return {
-        "events": [json.event(event, adopted=event.tag in adopted) for event in told.events],
+        "events": [json.event(event, histories[event.artifact], told.added.get(event.tag)) for event in told.events],
         "as_of": json.moment(told.view.as_of),
         "warnings": json.findings(warnings_of(told.view, told.histories)),
     }
 
 
 def _text(told: "Told") -> str:
-    several = len(told.histories) > 1
+    histories = {one.artifact: one for one in told.histories}
     rows = []
     for event in told.events:
-        at, what, actor, reason = describe(event)
-        rows.append((at, f"{event.artifact}@{what}" if several else what, actor, reason))
+        at, what, who, why = describe(event, histories[event.artifact], told.added.get(event.tag))
+        rows.append((at, f"{event.artifact}@{what}" if len(histories) > 1 else what, who, why))
     return text.table(rows, ("WHEN", "EVENT", "BY", "WHY")) if rows else ""

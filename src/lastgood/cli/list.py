@@ -61,7 +61,7 @@ def _text(history: "History") -> str:
             ", ".join(version.stages) or "-",
             version.commit[:12],
             text.when(version.event.at),
-            text.person(version.event.actor) + (" (adopted)" if version.adopted else ""),
+            text.person(version.event.actor) + text.source(adopted=version.adopted, external=version.external),
         )
         for version in history.versions
     ]

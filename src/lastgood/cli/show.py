@@ -44,7 +44,7 @@ def _document(shown: "Shown") -> json.Document:
         "tag": version.event.tag,
         "reason": version.event.reason,
         "manifest": manifest_document(shown.manifest) if shown.manifest else None,
-        "events": [json.event(event, adopted=event.tag in shown.history.adopted) for event in shown.events],
+        "events": [json.event(event, shown.history, shown.added.get(event.tag)) for event in shown.events],
         "as_of": json.moment(shown.view.as_of),
         "findings": json.findings(shown.findings),
         "warnings": json.findings(warnings_of(shown.view, [shown.history])),
@@ -97,8 +97,9 @@ def _text(shown: "Shown") -> str:
     version = shown.version
     stages = f", assigned to {', '.join(version.stages)}" if version.stages else ""
     state = "deregistered" if version.deregistered else version.judgement
-    registered = f"{text.when(version.event.at)} by {version.event.actor}{' (adopted)' if version.adopted else ''}"
-    events = [describe(event) for event in shown.events]
+    source = text.source(adopted=version.adopted, external=version.external)
+    registered = f"{text.when(version.event.at)} by {version.event.actor}{source}"
+    events = [describe(event, shown.history, shown.added.get(event.tag)) for event in shown.events]
     return text.paragraphs(
         f"{text.one_line(shown.history.artifact)}@{version.text}: {state}{text.one_line(stages)}",
         text.block(version.event.reason) if version.event.reason else "",

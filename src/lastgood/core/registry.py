@@ -25,6 +25,7 @@ class Version:
     name: SemanticVersion
     event: Event
     adopted: bool
+    external: bool = False
     mark: Mark | None = None
     deregistered: bool = False
     stages: tuple[str, ...] = ()
@@ -54,9 +55,11 @@ class History:
     events: tuple[Event, ...]
     journal: Journal
     adopted: frozenset[str] = frozenset()
-    """Names of the tags that others made: placed by their time."""
+    """Names of the tags that the journal holds as adopted: placed by their time."""
+    external: frozenset[str] = frozenset()
+    """Names of the tags that GTO or people made and that have no journal entry here; placed by their time, too."""
     unjournaled: frozenset[str] = frozenset()
-    """Names of the tags that have no journal entry at all; `adopt` writes one."""
+    """Names of the tags without a journal entry here, external or not; `adopt` writes one."""
     findings: tuple[Finding, ...] = ()
     refused: Mapping[str, Finding] = field(default_factory=dict)
     """The versions whose registration does not count, by name, and why."""
@@ -95,6 +98,7 @@ class History:
                         name=name,
                         event=event,
                         adopted=event.tag in self.adopted,
+                        external=event.tag in self.external,
                         mark=marks.get(text),
                         deregistered=text in gone,
                         stages=tuple(sorted(stages[text])),
@@ -204,7 +208,7 @@ def build_registry(
     What `verdicts` refuse is as if it were not there, but for the names it takes.
 
     Only names that have a version tag count (GTO would take any `release#42` for an artifact); no tag, however odd,
-    raises. Tags without a journal entry are adopted: placed by their time among the others.
+    raises. Tags without a journal entry, or with that of an adoption, are placed by their time among the others.
     """
     named: dict[str, list[Named]] = defaultdict(list)
     real: set[str] = set()
@@ -233,8 +237,8 @@ def _history(artifact: str, given: list[Named], journal: Journal, now: int, verd
     # by name too: the object of a recorded tag under another ref's name is no recorded event (FIELD.md 23)
     recorded = {tag.name: (tag.oid, at, entry.adoption) for at, (entry, tag) in enumerate(journal.recorded)}
     own: list[tuple[int, Event]] = []
-    adopted: list[Event] = []
-    unjournaled: set[str] = set()
+    timed: list[Event] = []
+    unjournaled: dict[str, bool] = {}
     for tag, name in named:
         event = Event.read(tag, name, name.version or versions.get(tag.commit, ""))
         oid, place, adoption = recorded.get(tag.name, ("", 0, False))
@@ -253,17 +257,23 @@ def _history(artifact: str, given: list[Named], journal: Journal, now: int, verd
         elif journaled and not adoption:
             own.append((place, event))
         else:
-            adopted.append(event)
+            timed.append(event)
             if not journaled:
-                unjournaled.add(tag.name)
+                unjournaled[tag.name] = event.message.is_own
             if not journaled and event.message.is_own:
                 text = f"tag {tag.name} was written by lastgood but is not in the journal"
                 findings.append(Finding("unjournaled", tag.name, text))
     ordered = [event for _, event in sorted(own, key=lambda pair: pair[0])]
-    merged = merge(ordered, sorted(adopted, key=lambda event: (event.when, event.counter or 0, event.tag)))
+    merged = merge(ordered, sorted(timed, key=lambda event: (event.when, event.counter or 0, event.tag)))
     findings.extend(order_findings(merged, now + DAY))
-    strangers = frozenset(event.tag for event in adopted)
-    return History(artifact, tuple(merged), journal, strangers, frozenset(unjournaled), tuple(findings), refused)
+    return History(
+        artifact, tuple(merged), journal,
+        adopted=frozenset(event.tag for event in timed).difference(unjournaled),
+        external=frozenset(name for name, is_own in unjournaled.items() if not is_own),
+        unjournaled=frozenset(unjournaled),
+        findings=tuple(findings),
+        refused=refused,
+    )  # fmt: skip
 
 
 def _admit(named: list[Named], verdicts: Verdicts) -> tuple[list[Named], dict[str, Finding], list[Finding]]:

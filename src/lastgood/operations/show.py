@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import merge
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from lastgood.core.added import Added, find_added
 from lastgood.core.events import Event
 from lastgood.core.manifest import Json, Manifest
 from lastgood.core.offline import tell
@@ -30,23 +31,28 @@ class Listed:
 
 @dataclass(frozen=True)
 class Shown:
-    """One version: what it pins (`None` with findings where that cannot be read) and what was said of it, in order."""
+    """One version: what it pins (`None` with findings where that cannot be read) and what was said of it, in order.
+
+    `added` are the events that lastgood added by itself, as in `core.added.find_added`.
+    """
 
     view: View
     history: History
     version: Version
     manifest: Manifest | None
     events: tuple[Event, ...]
+    added: Mapping[str, Added] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
 class Told:
-    """The events asked for, newest first."""
+    """The events asked for, newest first; `added` are those that lastgood added, as in `core.added.find_added`."""
 
     view: View
     histories: tuple[History, ...]
     events: tuple[Event, ...]
+    added: Mapping[str, Added] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,10 +88,11 @@ def show(project: Project, reference: str, *, fetch: bool = False) -> Shown:
     view = read(project, fetch=fetch)
     history, version = find_version(view.registry, reference)
     events = tuple(event for event in history.events if event.version == version.text)
+    added = find_added(history.events)
     try:
-        return Shown(view, history, version, read_manifest(project, history, version), events)
+        return Shown(view, history, version, read_manifest(project, history, version), events, added)
     except FindingsError as error:
-        return Shown(view, history, version, None, events, error.findings)
+        return Shown(view, history, version, None, events, added, error.findings)
 
 
 def history(project: Project, artifact: str | None = None, *, fetch: bool = False) -> Told:
@@ -93,7 +100,8 @@ def history(project: Project, artifact: str | None = None, *, fetch: bool = Fals
     view = read(project, fetch=fetch)
     histories = _histories(view, artifact)
     events = [event for _, event in merge(*map(_timed, histories), key=lambda pair: pair[0])]
-    return Told(view, histories, tuple(reversed(events)))
+    added = {tag: why for one in histories for tag, why in find_added(one.events).items()}
+    return Told(view, histories, tuple(reversed(events)), added)
 
 
 def where(project: Project, artifact: str | None, stage: str) -> Located:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from lastgood.errors import Finding, FindingsError, LastgoodError, NoGoodVersionError
 
 if TYPE_CHECKING:
+    from lastgood.core.added import Added
     from lastgood.core.events import Event
     from lastgood.core.manifest import Output
     from lastgood.core.offline import Act
-    from lastgood.core.registry import Version
+    from lastgood.core.registry import History, Version
     from lastgood.operations.offline import Published
     from lastgood.operations.recording import Record
 
@@ -71,8 +72,8 @@ def error(raised: LastgoodError) -> dict[str, object]:
     return document
 
 
-def event(one: "Event", *, adopted: bool) -> Document:
-    """One event."""
+def event(one: "Event", history: "History", added: "Added | None" = None) -> Document:
+    """One event of a history; `added` says why, if lastgood added it by itself."""
     said = one.message.trailers
     return {
         "kind": one.kind,
@@ -82,10 +83,13 @@ def event(one: "Event", *, adopted: bool) -> Document:
         "from": said.get("From"),
         "actor": one.actor,
         "at": one.at.isoformat(),
-        "reason": one.reason,
+        "reason": added.reason if added else one.reason,
         "trigger": one.trigger,
         "tag": one.tag or None,
-        "adopted": adopted,
+        "added_by": "lastgood" if added else None,
+        "added_with": added.tag if added else None,
+        "adopted": one.tag in history.adopted,
+        "external": one.tag in history.external,
         "commit": one.commit or None,
         "occurred": said.get("Occurred"),
         "superseded_by": said.get("Superseded"),
@@ -123,6 +127,7 @@ def version(one: "Version", metrics: Mapping[str, object] | None) -> Document:
         "registered_by": one.event.actor,
         "metrics": None if metrics is None else dict(metrics),
         "adopted": one.adopted,
+        "external": one.external,
         "deregistered": one.deregistered,
     }
 

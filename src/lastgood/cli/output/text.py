@@ -70,6 +70,11 @@ def person(actor: str) -> str:
     return name if len(name) <= 20 else f"{name[:19]}…"
 
 
+def source(*, adopted: bool, external: bool) -> str:
+    """What to write behind the actor of a tag that is not from lastgood's own transaction; empty for the others."""
+    return " (adopted)" if adopted else " (external)" if external else ""
+
+
 def value(given: object) -> str:
     """A metric or parameter as text: strings as they are, numbers as Python writes them."""
     return one_line("-" if given is None else given)
