@@ -80,6 +80,12 @@ def test_what_earlier_versions_added_is_known_by_its_subject_and_the_mark_before
     assert added(marked(TODAY)) == told
 
 
+def test_what_names_an_assignment_is_told_as_it_was_written() -> None:
+    *objects, failed, kept = marked(TODAY.replace("failed#5", "prod#5"))
+    message = FAILED.replace("Stage: failed", "Stage: prod")
+    assert added([*objects, failed._replace(name="flights#prod#5", message=message), kept]) == {}
+
+
 @pytest.mark.parametrize(
     "objects",
     [

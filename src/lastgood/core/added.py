@@ -1,6 +1,6 @@
 """Events that lastgood adds by itself: tags that put `#stable` back on the last good version. Nobody judged it anew."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from lastgood.core import tags
@@ -24,15 +24,18 @@ def format_kept(artifact: str, version: str, judged: tuple[str, str], tag: str) 
     return Message(_subject(artifact, version), _reason(*judged), None, {ADDED_WITH: tag})
 
 
-def find_added(events: Iterable[Event]) -> Mapping[str, Added]:
+def find_added(events: Sequence[Event]) -> Mapping[str, Added]:
     """The events that lastgood added, by the names of their tags.
 
     The trailer alone proves nothing: its mark must be there, be about another version and have the same actor.
     """
-    marks = {event.tag: event for event in events if event.kind is Kind.MARKED and event.message.is_own}
+    named = [(event, names) for event in events if (names := _tags_with(event))]  # few: there may be 40,000 events
+    wanted = {name for _, names in named for name in names}
+    there = [event for event in events if event.tag in wanted]
+    marks = {event.tag: event for event in there if event.kind is Kind.MARKED and event.message.is_own}
     added = {}
-    for event in marks.values():
-        mark = next(filter(None, map(marks.get, _tags_with(event))), None)
+    for event, names in named:
+        mark = next(filter(None, map(marks.get, names)), None)
         if mark is not None and mark.version != event.version and mark.actor == event.actor:
             added[event.tag] = Added(_reason(mark.version, str(mark.stage)), mark.tag)
     return added
@@ -41,7 +44,7 @@ def find_added(events: Iterable[Event]) -> Mapping[str, Added]:
 def _tags_with(event: Event) -> tuple[str, ...]:
     """The names that the tag of the mark may have. Versions without the trailer had the same subject for every added
     tag, and gave the mark the number before; a person's own mark has another subject."""
-    if event.stage != Mark.STABLE:
+    if event.kind is not Kind.MARKED or event.stage != Mark.STABLE or not event.message.is_own:
         return ()
     if ADDED_WITH in event.message.trailers:
         return (event.message.trailers[ADDED_WITH],)
