@@ -2,6 +2,7 @@ import pytest
 
 from lastgood.core.config import Config, defaults
 from lastgood.core.plan import Accept
+from lastgood.core.selection import Wanted
 from lastgood.core.signing import Rules
 from lastgood.errors import UsageError
 
@@ -9,7 +10,7 @@ from lastgood.errors import UsageError
 def test_everything_has_a_default() -> None:
     assert Config.parse("") == Config()
     assert Config().rollback.accept is Accept.STABLE
-    assert Config().outputs("prod") == ()
+    assert Config().wanted("prod", "flights") == Wanted()
     settings = list(defaults())
     assert all(one in settings for one in (("registry", "remote", "origin"), ("prune", "keep", 3)))
 
@@ -31,8 +32,8 @@ def test_a_whole_file() -> None:
     )
     assert (config.rollback.accept, config.rollback.settle, config.rollback.stage) == (Accept.SERVED, 0, "prod")
     assert config.registry.journal == "refs/heads/lastgood/{artifact}"
-    assert config.outputs("prod") == ("models/",)
-    assert config.outputs("staging") == ()
+    assert config.wanted("prod", "flights") == Wanted(("models/",), "[release.prod]")
+    assert config.wanted("staging", "flights") == config.wanted(None, "flights") == Wanted()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`lastgood list`: the versions of an artifact."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -9,7 +10,7 @@ from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
 
 if TYPE_CHECKING:
-    from lastgood.core.registry import History
+    from lastgood.core.registry import History, Version
     from lastgood.operations.show import Listed
 
 
@@ -31,7 +32,7 @@ def list_versions(
     if as_json:  # only the one that is asked for: each takes as long as reading 40,000 events
         session.answer(_document(listed), "")
     else:
-        session.answer({}, "\n\n".join(_text(history) for history in listed.histories))
+        session.answer({}, "\n\n".join(_text(listed, history) for history in listed.histories))
     if not listed.histories:
         session.note("no version here yet; the first one: lastgood register")
 
@@ -44,7 +45,10 @@ def _document(listed: "Listed") -> json.Document:
             {
                 "name": history.artifact,
                 "deprecated": history.deprecated,
-                "versions": [json.version(version, metrics_of(version)) for version in history.versions],
+                "versions": [
+                    {**json.version(version, metrics_of(version)), **_partial(listed.partial_in(version))}
+                    for version in history.versions
+                ],
             }
             for history in listed.histories
         ],
@@ -53,12 +57,16 @@ def _document(listed: "Listed") -> json.Document:
     }
 
 
-def _text(history: "History") -> str:
+def _partial(stages: Sequence[str]) -> json.Document:
+    return {"partial": bool(stages), "partial_in": list(stages)}
+
+
+def _text(listed: "Listed", history: "History") -> str:
     rows = [
         (
             version.text,
             "deregistered" if version.deregistered else version.judgement,
-            ", ".join(version.stages) or "-",
+            _stages(version, listed.partial_in(version)),
             version.commit[:12],
             text.when(version.event.at),
             text.person(version.event.actor) + text.source(adopted=version.adopted, external=version.external),
@@ -67,3 +75,9 @@ def _text(history: "History") -> str:
     ]
     title = f"{text.one_line(history.artifact)}{' (deprecated)' if history.deprecated else ''}"
     return f"{title}\n{text.table(rows, ('VERSION', 'MARK', 'STAGES', 'COMMIT', 'REGISTERED', 'BY'), indent=2)}"
+
+
+def _stages(version: "Version", partial: Sequence[str]) -> str:
+    """The stages that a version is assigned, and where a partial release of it is live here, assigned or not."""
+    named = [f"{stage} (partial here)" if stage in partial else stage for stage in version.stages]
+    return ", ".join([*named, *(f"partial in {one} here" for one in partial if one not in version.stages)]) or "-"

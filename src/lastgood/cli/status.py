@@ -95,6 +95,7 @@ def _stage_document(stage: "StageStatus") -> json.Document:
         "assigned": stage.assigned,
         "mark": stage.judgement,
         "live": stage.live,
+        "partial": stage.partial,
         "path": stage.path,
         "followed": stage.followed,
         "waiting": stage.waiting,
@@ -147,7 +148,7 @@ def _stages_text(stages: "Sequence[StageStatus]") -> str:
             stage.artifact,
             stage.stage,
             f"{stage.assigned} {stage.judgement}" if stage.assigned else "-",
-            stage.live or "-",
+            f"{stage.live} (partial)" if stage.partial else stage.live or "-",
             _here(stage),
         )
         for stage in stages

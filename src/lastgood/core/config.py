@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, fields
 from types import UnionType
 from typing import Any, Self, cast, get_args, get_origin
 
+from lastgood.core import tags
 from lastgood.core.journal import DEFAULT_REF
 from lastgood.core.plan import Accept
+from lastgood.core.selection import Wanted
 from lastgood.core.signing import Rules
 from lastgood.errors import UsageError
 
@@ -64,7 +66,8 @@ class RegistryConfig:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseConfig:
-    """`[release.STAGE]`: the outputs that the stage's machines need, as paths or directories; empty means all."""
+    """`[release.STAGE]` or `[release.STAGE."ARTIFACT"]`: the outputs that the stage's machines need, as paths of files
+    or directories from the git root; without any, all that the artifact's own `dvc.yaml` needs."""
 
     outputs: tuple[str, ...] = ()
 
@@ -102,7 +105,7 @@ class GcConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole configuration."""
+    """The whole configuration. `release` is by stage and artifact; the stage's own section is that of artifact `""`."""
 
     rollback: RollbackConfig = field(default_factory=RollbackConfig)
     register: RegisterConfig = field(default_factory=RegisterConfig)
@@ -110,7 +113,7 @@ class Config:
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
     prune: PruneConfig = field(default_factory=PruneConfig)
     gc: GcConfig = field(default_factory=GcConfig)
-    release: Mapping[str, ReleaseConfig] = field(default_factory=dict)
+    release: Mapping[tuple[str, str], ReleaseConfig] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str, source: str = FILE) -> Self:
@@ -120,12 +123,9 @@ class Config:
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise UsageError(f"{source}: {error}; nothing was changed") from error
         releases = _table(document.pop("release", {}), f"{source}: [release]")
-        sections: dict[str, Any] = {
-            "release": {
-                stage: _section(ReleaseConfig, table, f"{source}: [release.{stage}]")
-                for stage, table in releases.items()
-            }
-        }
+        sections: dict[str, Any] = {"release": {}}
+        for stage, table in releases.items():
+            sections["release"] |= _releases(stage, table, source)
         kinds = {one.name: cast("type", one.type) for one in fields(cls) if one.name != "release"}
         for name, table in document.items():
             if name not in kinds:
@@ -146,9 +146,38 @@ class Config:
             raise UsageError(f"{source}: {text}; nothing was changed")
         return config
 
-    def outputs(self, stage: str) -> tuple[str, ...]:
-        """The outputs a stage's machines need; empty means all."""
-        return self.release.get(stage, ReleaseConfig()).outputs
+    def wanted(self, stage: str | None, artifact: str) -> Wanted:
+        """What a stage's machines need of an artifact: its own section comes before the stage's."""
+        for name in (artifact, ""):
+            if stage is not None and (found := self.release.get((stage, name))) is not None:
+                return Wanted(found.outputs, f"[{_release_key(stage, name)}]", own=bool(name))
+        return Wanted()
+
+    def wanted_anywhere(self, artifact: str) -> tuple[Wanted, ...]:
+        """What the machines of each stage need of an artifact, those first that follow no section."""
+        stages = dict.fromkeys(stage for stage, _ in self.release)
+        return (Wanted(), *(self.wanted(stage, artifact) for stage in stages))
+
+
+def _releases(stage: str, table: object, source: str) -> Mapping[tuple[str, str], ReleaseConfig]:
+    """The section of a stage and those of its artifacts: a table inside the stage's table is an artifact's."""
+    where = f"{source}: [{_release_key(stage)}]"
+    given = _table(table, where)
+    inner = {name: value for name, value in given.items() if isinstance(value, dict)}
+    own = {name: value for name, value in given.items() if name not in inner}
+    found = {(stage, ""): _section(ReleaseConfig, own, where)} if own or not inner else {}
+    for name, value in inner.items():
+        there = f"{source}: [{_release_key(stage, name)}]"
+        if not tags.is_artifact(name):
+            raise UsageError(f"{there}: {name!r} cannot be an artifact; nothing was changed")
+        found[stage, name] = _section(ReleaseConfig, value, there)
+    return found
+
+
+def _release_key(stage: str, artifact: str = "") -> str:
+    """The key of a release section, quoted as TOML needs it."""
+    parts = [one if re.fullmatch(r"[A-Za-z0-9_-]+", one) else f'"{one}"' for one in (stage, artifact) if one]
+    return ".".join(("release", *parts))
 
 
 def _section(kind: type, table: object, where: str) -> Any:

@@ -130,7 +130,8 @@ class Manifest:
 
     `project` is the DVC project's directory relative to the git root (`.` for the root itself), `path` the artifact's
     path relative to the git root or its URL. `data` names the outputs and sources the model was trained on. `metrics`
-    and `parameters` map `file:key` to a value.
+    and `parameters` map `file:key` to a value. `needed` are the paths of the outputs that the artifact's own `dvc.yaml`
+    needs, where they are fewer than all: in a monorepo whose teams share a DVC project.
     """
 
     artifact: str
@@ -144,6 +145,7 @@ class Manifest:
     metrics: Mapping[str, Json] = field(default_factory=dict)
     parameters: Mapping[str, Json] = field(default_factory=dict)
     environment: Environment = field(default_factory=Environment)
+    needed: tuple[str, ...] = ()
 
     @property
     def stored(self) -> tuple[Output, ...]:
@@ -151,8 +153,9 @@ class Manifest:
         return tuple(output for output in self.outputs if output.storage == "dvc")
 
     def to_json(self) -> dict[str, Json]:
-        """The whole manifest as a JSON document."""
+        """The whole manifest as a JSON document; `needed` only where there is any, as older digests are without."""
         return {
+            **({"needed": list(self.needed)} if self.needed else {}),
             "schema": SCHEMA,
             "artifact": self.artifact,
             "version": self.version,
@@ -185,6 +188,7 @@ class Manifest:
                 metrics=cast("dict[str, Json]", document.get("metrics", {})),
                 parameters=cast("dict[str, Json]", document.get("parameters", {})),
                 environment=Environment(*(environment.get(key) for key in Environment.__slots__)),
+                needed=tuple(str(path) for path in cast("list[Json]", document.get("needed", []))),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a manifest: {error}") from error
@@ -211,6 +215,8 @@ class Manifest:
                 raise ValueError(f"the path {what!r:.200} {why}")
         if pairs := clashes(str(output.path) for output in self.outputs):
             raise ValueError(f"its outputs {pairs[0][0]} and {pairs[0][1]} clash")
+        if strange := sorted(set(self.needed) - {str(output.path) for output in self.outputs}):
+            raise ValueError(f"it needs {strange[0]!r:.200}, which is no output of it")
 
     def __str__(self) -> str:
         return encode(self.to_json())
@@ -222,13 +228,14 @@ class Manifest:
 
     def short(self) -> str:
         """One line of at most 16 KiB for the tag's message: parameters, then outputs, then metrics give way."""
-        for cut in (self, replace(self, parameters={}), replace(self, parameters={}, outputs=(), data=())):
+        for cut in (self, replace(self, parameters={}), replace(self, parameters={}, outputs=(), data=(), needed=())):
             document = cut.to_json()
             if cut is not self:
                 document["cut"] = True
             if len(line := encode(document)) <= SHORT_LIMIT:
                 return line
-        return encode({**replace(self, parameters={}, outputs=(), data=(), metrics={}).to_json(), "cut": True})
+        rest = replace(self, parameters={}, outputs=(), data=(), needed=(), metrics={})
+        return encode({**rest.to_json(), "cut": True})
 
 
 def encode(document: Json) -> str:

@@ -9,11 +9,11 @@ from pathlib import Path
 from lastgood.adapters.git import export
 from lastgood.adapters.git.command import GitError
 from lastgood.core.manifest import Manifest, Output
+from lastgood.core.selection import select
 from lastgood.core.tags import version_tag
 from lastgood.errors import Finding, FindingsError, LastgoodError, NotCarriedOutError
 from lastgood.operations import environments
 from lastgood.operations.code import bring_code
-from lastgood.operations.facts import select
 from lastgood.project import Project
 from lastgood.releases import activation
 from lastgood.releases.environments import find_environment
@@ -28,7 +28,7 @@ def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> R
     A corrupted object in the cache is dropped and fetched again once. Raises `FindingsError`, `UnreachableError`,
     `NotCarriedOutError`.
     """
-    outputs = select(manifest, project.config.outputs(stage) if stage else ())
+    outputs = select(manifest, project.config.wanted(stage, manifest.artifact))
     return find_release(project.place, manifest, outputs) or build_release(project, manifest, outputs)
 
 

@@ -12,6 +12,7 @@ from types import FrameType
 from lastgood.adapters.git.command import Git
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
+from lastgood.core.selection import whole
 from lastgood.errors import Finding
 from lastgood.operations.delivering import ensure_release
 from lastgood.operations.environments import NO_LOCK, ensure_environment, environment_of, variables
@@ -88,7 +89,7 @@ def _prepared(project: Project, reference: str, *, fetch: bool) -> Iterator[Prep
     manifest = read_manifest(project, history, version)
     environment = environment_of(project, manifest)
     place = project.place.create()
-    path = release_path(place, manifest, manifest.outputs)
+    path = release_path(place, manifest, whole(manifest))
     with using(place, path), using(place, environment or path):
         require_restorable(project, history, version, here=True, stage=None)
         release = ensure_release(project, manifest, None)

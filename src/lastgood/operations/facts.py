@@ -1,26 +1,18 @@
 """Gathering what is known of a version's restorability, for `core.preflight.check` to judge."""
 
 import hashlib
-from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 from lastgood.adapters.git import export, repository
-from lastgood.core.manifest import Manifest, Output
+from lastgood.core.manifest import Manifest
 from lastgood.core.preflight import Facts, check, require_as_registered
 from lastgood.core.registry import History, Version
+from lastgood.core.selection import select
 from lastgood.errors import Finding, FindingsError, counted
 from lastgood.operations.code import bring_code
 from lastgood.operations.manifests import read_manifest
+from lastgood.operations.selection import require_selection
 from lastgood.project import Project
 from lastgood.releases.release import find_release
-
-
-def select(manifest: Manifest, wanted: Sequence[str]) -> tuple[Output, ...]:
-    """The outputs of a manifest that a stage's machines need; all when nothing is wanted in particular."""
-    if not wanted:
-        return manifest.outputs
-    places = [PurePosixPath(one) for one in wanted]
-    return tuple(one for one in manifest.outputs if any(one.path.is_relative_to(place) for place in places))
 
 
 def unpinned(manifest: Manifest) -> tuple[Finding, ...]:
@@ -39,7 +31,7 @@ def gather(project: Project, version: Version, manifest: Manifest, *, here: bool
     git = project.git
     if not repository.has_commit(git, version.commit):
         return Facts(manifest, code=False)
-    chosen = select(manifest, project.config.outputs(stage) if stage else ())
+    chosen = select(manifest, project.config.wanted(stage, version.event.artifact))
     if here and find_release(project.place, manifest, chosen) is not None:
         return Facts(manifest, built=True)  # its code and lock were proved when it was born; a listing grows with files
     bring_code(project, {version.commit: version.event.tag})
@@ -62,10 +54,15 @@ def gather(project: Project, version: Version, manifest: Manifest, *, here: bool
 def require_restorable(
     project: Project, history: History, version: Version, *, here: bool, stage: str | None
 ) -> Manifest:
-    """The manifest of a version that can be restored. Raises `FindingsError` with everything that stands in the way."""
+    """The manifest of a version that can be restored. Raises `FindingsError` with everything that stands in the way.
+
+    The section of the stage counts whether this machine switches or not: each machine that follows the stage would
+    refuse what it does not fit.
+    """
     require_as_registered(history, version)
     name = f"{history.artifact} {version.text}"
     manifest = read_manifest(project, history, version)
+    require_selection(project, history, version, manifest, stage)
     findings = check(version, gather(project, version, manifest, here=here, stage=stage))
     if findings:
         raise FindingsError(

@@ -123,7 +123,16 @@ def make_manifest(  # the facts of one manifest, from four places
         metrics=pinned.metrics,
         parameters=pinned.parameters,
         environment=find_environment(project, commit, python),
+        needed=_needed(pinned, declared),
     )
+
+
+def _needed(pinned: "Pinned", declared: "Declared | None") -> tuple[str, ...]:
+    """What the artifact's own `dvc.yaml` needs, where that is less than all the outputs of the DVC project."""
+    paths = [one.path for one in pinned.outputs]
+    own = pinned.needed.get(declared.name, frozenset()) if declared else frozenset()
+    needed = tuple(str(path) for path in paths if path in own)
+    return () if len(needed) == len(paths) else needed
 
 
 def _training_data(pinned: "Pinned", declared: "Declared | None") -> tuple[str, ...]:

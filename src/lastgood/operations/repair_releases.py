@@ -7,9 +7,9 @@ from pathlib import Path
 
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.repairs import Mended
+from lastgood.core.selection import select
 from lastgood.errors import Finding, FindingsError
 from lastgood.operations.delivering import build_release
-from lastgood.operations.facts import select
 from lastgood.project import Project
 from lastgood.releases import durable
 from lastgood.releases.activation import live_links
@@ -75,9 +75,8 @@ def _is_live(place: Place, path: Path) -> bool:
 
 def _find(project: Project, manifests: Iterable[Manifest], path: Path) -> tuple[Manifest, tuple[Output, ...]] | None:
     """Which version, with which outputs, has its release at this path."""
-    stages = [(), *(project.config.outputs(stage) for stage in project.config.release)]
     for manifest in manifests:
-        for wanted in stages:
+        for wanted in project.config.wanted_anywhere(manifest.artifact):
             outputs = select(manifest, wanted)
             if release_path(project.place, manifest, outputs) == path:
                 return manifest, outputs

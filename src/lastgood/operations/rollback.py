@@ -30,6 +30,7 @@ from lastgood.operations.manifests import read_environment
 from lastgood.operations.offline import Published
 from lastgood.operations.reading import ATTEMPTS, View, read
 from lastgood.operations.recording import Record
+from lastgood.operations.selection import warn_of_layout
 from lastgood.operations.sync import bring_live, is_behind
 from lastgood.project import Project
 from lastgood.releases import activation, pending
@@ -168,9 +169,13 @@ def prepare(project: Project, request: Request) -> Plan:
         skipped=choice.skipped,
         manifest=manifest,
         environment=_compare(project, history, (assigned, choice.target), manifest),
-        warnings=(*unpinned(manifest), *(delivering.check_deliverable(project, manifest) if here else ())),
+        warnings=(*_warn(project, manifest, stage), *(delivering.check_deliverable(project, manifest) if here else ())),
         acts=acts,
     )  # fmt: skip
+
+
+def _warn(project: Project, manifest: Manifest, stage: str) -> tuple[Finding, ...]:
+    return (*unpinned(manifest), *warn_of_layout(manifest, project.config.wanted(stage, manifest.artifact)))
 
 
 def _compare(

@@ -23,10 +23,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listed:
-    """The artifacts asked for, with their versions."""
+    """The artifacts asked for, with their versions.
+
+    `partial` are the stages whose live release here leaves something out, by artifact, version and commit.
+    """
 
     view: View
     histories: tuple[History, ...]
+    partial: Mapping[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
+
+    def partial_in(self, version: Version) -> tuple[str, ...]:
+        """The stages in which a partial release of this version is live here."""
+        return self.partial.get((version.event.artifact, version.text, version.commit), ())
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,19 @@ class Located:
 def list_versions(project: Project, artifact: str | None = None, *, fetch: bool = False) -> Listed:
     """Every version of an artifact, or of all; no manifest is worked out. Raises `UnknownError` for a name."""
     view = read(project, fetch=fetch)
-    return Listed(view, _histories(view, artifact))
+    return Listed(view, _histories(view, artifact), _partial(project))
+
+
+def _partial(project: Project) -> Mapping[tuple[str, str, str], tuple[str, ...]]:
+    from lastgood.releases import activation
+
+    found: dict[tuple[str, str, str], tuple[str, ...]] = {}
+    for artifact, stage, _ in activation.live_links(project.place):
+        release = activation.live(project.place, artifact, stage)
+        if release is not None and release.partial:
+            key = (release.artifact, release.version, release.commit)
+            found[key] = (*found.get(key, ()), stage)
+    return found
 
 
 def metrics_of(version: Version) -> Mapping[str, Json] | None:

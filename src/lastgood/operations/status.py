@@ -48,7 +48,8 @@ class StageStatus:
     """One stage of one artifact. `waiting`: followed or live here, but not what it should be; or `pending`, done here
     while origin was out of reach and not published.
 
-    `placed` says how many files of what is live were placed how: as a reflink, a hard link or a copy.
+    `placed` says how many files of what is live were placed how: as a reflink, a hard link or a copy. `partial`: what
+    is live leaves out outputs that the artifact's own `dvc.yaml` needs, for `lastgood.toml` names fewer.
     """
 
     artifact: str
@@ -63,6 +64,7 @@ class StageStatus:
     problems: tuple[Finding, ...]
     placed: tuple[tuple[str, int], ...] = ()
     pending: tuple[Act, ...] = ()
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
             problems=(*problems, *([unpublished.problem] if unpublished and unpublished.problem else [])),
             placed=tuple(read_placement(release).items()) if release else (),
             pending=unpublished.acts if unpublished else (),
+            partial=release is not None and release.partial,
         )
 
 

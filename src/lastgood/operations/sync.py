@@ -8,12 +8,14 @@ from lastgood.core.events import Mark
 from lastgood.core.offline import foresee
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
+from lastgood.core.selection import select, whole
 from lastgood.errors import StaleError, UnfinishedError, UnhealthyError, UnknownError
 from lastgood.operations import delivering, offline
-from lastgood.operations.facts import require_restorable, select
+from lastgood.operations.facts import require_restorable
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.offline import Published
 from lastgood.operations.reading import View, read, require_newest, require_nothing_lost, retrying
+from lastgood.operations.selection import require_selection
 from lastgood.operations.serving import refresh_settings
 from lastgood.project import Project
 from lastgood.releases import activation, pending
@@ -90,10 +92,12 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
         behind = is_behind(project, history, stage)
         if behind:
             require_nothing_lost(view, history.artifact)
+        elif project.config.wanted(stage, history.artifact).outputs:  # a typo is told before an emergency meets it
+            require_selection(project, history, version, read_manifest(project, history, version), stage)
         if dry_run:
             manifest = require_restorable(project, history, version, here=True, stage=stage)
             delivering.check_deliverable(project, manifest)
-            release = former or Release(Path(), history.artifact, version.text, version.commit, False, manifest.outputs)
+            release = former or Release(Path(), history.artifact, version.text, version.commit, False, whole(manifest))
         else:
             if behind or former is None:
                 release = bring_live(project, history, stage)
@@ -120,10 +124,10 @@ def is_behind(project: Project, history: History, stage: str) -> bool:
     release = activation.live(project.place, history.artifact, stage)
     if release is None or (release.version, release.commit) != (version.text, version.commit):
         return True
-    wanted = project.config.outputs(stage)
-    if not wanted and not release.partial:
+    wanted = project.config.wanted(stage, history.artifact)
+    if not wanted.outputs and not release.partial:
         return False
-    manifest = read_manifest(project, history, version)  # `[release.STAGE] outputs` may have changed since
+    manifest = read_manifest(project, history, version)  # the section of `lastgood.toml` may have changed since
     return release.path != release_path(project.place, manifest, select(manifest, wanted))
 
 

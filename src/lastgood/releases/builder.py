@@ -26,10 +26,10 @@ from lastgood.releases.release import (
     divide,
     find_release,
     format_release,
+    is_partial,
     list_releases,
     load_release,
     release_path,
-    selected,
     walk,
 )
 from lastgood.releases.staging import clean_staging
@@ -199,7 +199,7 @@ def _describe(request: BuildRequest, tree: Path, contents: Contents, counts: dic
         artifact=manifest.artifact,
         version=manifest.version,
         commit=manifest.commit,
-        partial=selected(manifest, request.outputs) is not None,
+        partial=is_partial(manifest, request.outputs),
         outputs=outputs,
         tree=manifest.tree,
         manifest=manifest.digest,

@@ -119,7 +119,7 @@ class Place:
 
 
 def release_name(version: str, commit: str, selection: Iterable[PurePosixPath] | None = None) -> str:
-    """The name of a release's directory; `selection` are the output paths of a partial release, `None` means all."""
+    """The name of a release's directory; `selection` are its output paths, `None` those of the whole release."""
     name = f"{version}-{commit[:12]}"
     if "/" in name or name.startswith(".") or "\0" in name:
         raise UsageError(f"{version!r} is no version")

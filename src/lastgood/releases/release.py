@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from lastgood.core.digests import Digests, tree_sha256
 from lastgood.core.manifest import Json, Manifest, Output, encode
+from lastgood.core.selection import whole
 from lastgood.errors import Finding, FindingsError
 from lastgood.releases.place import Place, release_name
 
@@ -28,6 +29,7 @@ class Release:
 
     `outputs` are those placed, each with the SHA-256, size and number of files found when it was built. `manifest` is
     the manifest's digest, `code` the `tree_sha256` of everything else, symbolic links counted by their targets.
+    `partial`: it leaves out outputs that the artifact's own `dvc.yaml` needs, for `lastgood.toml` names fewer.
     `environment` is the digest that names the environment of the version, empty for one that has none.
     """
 
@@ -56,9 +58,18 @@ class Contents:
 
 
 def selected(manifest: Manifest, outputs: Sequence[Output]) -> tuple[PurePosixPath, ...] | None:
-    """The paths of a partial selection, `None` when it leaves out nothing that DVC stores."""
-    chosen = {output.path for output in outputs if output.storage == "dvc"}
-    return None if all(output.path in chosen for output in manifest.stored) else tuple(sorted(chosen))
+    """The paths that tell a release of these outputs from the whole one, which no paths name (`None`)."""
+    chosen, all_of_it = _stored(outputs), _stored(whole(manifest))
+    return None if chosen == all_of_it else tuple(sorted(chosen))
+
+
+def is_partial(manifest: Manifest, outputs: Sequence[Output]) -> bool:
+    """Whether these outputs leave out something that DVC stores and the artifact's own `dvc.yaml` needs."""
+    return not _stored(whole(manifest)) <= _stored(outputs)
+
+
+def _stored(outputs: Sequence[Output]) -> frozenset[PurePosixPath]:
+    return frozenset(output.path for output in outputs if output.storage == "dvc")
 
 
 def release_path(place: Place, manifest: Manifest, outputs: Sequence[Output]) -> Path:
@@ -68,8 +79,8 @@ def release_path(place: Place, manifest: Manifest, outputs: Sequence[Output]) ->
 
 
 def find_release(place: Place, manifest: Manifest, outputs: Sequence[Output] | None = None) -> Release | None:
-    """The finished release of a version and a selection of its outputs (all, without one), or `None`."""
-    path = release_path(place, manifest, manifest.outputs if outputs is None else outputs)
+    """The finished release of a version and a selection of its outputs (the whole one, without one), or `None`."""
+    path = release_path(place, manifest, whole(manifest) if outputs is None else outputs)
     try:
         release = load_release(path)
     except FindingsError:

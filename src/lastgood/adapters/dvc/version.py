@@ -3,7 +3,6 @@
 Nothing of the version runs, its remotes are not asked and its `.dvc/config` is not read: a version is data.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -11,10 +10,12 @@ from typing import Any
 
 from lastgood.adapters.dvc import values
 from lastgood.adapters.dvc.cache import Cache
+from lastgood.adapters.dvc.lineage import read_graph, relative
 from lastgood.adapters.dvc.outputs import check_outputs
 from lastgood.adapters.dvc.repository import opened
 from lastgood.core.manifest import Json, Output
 from lastgood.core.secrets import mask
+from lastgood.core.tags import split_artifact
 from lastgood.errors import Finding, UnknownError
 
 
@@ -38,7 +39,8 @@ class Pinned:
     """What one commit pins; all paths are relative to the git root.
 
     `problems` say what would make it unrestorable elsewhere; an output whose path or hash is refused is not among
-    `outputs`. `imports` are outputs that `dvc import` made. `lineage` maps each output to the data it was made from.
+    `outputs`. `imports` are outputs that `dvc import` made. `lineage` maps each output to the data it was made from,
+    `needed` each artifact to the outputs that its own `dvc.yaml` needs: its own ones, and what they were made from.
     """
 
     outputs: tuple[Output, ...]
@@ -48,6 +50,7 @@ class Pinned:
     imports: frozenset[PurePosixPath]
     problems: tuple[Finding, ...]
     lineage: Mapping[PurePosixPath, tuple[str, ...]] = field(default_factory=dict)
+    needed: Mapping[str, frozenset[PurePosixPath]] = field(default_factory=dict)
 
     def training_data(self, path: str) -> tuple[str, ...]:
         """The data that the output holding `path` was made from, all the way up. Raises `UnknownError`."""
@@ -72,28 +75,30 @@ def read_version(
     """
     with opened(git_dir, commit, project) as repo:
         outputs, problems = check_outputs(repo, trusted_remotes)
+        graph = read_graph(repo)
+        declared = _artifacts(repo, project)
         return Pinned(
             outputs=outputs,
-            artifacts=_artifacts(repo, project),
+            artifacts=declared,
             metrics=values.metrics(repo, cache),
             parameters=values.parameters(repo, cache),
-            imports=frozenset(_relative(out.fs_path) for out in repo.index.outs if out.stage.is_import),
+            imports=frozenset(relative(out.fs_path) for out in repo.index.outs if out.stage.is_import),
             problems=problems,
-            lineage=_lineage(repo),
+            lineage=graph.lineage(),
+            needed={one.name: graph.needed(_directory(one.name), one.path) for one in declared},
         )
 
 
 def _artifacts(repo: Any, project: PurePosixPath) -> tuple[Declared, ...]:
     found = []
     for dvcfile, section in repo.index._artifacts.items():  # noqa: SLF001  # `artifacts.read` gives paths relative to the project
-        directory = _relative(dvcfile).parent
+        directory = relative(dvcfile).parent
         for name, entry in section.items():
             address = str(entry["path"])
+            path = mask(address) if "://" in address else str(relative(repo.fs.normpath(f"/{directory}/{address}")))
             declared = Declared(
                 name=name if directory == PurePosixPath() else f"{directory}:{name}",
-                path=mask(address)
-                if "://" in address
-                else _relative(repo.fs.normpath(f"/{directory}/{address}")).as_posix(),
+                path=path,
                 type=entry.get("type"),
                 description=entry.get("desc"),
                 labels=tuple(entry.get("labels") or ()),
@@ -103,34 +108,6 @@ def _artifacts(repo: Any, project: PurePosixPath) -> tuple[Declared, ...]:
     return tuple(sorted(found, key=lambda declared: declared.name))
 
 
-def _relative(path: str) -> PurePosixPath:
-    return PurePosixPath(path.lstrip("/"))
-
-
-def _lineage(repo: Any) -> dict[PurePosixPath, tuple[str, ...]]:
-    """For each output the DVC-stored outputs above it; DVC's own graph raises on a cycle, this one ends."""
-    inside = [out for out in repo.index.outs if out.is_in_repo]
-    stored = {_relative(out.fs_path) for out in inside if out.use_cache}
-    outputs = {_relative(out.fs_path) for out in inside}
-    below: dict[PurePosixPath, set[PurePosixPath]] = {}
-    for output in outputs:
-        for holder in (output, *output.parents):
-            below.setdefault(holder, set()).add(output)
-    direct: dict[PurePosixPath, set[PurePosixPath]] = {}
-    for out in inside:
-        needed = direct.setdefault(_relative(out.fs_path), set())
-        for dependency in out.stage.deps:
-            path = _relative(dependency.fs_path)
-            # An output that a dependency names, holds, or lies in.
-            needed |= below.get(path, set()) | outputs.intersection(path.parents)
-    return {path: tuple(sorted(str(one) for one in _above(path, direct) & stored if one != path)) for path in direct}
-
-
-def _above(path: PurePosixPath, direct: Mapping[PurePosixPath, set[PurePosixPath]]) -> set[PurePosixPath]:
-    found: set[PurePosixPath] = set()
-    queue = deque([path])
-    while queue:
-        needed = direct[queue.popleft()] - found
-        found |= needed
-        queue.extend(needed)
-    return found
+def _directory(artifact: str) -> PurePosixPath:
+    """The directory of the `dvc.yaml` that declares an artifact."""
+    return PurePosixPath(split_artifact(artifact)[0])

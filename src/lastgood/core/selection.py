@@ -1,0 +1,77 @@
+"""Which outputs of a version a release holds: what `lastgood.toml` names, and never less than the artifact itself."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from lastgood.core.manifest import Manifest, Output
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The outputs that a stage's machines need of an artifact: paths from the git root, of files or directories.
+
+    Without any they need the whole release. `section` is the section of `lastgood.toml` that names them; `own` says
+    that it is the artifact's own section, not the stage's.
+    """
+
+    outputs: tuple[str, ...] = ()
+    section: str = ""
+    own: bool = False
+
+
+def whole(manifest: Manifest) -> tuple[Output, ...]:
+    """What a release holds that leaves out nothing: the outputs that the artifact's own `dvc.yaml` needs.
+
+    They are all outputs of the DVC project, unless the manifest names fewer (`Manifest.needed`).
+    """
+    if not manifest.needed:
+        return manifest.outputs
+    needed = frozenset(manifest.needed)
+    own = [PurePosixPath(one) for one in _own(manifest)]
+    return tuple(
+        one for one in manifest.outputs if str(one.path) in needed or any(_covers(place, one) for place in own)
+    )
+
+
+def select(manifest: Manifest, wanted: Wanted) -> tuple[Output, ...]:
+    """The outputs of a version that a stage's machines need, those at the artifact's own path always among them.
+
+    If an entry matches no output of this version, the section was written for another layout: then the answer is the
+    whole release, so that nothing can be missing. `unmatched` tells which entries those are.
+    """
+    if not wanted.outputs or unmatched(manifest, wanted):
+        return whole(manifest)
+    places = [PurePosixPath(one) for one in (*wanted.outputs, *_own(manifest))]
+    there = _range(manifest, wanted)
+    return tuple(one for one in there if any(_covers(place, one) for place in places))
+
+
+def unmatched(manifest: Manifest, wanted: Wanted) -> tuple[str, ...]:
+    """The entries that match no output of this version which their section may name.
+
+    The stage's section speaks to every artifact, and so of each one's own outputs only: else one team's section would
+    pass for another team's artifact in the same DVC project. An artifact's own section may name any output.
+    """
+    there = _range(manifest, wanted)
+    return tuple(one for one in wanted.outputs if not any(_covers(PurePosixPath(one), output) for output in there))
+
+
+def places(outputs: Iterable[Output]) -> tuple[str, ...]:
+    """Every path that an entry could name: of the outputs, and of the directories that hold them."""
+    found = {str(path) for one in outputs for path in (one.path, *one.path.parents) if path.name}
+    return tuple(sorted(found))
+
+
+def _range(manifest: Manifest, wanted: Wanted) -> Sequence[Output]:
+    return manifest.outputs if wanted.own else whole(manifest)
+
+
+def _own(manifest: Manifest) -> tuple[str, ...]:
+    """The artifact's own path; an artifact at a URL, or one that is registered and not declared, has none."""
+    return () if not manifest.path or "://" in manifest.path else (manifest.path,)
+
+
+def _covers(place: PurePosixPath, output: Output) -> bool:
+    """Whether a path names an output: it is the output, a directory above it, or a part of a directory output."""
+    return output.path.is_relative_to(place) or (output.is_directory and place.is_relative_to(output.path))
