@@ -36,6 +36,27 @@ def test_a_whole_file() -> None:
     assert config.wanted("staging", "flights") == config.wanted(None, "flights") == Wanted()
 
 
+def test_an_artifacts_own_section_comes_before_the_stages() -> None:
+    config = Config.parse(
+        """
+        [release.prod]
+        outputs = ["models/"]
+        [release.prod."teams/fraud:model"]
+        outputs = ["teams/fraud/model.pkl"]
+        [release.prod.churn]
+        [release."eu/prod".outputs]
+        outputs = ["x"]
+        """
+    )
+    fraud = Wanted(("teams/fraud/model.pkl",), '[release.prod."teams/fraud:model"]', own=True)
+    assert config.wanted("prod", "teams/fraud:model") == fraud
+    assert config.wanted("prod", "churn") == Wanted((), "[release.prod.churn]", own=True)
+    assert config.wanted("prod", "flights") == Wanted(("models/",), "[release.prod]")
+    assert config.wanted("eu/prod", "outputs") == Wanted(("x",), '[release."eu/prod".outputs]', own=True)
+    assert config.wanted("eu/prod", "flights") == Wanted()  # no section of the stage, and none of the artifact
+    assert config.wanted_anywhere("teams/fraud:model") == (Wanted(), fraud, Wanted())
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -46,6 +67,10 @@ def test_a_whole_file() -> None:
         ("release = 1", r"\[release\] must be a table"),
         ("[release]\nprod = 1", r"\[release\.prod\] must be a table"),
         ("[release.prod]\nouts = []", r"\[release\.prod\] outs is unknown"),
+        ("[release.prod.flights]\nouts = []", r"\[release\.prod\.flights\] outs is unknown"),
+        ("[release.prod.flights]\noutputs = 1", r"\[release\.prod\.flights\] outputs must be a list"),
+        ("[release.prod.'a:b'.c]\noutputs = []", r'\[release\.prod\."a:b"\] c is unknown'),
+        ("[release.prod.'no artifact']\noutputs = []", r"'no artifact' cannot be an artifact"),
         ("[release.prod]\noutputs = 'models'", r"outputs must be a list of strings"),
         ("[release.prod]\noutputs = [1]", r"outputs must be a list of strings"),
         ("[rollback]\naccept = 'good'", r"accept must be one of stable, served, unmarked"),
