@@ -54,6 +54,36 @@ def test_list_of_a_project_without_versions_is_empty_and_says_how_to_begin(run: 
     assert "lastgood register" in done.err
 
 
+def test_status_and_list_tell_a_partial_release(run: Program, story: Project) -> None:
+    story.put("lastgood.toml", '[release.prod.flights]\noutputs = ["models/"]\n')
+    versions = run("list", "--json").json["artifacts"][0]["versions"]
+    assert [(one["partial"], one["partial_in"]) for one in versions] == [(False, [])] * 3
+    assert run("sync", "--stage", "prod", "--json").json["partial"] is True
+    assert run("status", "--json").json["stages"][0]["partial"] is True
+    assert "v2.0.0 (partial)" in run("status").out
+    versions = run("list", "--json").json["artifacts"][0]["versions"]
+    assert [(one["partial"], one["partial_in"]) for one in versions] == [(False, []), (False, []), (True, ["prod"])]
+    assert "prod (partial here)" in run("list").out
+    assert run("rollback", "--reason", "late", "--record-only").code == 0
+    assert "partial in prod here" in run("list").out
+    (story.root / "lastgood.toml").unlink()
+    assert run("sync", "--stage", "prod", "--json").json["partial"] is False
+    assert run("status", "--json").json["stages"][0]["partial"] is False
+    assert "partial" not in run("list").out + run("status").out
+
+
+def test_an_output_that_is_mistyped_in_the_settings_is_3_and_named_in_json(run: Program, story: Project) -> None:
+    story.put("lastgood.toml", '[release.prod]\noutputs = ["modles/"]\n')
+    document = run("sync", "--stage", "prod", "--json").json
+    assert (document["error"], document["code"]) == ("findings", 3)
+    assert [(one["kind"], one["subject"]) for one in document["findings"]] == [("no-output", "modles/")]
+    assert document["message"].endswith("nothing was changed")
+    assert document["hint"].startswith("did you mean models?")
+    done = run("rollback", "--reason", "late", "--here")
+    assert done.code == 3
+    assert "'modles/' in [release.prod] names no output of flights v1.0.0" in " ".join(done.err.split())
+
+
 @pytest.mark.usefixtures("story")
 def test_history_has_every_event_newest_first(run: Program) -> None:
     events = run("history", "flights", "--json").json["events"]

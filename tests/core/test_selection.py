@@ -3,7 +3,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from lastgood.core.manifest import Manifest, Output
-from lastgood.core.selection import Wanted, places, select, unmatched, whole
+from lastgood.core.selection import Wanted, pins_artifact, places, select, unmatched, whole
 
 FILE, DIRECTORY = "a" * 32, "b" * 32 + ".dir"
 
@@ -67,6 +67,23 @@ def test_entries_that_match_no_output_are_named(
 def test_what_a_manifest_needs_is_whole_and_never_without_the_artifact() -> None:
     assert whole(ONE) == ONE.outputs
     assert [str(one.path) for one in whole(TEAMS)] == ["air/model.pkl", "air/words.txt"]
+
+
+@pytest.mark.parametrize(
+    ("version", "code", "pinned"),
+    [
+        (ONE, {}, True),
+        (manifest("data/raw/"), {}, False),
+        (manifest("data/raw/"), {"models/model.pkl.dvc": "100644"}, False),
+        (manifest("data/raw/"), {"models/model.pkl": "100644"}, True),
+        (manifest("data/raw/", path="models"), {"models/.gitignore": "100644"}, True),
+        (manifest("data/raw/"), {"models": "120000"}, True),  # a link may lead to an output
+        (manifest("data/raw/", path="s3://bucket/model"), {}, True),
+        (manifest("data/raw/", path=""), {}, True),
+    ],
+)
+def test_a_version_that_lacks_its_artifact_is_known(version: Manifest, code: dict[str, str], pinned: bool) -> None:
+    assert pins_artifact(version, code) is pinned
 
 
 def test_every_place_that_could_be_meant() -> None:

@@ -118,6 +118,21 @@ def test_a_release_that_holds_every_teams_outputs_is_kept_as_it_is(tmp_path: Pat
     assert (done.changed, done.release.path) == (False, release.path)
 
 
+def test_a_tag_of_gto_whose_model_is_nowhere_is_not_released(tmp_path: Path) -> None:
+    project = empty(tmp_path)
+    init_dvc(project)
+    add(project, "data/", "rows")
+    artifact(project, "flights", "model.pkl")
+    project.commit("a model that nobody added")
+    project.tag("flights@v1.0.0")
+    project.tag("flights#prod#1")
+    there = Opened.open(project.root)
+    with pytest.raises(FindingsError, match=r"flights v1\.0\.0 cannot be restored: 1 finding") as caught:
+        sync(there, "flights", "prod")
+    assert [(one.kind, one.subject) for one in caught.value.findings] == [("path", "model.pkl")]
+    assert not (there.place.live / "flights/prod").exists()
+
+
 def configure(project: Opened, text: str) -> None:
     project.config = Config.parse(text)
 

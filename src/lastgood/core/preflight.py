@@ -31,10 +31,12 @@ class Facts:
     """What is known of a version's restorability. `None` for a place that was not asked.
 
     `built` says that a proved release of it stands here; `lock` is the digest of the environment lock in the commit.
+    `artifact`: the commit has something at the artifact's own path.
     """
 
     manifest: Manifest | None
     code: bool = True
+    artifact: bool = True
     strange_code: Sequence[str] = ()
     lock: str | None = None
     built: bool = False
@@ -83,6 +85,9 @@ def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
         for path in facts.strange_code
     )
     manifest = facts.manifest
+    if manifest is not None and not facts.artifact:
+        text = f"{manifest.path}, the path of {name}, is neither a DVC output nor a file in git: nothing brings it back"
+        findings.append(Finding("path", manifest.path, text))
     if manifest is not None and manifest.environment.digest and facts.lock not in {None, manifest.environment.digest}:
         lock = manifest.environment.lock
         findings.append(Finding("environment", str(lock), f"{lock} in {name} is not the lock its manifest names"))

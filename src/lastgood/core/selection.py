@@ -1,10 +1,13 @@
 """Which outputs of a version a release holds: what `lastgood.toml` names, and never less than the artifact itself."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from lastgood.core.manifest import Manifest, Output
+
+SYMLINK = "120000"
+"""git's mode of a symbolic link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,21 @@ def unmatched(manifest: Manifest, wanted: Wanted) -> tuple[str, ...]:
     """
     there = _range(manifest, wanted)
     return tuple(one for one in wanted.outputs if not any(_covers(PurePosixPath(one), output) for output in there))
+
+
+def pins_artifact(manifest: Manifest, code: Mapping[str, str]) -> bool:
+    """Whether the version holds its own artifact: as an output, or as code; `code` maps paths to git's file modes.
+
+    True also for what cannot be told: a URL, an artifact that is not declared, a path below a symbolic link.
+    """
+    for own in _own(manifest):
+        place = PurePosixPath(own)
+        if any(_covers(place, output) for output in manifest.outputs):
+            return True
+        if any(code.get(str(path)) == SYMLINK for path in place.parents):
+            return True
+        return own in code or any(path.startswith(f"{own}/") for path in code)
+    return True
 
 
 def places(outputs: Iterable[Output]) -> tuple[str, ...]:

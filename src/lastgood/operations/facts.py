@@ -6,7 +6,7 @@ from lastgood.adapters.git import export, repository
 from lastgood.core.manifest import Manifest
 from lastgood.core.preflight import Facts, check, require_as_registered
 from lastgood.core.registry import History, Version
-from lastgood.core.selection import select
+from lastgood.core.selection import pins_artifact, select
 from lastgood.errors import Finding, FindingsError, counted
 from lastgood.operations.code import bring_code
 from lastgood.operations.manifests import read_manifest
@@ -41,9 +41,11 @@ def gather(project: Project, version: Version, manifest: Manifest, *, here: bool
     from lastgood.operations.objects import lacking  # not needed where a release is built
 
     missing_here = lacking(project, store, manifest.artifact, manifest.stored) if here else None
+    entries = export.list_tree(git, version.commit)
     return Facts(
         manifest,
-        strange_code=export.strange_code(git, export.list_tree(git, version.commit)),
+        artifact=pins_artifact(manifest, {entry.path: entry.mode for entry in entries}),
+        strange_code=export.strange_code(git, entries),
         lock=f"sha256:{hashlib.sha256(content).hexdigest()}" if content is not None else "gone" if lock else None,
         missing_here=missing_here,
         # Who has everything need not ask: a corrupted object is found by the build, before anything is recorded.
@@ -68,6 +70,8 @@ def require_restorable(
         raise FindingsError(
             f"{name} cannot be restored: {counted(len(findings), 'finding')}; nothing was changed",
             findings,
-            hint=f"push the missing objects from a machine that has them: git checkout {version.event.tag} && dvc push",
+            hint=""
+            if all(one.kind == "path" for one in findings)
+            else f"push the missing objects from a machine that has them: git checkout {version.event.tag} && dvc push",
         )
     return manifest

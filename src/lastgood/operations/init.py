@@ -14,9 +14,12 @@ _HEAD = """\
 # It is read from the checkout that runs lastgood, never from the version being restored.
 """
 _RELEASE = """
-# The outputs that a stage's machines need; all of them without such a section.
+# The outputs that a stage's machines need, as paths from the git root; without such a section all that the artifact's
+# own dvc.yaml needs. The artifact's own path always belongs to them. An artifact's section comes before the stage's.
 # [release.prod]
 # outputs = ["models/"]
+# [release.prod."teams/fraud:model"]
+# outputs = ["teams/fraud/models/"]
 """
 
 
