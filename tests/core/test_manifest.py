@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
@@ -111,3 +112,17 @@ def test_outputs_in_git_or_at_a_url_are_not_asked_of_the_remote() -> None:
     whole = Manifest("flights", "v1.0.0", "c", "t", ".", "a", (stored, kept))
     assert whole.stored == (stored,)
     assert (stored.is_directory, kept.is_directory) == (True, False)
+
+
+def test_what_an_artifact_needs_is_recorded_where_it_is_not_all() -> None:
+    part = replace(manifest(outputs=2), needed=("data/1",))
+    assert Manifest.parse(str(part)) == part
+    assert part.digest != manifest(outputs=2).digest
+    assert "needed" not in manifest(outputs=2).to_json()  # digests of versions that were registered before stay
+    assert Manifest.parse(replace(manifest(outputs=2000), needed=("data/1",)).short()).needed == ()
+
+
+@pytest.mark.parametrize("needed", [["data/7"], ["../data/1"], "data/1", [1], 1, None])
+def test_a_manifest_that_needs_what_it_does_not_have_is_refused(needed: object) -> None:
+    with pytest.raises(ValueError, match=r"is no output of it|not a manifest"):
+        Manifest.parse(json.dumps({**manifest(outputs=2).to_json(), "needed": needed}))
