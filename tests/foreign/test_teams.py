@@ -130,6 +130,7 @@ def test_a_tag_of_gto_whose_model_is_nowhere_is_not_released(tmp_path: Path) -> 
     with pytest.raises(FindingsError, match=r"flights v1\.0\.0 cannot be restored: 1 finding") as caught:
         sync(there, "flights", "prod")
     assert [(one.kind, one.subject) for one in caught.value.findings] == [("path", "model.pkl")]
+    assert [(one.kind, one.subject) for one in verify(there).all_findings] == [("path", "model.pkl")]
     assert not (there.place.live / "flights/prod").exists()
 
 

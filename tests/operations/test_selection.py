@@ -75,9 +75,16 @@ def test_a_release_that_was_built_without_its_model_is_replaced(story: World) ->
     data: tuple[Output, ...] = tuple(one for one in manifest.outputs if str(one.path) == "data/raw")
     delivering.switch(project, delivering.build_release(project, manifest, data), "prod")
     assert not (story.live / "models/model.txt").exists()
+    assert story.status().stages[0].partial
+    (finding,) = story.verify(deep=True).all_findings
+    assert (finding.kind, str(finding).partition(", live in ")[2]) == (
+        "incomplete",
+        "prod, lacks models/model.txt: lastgood sync flights --stage prod",
+    )
     story.settings('[release.prod]\noutputs = ["data/raw"]\n')
     assert story.sync().changed
     assert story.live_model() == "third"
+    assert story.verify(deep=True).all_findings == ()
 
 
 def test_a_typo_is_told_before_an_emergency_meets_it(story: World) -> None:

@@ -31,10 +31,8 @@ def whole(manifest: Manifest) -> tuple[Output, ...]:
     if not manifest.needed:
         return manifest.outputs
     needed = frozenset(manifest.needed)
-    own = [PurePosixPath(one) for one in _own(manifest)]
-    return tuple(
-        one for one in manifest.outputs if str(one.path) in needed or any(_covers(place, one) for place in own)
-    )
+    own = own_outputs(manifest)
+    return tuple(one for one in manifest.outputs if str(one.path) in needed or one in own)
 
 
 def select(manifest: Manifest, wanted: Wanted) -> tuple[Output, ...]:
@@ -60,19 +58,25 @@ def unmatched(manifest: Manifest, wanted: Wanted) -> tuple[str, ...]:
     return tuple(one for one in wanted.outputs if not any(_covers(PurePosixPath(one), output) for output in there))
 
 
+def own_outputs(manifest: Manifest) -> tuple[Output, ...]:
+    """The outputs at the artifact's own path; none for an artifact in git, at a URL, or that is not declared."""
+    own = [PurePosixPath(one) for one in _own(manifest)]
+    return tuple(one for one in manifest.outputs if any(_covers(place, one) for place in own))
+
+
 def pins_artifact(manifest: Manifest, code: Mapping[str, str]) -> bool:
     """Whether the version holds its own artifact: as an output, or as code; `code` maps paths to git's file modes.
 
     True also for what cannot be told: a URL, an artifact that is not declared, a path below a symbolic link.
     """
-    for own in _own(manifest):
-        place = PurePosixPath(own)
-        if any(_covers(place, output) for output in manifest.outputs):
-            return True
-        if any(code.get(str(path)) == SYMLINK for path in place.parents):
-            return True
-        return own in code or any(path.startswith(f"{own}/") for path in code)
-    return True
+    if own_outputs(manifest):
+        return True
+    return all(
+        own in code
+        or any(path.startswith(f"{own}/") for path in code)
+        or any(code.get(str(path)) == SYMLINK for path in PurePosixPath(own).parents)
+        for own in _own(manifest)
+    )
 
 
 def places(outputs: Iterable[Output]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from lastgood.core.manifest import Manifest
 from lastgood.core.preflight import Missing
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
+from lastgood.core.selection import own_outputs, pins_artifact
 from lastgood.errors import Finding, FindingsError, LastgoodError, UnreachableError
 from lastgood.operations.code import bring_code
 from lastgood.operations.facts import unpinned
@@ -95,6 +96,7 @@ def verify(project: Project, artifact: str | None = None, *, deep: bool = False)
             with one.telling():
                 one.findings += _check_contents(project, one.manifest)
     general += _check_here(project, deep=deep)
+    general += _check_live(project, looked)
     return Verified(view, tuple(one.result() for one in looked), tuple(general))
 
 
@@ -135,7 +137,11 @@ def _check_code(project: Project, version: Version, manifest: Manifest) -> Itera
         content = export.read_file(project.git, version.commit, lock)
         if content is None or f"sha256:{hashlib.sha256(content).hexdigest()}" != manifest.environment.digest:
             yield Finding("environment", lock, f"{lock} of {version.text} is not the lock its manifest names")
-    for path in export.strange_code(project.git, export.list_tree(project.git, version.commit)):
+    entries = export.list_tree(project.git, version.commit)
+    if not pins_artifact(manifest, {entry.path: entry.mode for entry in entries}):
+        text = f"{manifest.path}, the path of {manifest.artifact} {version.text}, is neither a DVC output nor in git"
+        yield Finding("path", manifest.path, text)
+    for path in export.strange_code(project.git, entries):
         yield Finding("code", path, f"{path} of {version.text} is a submodule or LFS pointer")
 
 
@@ -188,6 +194,21 @@ def _check_contents(project: Project, manifest: Manifest) -> Iterator[Finding]:
             if wrong or bare:
                 text = f"{path} of {manifest.version}: object {md5} in the cache is corrupted"
                 yield Finding("corrupted", str(path), text)
+
+
+def _check_live(project: Project, looked: Iterable[_Looked]) -> Iterator[Finding]:
+    """Live releases without their own artifact: built before that was refused, each file of them is as it was."""
+    known = {(one.history.artifact, one.version.text, one.version.commit): one.manifest for one in looked}
+    for artifact, stage, _ in activation.live_links(project.place):
+        release = activation.live(project.place, artifact, stage)
+        manifest = known.get((artifact, release.version, release.commit)) if release is not None else None
+        if release is None or manifest is None:
+            continue
+        held = {output.path for output in release.outputs}
+        for output in own_outputs(manifest):
+            if output.path not in held and output.storage == "dvc":
+                text = f"{release.path}, live in {stage}, lacks {output.path}: lastgood sync {artifact} --stage {stage}"
+                yield Finding("incomplete", str(release.path), text)
 
 
 def _check_here(project: Project, *, deep: bool) -> list[Finding]:
