@@ -149,3 +149,7 @@ class UnreachableError(LastgoodError):
     """A remote did not answer, or not in time."""
 
     name = "unreachable"
+
+
+class AbsentRemoteError(UnreachableError):
+    """Where a DVC remote should be there is nothing at all: its disk is not mounted, or it is new, or lost."""

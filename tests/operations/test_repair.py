@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lastgood.core.subset import Subset
 from lastgood.operations import repair
+from lastgood.operations.repair_objects import Reach
 from tests.builders import git
 from tests.operations.world import World, files, forget, killed_at, refuse_pushes
 
@@ -18,11 +20,12 @@ def mend(
     world: World,
     *,
     deep: bool = False,
+    subset: Subset | None = None,
     moved: bool = False,
     dry_run: bool = False,
     on_step: Callable[[str], None] | None = None,
 ) -> repair.Repaired:
-    return repair.repair(world.open(on_step=on_step), deep=deep, moved=moved, dry_run=dry_run)
+    return repair.repair(world.open(on_step=on_step), reach=Reach(deep, subset, dry_run), moved=moved)
 
 
 def kinds(done: repair.Repaired) -> list[str]:
@@ -44,6 +47,12 @@ def overwrite(path: Path, text: str) -> None:
     path.write_text(text)
     path.chmod(0o444)
     path.parent.chmod(0o555)
+
+
+def empty(remote: Path) -> None:
+    """A new disk in the place of one that is lost, as the hint says how."""
+    shutil.rmtree(remote / "files")
+    (remote / "files/md5").mkdir(parents=True)
 
 
 def test_where_nothing_is_wrong_nothing_is_done(story: World) -> None:
@@ -192,7 +201,7 @@ def test_what_the_remote_lost_is_pushed_again_from_the_cache_though_dvc_push_see
 def test_what_remote_and_cache_lost_comes_from_a_release_listings_too(story: World) -> None:
     story.sync()
     before = files(story.project.remote)
-    shutil.rmtree(story.project.remote / "files")
+    empty(story.project.remote)
     forget(story)
     done = mend(story)
     assert {one.kind for one in done.left} == {"missing"}  # of versions that have no release here
@@ -207,7 +216,7 @@ def test_what_remote_and_cache_lost_comes_from_a_release_listings_too(story: Wor
 
 
 def test_what_is_nowhere_is_named_and_no_listing_is_pushed_without_its_members(story: World) -> None:
-    shutil.rmtree(story.project.remote / "files")
+    empty(story.project.remote)
     lost = story.object_of("2\n", ".dvc/cache")
     lost.unlink()
     done = mend(story)

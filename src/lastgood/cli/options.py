@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from lastgood.core import subset as parts
+from lastgood.errors import UsageError
+
 Name = Annotated[
     str | None,
     typer.Argument(metavar="[NAME]", help="The artifact; not needed where there is only one.", show_default=False),
@@ -33,3 +36,21 @@ Root = Annotated[
         show_default=False,
     ),
 ]
+Subset = Annotated[
+    str | None,
+    typer.Option(
+        "--subset",
+        metavar="N/M",
+        help="With --deep: of the objects on remote and in cache only the N-th of M parts, the same ones every time.",
+        show_default=False,
+    ),
+]
+
+
+def parse_subset(text: str | None, *, deep: bool) -> parts.Subset | None:
+    """The part of the objects that is asked for. Raises `UsageError`."""
+    if text is None:
+        return None
+    if not deep:
+        raise UsageError("--subset is a part of what --deep hashes; nothing was changed", hint="add --deep")
+    return parts.Subset.parse(text)

@@ -12,7 +12,9 @@ from lastgood.errors import FindingsError
 if TYPE_CHECKING:
     from lastgood.operations.repair import Repaired
 
-Deep = Annotated[bool, typer.Option("--deep", help="Hash the objects in the cache and every release here, too.")]
+Deep = Annotated[
+    bool, typer.Option("--deep", help="Read and hash what the DVC remote, the cache and every release here hold.")
+]
 Moved = Annotated[
     bool, typer.Option("--moved", help="Also put back tags that were moved on origin, by a forced push of each.")
 ]
@@ -22,19 +24,24 @@ def repair(
     context: typer.Context,
     name: options.Name = None,
     deep: Deep = False,
+    subset: options.Subset = None,
     moved: Moved = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Put back what verify misses: tags from the journal, the journal from this clone, objects from cache and releases.
 
+    With --deep what is corrupted on the remote is replaced from there, too.
+
     Each thing is named, with what it comes from. What cannot be put back is named, too, and the exit code is then 3. It
     can be said again at any time. A damaged release is removed, or built anew where it is live.
     """
     from lastgood.operations.repair import repair as mend
+    from lastgood.operations.repair_objects import Reach
 
     session = Session.of(context, as_json=as_json)
-    done = mend(session.open(), name, deep=deep, moved=moved, dry_run=dry_run)
+    reach = Reach(deep, options.parse_subset(subset, deep=deep), dry_run)
+    done = mend(session.open(), name, reach, moved=moved)
     failure = None
     if done.left:
         failure = FindingsError(f"{text.count(len(done.left), 'finding')} that cannot be put right here", done.left)

@@ -8,32 +8,40 @@ from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session
 from lastgood.core.repairs import may_mend
-from lastgood.errors import FindingsError
+from lastgood.errors import FindingsError, LastgoodError
 
 if TYPE_CHECKING:
     from lastgood.operations.verify import Verified
 
-Deep = Annotated[bool, typer.Option("--deep", help="Hash every object that can be reached, and every release here.")]
+Deep = Annotated[
+    bool, typer.Option("--deep", help="Read and hash what the DVC remote and the cache hold, and every release here.")
+]
 
 
 def verify(
-    context: typer.Context, name: options.Name = None, deep: Deep = False, as_json: options.Json = False
+    context: typer.Context,
+    name: options.Name = None,
+    deep: Deep = False,
+    subset: options.Subset = None,
+    as_json: options.Json = False,
 ) -> None:
     """Check every version: its tag equals its journal entry, its commit and every object on the remote are there.
 
-    Exits with 3 when something was found. What cannot be told, as in a shallow clone, is said and is no finding.
+    Exits with 3 when something was found, with 1 when a DVC remote could not be asked. What cannot be told for another
+    reason, as in a shallow clone, is said and is no finding.
     """
     from lastgood.operations.verify import verify as check
 
     session = Session.of(context, as_json=as_json)
+    part = options.parse_subset(subset, deep=deep)
     project = session.open()
-    done = check(project, name, deep=deep)
-    failure = None
+    done = check(project, name, deep=deep, subset=part)
+    failure: LastgoodError | None = done.silent
     if done.all_findings:
         failure = FindingsError(
             f"verify found {text.count(len(done.all_findings), 'finding')}; nothing was changed",
             done.all_findings,
-            hint=_hint(name, deep=deep) if may_mend(done.all_findings) else "",
+            hint=_hint(name, deep=deep, subset=subset) if may_mend(done.all_findings) else "",
         )
     session.answer(_document(done, failure), _text(done))
     if failure is not None:
@@ -42,11 +50,12 @@ def verify(
         raise typer.Exit(failure.exit_code)
 
 
-def _hint(name: str | None, *, deep: bool) -> str:
-    return " ".join(["lastgood repair", *([name] if name else []), *(["--deep"] if deep else [])])
+def _hint(name: str | None, *, deep: bool, subset: str | None) -> str:
+    part = ["--subset", subset] if subset else []
+    return " ".join(["lastgood repair", *([name] if name else []), *(["--deep"] if deep else []), *part])
 
 
-def _document(done: "Verified", failure: FindingsError | None) -> json.Document:
+def _document(done: "Verified", failure: LastgoodError | None) -> json.Document:
     return {
         **(json.error(failure) if failure else {}),
         "versions": [

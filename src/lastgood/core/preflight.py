@@ -27,6 +27,19 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrupted:
+    """An object that a remote holds with another content than its name says."""
+
+    need: Missing
+    remote: str
+
+    @property
+    def text(self) -> str:
+        """What is wrong, without the version."""
+        return f"object {self.need.md5} on remote `{self.remote}` is corrupted"
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a version's restorability. `None` for a place that was not asked.
 

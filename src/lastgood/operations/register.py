@@ -24,6 +24,7 @@ from lastgood.operations.delivering import run_shell
 from lastgood.operations.reading import View, read, retrying
 from lastgood.operations.recording import Record
 from lastgood.operations.signing import require_able
+from lastgood.operations.uploading import require_place, upload
 from lastgood.project import Project
 from lastgood.releases import proving
 from lastgood.releases.proofs import Proofs
@@ -63,9 +64,10 @@ def register(project: Project, request: Request, *, dry_run: bool = False) -> Re
     with _held(project, commit):
         manifest, warnings = _check(project, request, commit, dry_run=dry_run)
     if dry_run:
+        require_place(project, manifest)
         return Registered(manifest, warnings=warnings, dry_run=True)
     with project.locked(f"register {manifest.artifact} {manifest.version}"):
-        uploaded = _upload(project, manifest)
+        uploaded = upload(project, manifest)
         _require_unmoved(project, commit)
         record = retrying(project, lambda fresh: _record(project, fresh, manifest, request))
     return Registered(manifest, record, uploaded, warnings)
@@ -266,17 +268,6 @@ def _find_code(project: Project, manifest: Manifest) -> tuple[Finding, ...]:
             "or set [register] refuse_code = false in lastgood.toml",
         )
     return tuple(findings)
-
-
-def _upload(project: Project, manifest: Manifest) -> tuple[str, ...]:
-    project.on_step("upload")
-    store = project.store(manifest.project)
-    uploaded = store.push(manifest.stored, on_progress=project.report_transfer)
-    absent = store.missing_on_remote(manifest.stored)
-    if absent:
-        findings = [Finding("missing", str(one.path), f"{one.path} ({one.md5}) is not on the remote") for one in absent]
-        raise FindingsError("the remote lacks what was just pushed; no version was registered", findings)
-    return uploaded
 
 
 def _warn(project: Project, commit: str, request: Request) -> list[Finding]:

@@ -12,12 +12,15 @@ from lastgood.errors import Finding, LastgoodError, UsageError
 from lastgood.operations.code import bring_code
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
-from lastgood.operations.repair_objects import mend_objects
+from lastgood.operations.repair_objects import Reach, mend_objects, require_remotes
 from lastgood.operations.repair_refs import mend_differing, mend_entries, mend_journal, mend_tags
 from lastgood.operations.repair_releases import mend_releases
 from lastgood.operations.verify import verify
 from lastgood.project import Project
 from lastgood.releases.staging import clean_staging
+
+MISSED = Reach()
+"""What is missing, without hashing what is there."""
 
 
 @dataclass(frozen=True)
@@ -30,30 +33,31 @@ class Repaired:
     dry_run: bool = False
 
 
-def repair(
-    project: Project, artifact: str | None = None, *, deep: bool = False, moved: bool = False, dry_run: bool = False
-) -> Repaired:
+def repair(project: Project, artifact: str | None = None, reach: Reach = MISSED, *, moved: bool = False) -> Repaired:
     """Put right what is wrong with the versions of an artifact, or of all; said twice, the second finds nothing to do.
 
-    `deep` hashes the cache and the releases here, too; `moved` allows tags to be forced back on origin. What is left
-    is what `verify` finds afterwards. Raises `UnreachableError`, `LockedError`, `UsageError`.
+    A deep one hashes what remotes, cache and releases hold; `moved` allows tags to be forced back on origin. What is
+    left is what `verify` finds afterwards. Raises `UnreachableError`, with nothing changed when a DVC remote is not
+    there; `LockedError`, `UsageError`.
     """
+    deep, dry_run = reach.deep, reach.dry_run
     if project.root is None or project.worktree != project.git:
         raise UsageError("a serving host or shallow clone cannot repair; nothing was changed", hint="use a full clone")
     with nullcontext() if dry_run else project.locked("repair"):
         if not dry_run:
             clean_staging(project.place)
         view = read(project, fetch=True)
+        require_remotes(project, _manifests(project, _histories(view, artifact)))
         project.on_step("look")
         found = _mend_refs(project, view, artifact, moved=moved, dry_run=dry_run)
         fresh = view if dry_run else read(project, fetch=True)
         manifests = _manifests(project, _histories(fresh, artifact))
-        found += mend_objects(project, manifests, deep=deep, dry_run=dry_run)
+        found += mend_objects(project, manifests, reach)
         found += mend_releases(project, manifests, deep=deep, dry_run=dry_run)
     mended = tuple(one for one in found if isinstance(one, Mended))
     left = tuple(one for one in found if isinstance(one, Finding))
     if not dry_run:
-        checked = verify(project, artifact, deep=deep)
+        checked = verify(project, artifact, deep=deep, subset=reach.subset)
         reasons = tuple(one for one in left if one.kind == "refused")
         left = (*checked.all_findings, *reasons)
         fresh = checked.view

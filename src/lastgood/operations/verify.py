@@ -2,27 +2,25 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from lastgood.adapters.git import export, repository
 from lastgood.adapters.git.checking import check_store
 from lastgood.core.manifest import Manifest
-from lastgood.core.preflight import Missing
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import own_outputs, pins_artifact
-from lastgood.errors import Finding, FindingsError, LastgoodError, UnreachableError
+from lastgood.core.subset import Subset
+from lastgood.errors import Finding, UnreachableError
 from lastgood.operations.code import bring_code
 from lastgood.operations.facts import unpinned
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
 from lastgood.operations.repair_refs import find_behind
 from lastgood.operations.repair_releases import find_damaged
+from lastgood.operations.verify_objects import Looked, check_objects
 from lastgood.project import Project
 from lastgood.releases import activation
-from lastgood.releases.hashing import digests, is_legacy_md5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +40,8 @@ class Verified:
     view: View
     versions: tuple[VersionCheck, ...]
     findings: tuple[Finding, ...]
+    silent: UnreachableError | None = None
+    """What a remote that could not be asked left unknown; the versions tell which."""
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:
@@ -49,34 +49,14 @@ class Verified:
         return (*(finding for one in self.versions for finding in one.findings), *self.findings)
 
 
-@dataclass
-class _Looked:
-    """One version while it is looked at; `manifest` is `None` where it cannot be read."""
+def verify(
+    project: Project, artifact: str | None = None, *, deep: bool = False, subset: Subset | None = None
+) -> Verified:
+    """Check every version of an artifact, or of all; `deep` hashes what the DVC remotes and the cache hold, of a part
+    of the objects with `subset`, and all releases.
 
-    history: History
-    version: Version
-    findings: list[Finding] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-    manifest: Manifest | None = None
-
-    def result(self) -> VersionCheck:
-        return VersionCheck(self.history.artifact, self.version.text, tuple(self.findings), tuple(self.unknown))
-
-    @contextmanager
-    def telling(self) -> Iterator[None]:
-        """What is raised inside is found, or cannot be told."""
-        try:
-            yield
-        except FindingsError as error:
-            self.findings += error.findings
-        except LastgoodError as error:
-            self.unknown.append(f"cannot tell: {error.message}")
-
-
-def verify(project: Project, artifact: str | None = None, *, deep: bool = False) -> Verified:
-    """Check every version of an artifact, or of all; `deep` hashes every object that can be reached, and all releases.
-
-    Raises `UnreachableError` when the git remote is silent; a silent DVC remote is an `unknown` of each version.
+    Raises `UnreachableError` when the git remote is silent; a DVC remote that is silent or not there is an `unknown` of
+    each version, and `silent`.
     """
     view = read(project, fetch=True)
     histories = [find_history(view.registry, artifact)] if artifact else list(view.registry.artifacts.values())
@@ -90,14 +70,15 @@ def verify(project: Project, artifact: str | None = None, *, deep: bool = False)
         for place, version in enumerate(history.versions, 1):
             project.report("verifying", place, len(history.versions), 0)
             looked.append(_look(project, history, version))
-    _check_objects(project, looked)
-    for one in looked if deep else ():
-        if one.manifest is not None and not any(finding.kind == "missing" for finding in one.findings):
-            with one.telling():
-                one.findings += _check_contents(project, one.manifest)
+    check_objects(project, looked, deep=deep, subset=subset)
     general += _check_here(project, deep=deep)
     general += _check_live(project, looked)
-    return Verified(view, tuple(one.result() for one in looked), tuple(general))
+    silent = next((one.silent for one in looked if one.silent is not None), None)
+    return Verified(view, tuple(map(_result, looked)), tuple(general), silent)
+
+
+def _result(one: Looked) -> VersionCheck:
+    return VersionCheck(one.history.artifact, one.version.text, tuple(one.findings), tuple(one.unknown))
 
 
 def _check_journal(project: Project, view: View, history: History) -> Iterator[Finding]:
@@ -107,9 +88,9 @@ def _check_journal(project: Project, view: View, history: History) -> Iterator[F
         yield Finding("behind", ref, f"the journal {ref} on origin lacks {number} of the one here")
 
 
-def _look(project: Project, history: History, version: Version) -> _Looked:
+def _look(project: Project, history: History, version: Version) -> Looked:
     """The version's tag, commit, manifest and code."""
-    found = _Looked(history, version)
+    found = Looked(history, version)
     found.findings += [finding for finding in history.findings if finding.subject == version.event.tag]
     name = f"{history.artifact} {version.text}"
     shallow = repository.is_shallow(project.git)
@@ -145,58 +126,7 @@ def _check_code(project: Project, version: Version, manifest: Manifest) -> Itera
         yield Finding("code", path, f"{path} of {version.text} is a submodule or LFS pointer")
 
 
-def _check_objects(project: Project, looked: Iterable[_Looked]) -> None:
-    """What the remotes lack: each DVC project's is asked once for all versions.
-
-    Where something is wrong with one of them they are asked one by one, but a remote that was silent is not again.
-    """
-    parts: dict[Path, list[_Looked]] = {}
-    for one in looked:
-        if one.manifest is not None:
-            with one.telling():
-                parts.setdefault(project.store(one.manifest.project).root, []).append(one)
-    for part in parts.values():
-        manifests = [one.manifest for one in part if one.manifest is not None]
-        store = project.store(manifests[0].project)
-        try:
-            missing = store.missing_on_remote(output for manifest in manifests for output in manifest.stored)
-        except UnreachableError as error:
-            for one in part:
-                one.unknown.append(f"cannot tell: {error.message}")
-        except LastgoodError:
-            for one, manifest in zip(part, manifests, strict=True):
-                with one.telling():
-                    one.findings += [_missing(manifest, need) for need in store.missing_on_remote(manifest.stored)]
-        else:
-            for one, manifest in zip(part, manifests, strict=True):
-                own = frozenset(manifest.stored)
-                one.findings += [_missing(manifest, need) for need in missing if need.output in own]
-
-
-def _missing(manifest: Manifest, one: Missing) -> Finding:
-    return Finding("missing", str(one.path), f"{one.path} of {manifest.version} ({one.md5}) is not on the remote")
-
-
-def _check_contents(project: Project, manifest: Manifest) -> Iterator[Finding]:
-    """Fetch what the cache lacks and hash everything, from the disk and not from memory of it."""
-    store = project.store(manifest.project)
-    store.fetch(manifest.stored)
-    cache = store.cache()
-    for output in manifest.stored:
-        objects = [(output.path, output.md5)]
-        if output.is_directory:
-            objects += [(output.path / member.path, member.md5) for member in store.members(output)]
-        for path, md5 in objects:
-            place = cache.path_of(md5, legacy=output.legacy)
-            found = digests(place)
-            wrong = found.md5 != md5.removesuffix(".dir") and not (output.legacy and is_legacy_md5(place, md5))
-            bare = not output.is_directory and output.sha256 not in {None, found.sha256}
-            if wrong or bare:
-                text = f"{path} of {manifest.version}: object {md5} in the cache is corrupted"
-                yield Finding("corrupted", str(path), text)
-
-
-def _check_live(project: Project, looked: Iterable[_Looked]) -> Iterator[Finding]:
+def _check_live(project: Project, looked: Iterable[Looked]) -> Iterator[Finding]:
     """Live releases without their own artifact: built before that was refused, each file of them is as it was."""
     known = {(one.history.artifact, one.version.text, one.version.commit): one.manifest for one in looked}
     for artifact, stage, _ in activation.live_links(project.place):

@@ -15,13 +15,22 @@ from typing import IO, Any
 
 from lastgood.adapters.dvc.progress import Progress
 from lastgood.adapters.dvc.translate import scrub
-from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError, NotAProjectError, UnreachableError
+from lastgood.errors import (
+    AbsentRemoteError,
+    Finding,
+    FindingsError,
+    LastgoodError,
+    LockedError,
+    NotAProjectError,
+    UnreachableError,
+)
 
 START_UP = 60.0
 """Seconds for the interpreter and DVC's import on a busy machine, before the deadline begins to count."""
 
 ERRORS: dict[str, type[LastgoodError]] = {
-    error.__name__: error for error in (LastgoodError, LockedError, NotAProjectError, UnreachableError)
+    error.__name__: error
+    for error in (AbsentRemoteError, LastgoodError, LockedError, NotAProjectError, UnreachableError)
 }
 
 

@@ -1,11 +1,14 @@
 """What the worker does for `gc`: tell which objects of the remotes nothing needs, and remove them. Worker only."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lastgood.adapters.dvc.contents import Found
+from lastgood.adapters.dvc.hashing import hash_file
+from lastgood.adapters.dvc.holding import is_right, sha256_of
 from lastgood.adapters.dvc.jobs import Job, Where, load
 from lastgood.adapters.dvc.repository import opened
 from lastgood.core.listing import is_md5
@@ -36,7 +39,10 @@ def survey(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:
     for part in more["parts"]:
         own = load(Path(part["root"]), [Output.from_json(one) for one in part["outputs"]], job.meter)
         pinned = _pinned(own, more["git"], part["commits"])
+        expected = {own.where(output) for output in (*own.outputs, *pinned)}
         for where in _wheres(own, pinned):
+            if where in expected:
+                own.remote(where).require_there()
             own.meter.start(f"listing `{where[0]}`", 0)
             there[part["root"], *where] = own.remote(where).contents(own.meter)
         directories = [output for output in (*own.outputs, *pinned) if output.is_directory]
@@ -170,12 +176,15 @@ def mend(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:
 
 
 def _is_whole(job: Job, need: Missing) -> bool:
-    path = job.cache.path_of(need.md5, legacy=need.output.legacy)
-    remote = job.remote(job.where(need.output))
+    legacy = need.output.legacy
+    path = job.cache.path_of(need.md5, legacy=legacy)
     job.meter.beat(objects=1)
-    return path.is_file() and remote.hash_of(str(path), lambda size: job.meter.beat(size=size)) == (
-        need.md5.removesuffix(".dir")
-    )
+    if not path.is_file():
+        return False
+    strong = sha256() if sha256_of(need) else None
+    copy = strong.update if strong else None
+    md5 = hash_file(str(path), lambda size: job.meter.beat(size=size), legacy=legacy, copy=copy)
+    return is_right(need, (md5, strong.hexdigest() if strong else None))
 
 
 JOBS: dict[str, Callable[[Job, Mapping[str, Any]], Iterator[Document]]] = {

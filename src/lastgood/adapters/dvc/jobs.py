@@ -30,6 +30,8 @@ class Job:
     meter: Meter
     have: frozenset[str] = frozenset()
     """Objects that need not be fetched: a release has them."""
+    expected: bool = True
+    """Whether something was pushed to the remotes before, so that one where nothing is is not there."""
     remotes: dict[Where, Remote] = field(default_factory=dict)
     stopped: Event = field(default_factory=Event)
 
@@ -50,28 +52,34 @@ class Job:
 
     def absent(self, needs: Iterable[Missing]) -> list[Missing]:
         """Those of `needs` that their remote does not have."""
-        groups = self._by_remote(needs)
+        groups = self.by_remote(needs)
         if not groups:
             return []
-        self.meter.start(f"asking {_names(groups)}", _count(groups))
-        present = self._together(groups, lambda remote, group: remote.present(_unique(group), self.meter))
+        self.meter.start(f"asking {names(groups)}", count(groups))
+        present = self.together(groups, self._present)
         return [need for where, group in groups.items() for need in group if need.md5 not in present[where]]
+
+    def _present(self, remote: Remote, group: Sequence[Missing]) -> frozenset[str]:
+        found = remote.present(_unique(group), self.meter)
+        if not found and self.expected:
+            remote.require_there()
+        return found
 
     def bring(self, needs: Iterable[Missing]) -> list[Missing]:
         """Download what the cache lacks of `needs` into it, from all remotes at once; what they lack is returned.
 
         Raises `FindingsError` with the objects that are corrupted there.
         """
-        groups = self._by_remote(need for need in needs if self._lacks(need))
+        groups = self.by_remote(need for need in needs if self._lacks(need))
         if not groups:
             return []
         wanted = [need for group in groups.values() for need in group]
         if all(need.member is None and need.output.is_directory for need in wanted):
-            self.meter.start(f"fetching listings from {_names(groups)}", _count(groups))
+            self.meter.start(f"fetching listings from {names(groups)}", count(groups))
         else:
             size = self.cache.size_of_missing(wanted)
-            self.meter.start(f"fetching from {_names(groups)}", _count(groups), size, moves=True)
-        brought = self._together(groups, self._download)
+            self.meter.start(f"fetching from {names(groups)}", count(groups), size, moves=True)
+        brought = self.together(groups, self._download)
         absent = [need for where, group in groups.items() for need in group if need.md5 in brought[where].absent]
         corrupted = [
             _corrupted(need, f"remote `{where[0]}`")
@@ -87,20 +95,23 @@ class Job:
         ordered = sorted(group, key=lambda need: need.md5.endswith(".dir"))
         sizes = {need.md5: _weight(need.output) for need in ordered}
         shared = bool(self.config["cache"].get("shared"))
-        return remote.download(sizes, self.cache.directory, self.meter, shared=shared, stopped=self.stopped)
+        brought = remote.download(sizes, self.cache.directory, self.meter, shared=shared, stopped=self.stopped)
+        if brought.absent == sizes.keys():
+            remote.require_there()
+        return brought
 
     def push(self, absent: Iterable[Missing]) -> None:
         """Upload these objects of the cache, to all remotes at once; then see that what every output's remote holds,
         whoever put it there, survives a power cut."""
-        groups = self._by_remote(absent)
+        groups = self.by_remote(absent)
         if groups:
             sizes = (
                 _size(self.cache, md5, legacy=where[1]) for where, group in groups.items() for md5 in _unique(group)
             )
-            self.meter.start(f"pushing to {_names(groups)}", _count(groups), sum(sizes), moves=True)
-            self._together(groups, self._upload)
-        everything = self._by_remote(Missing(output, output.md5) for output in self.outputs)
-        self._together(everything, lambda remote, _: remote.settle(self.meter))
+            self.meter.start(f"pushing to {names(groups)}", count(groups), sum(sizes), moves=True)
+            self.together(groups, self._upload)
+        everything = self.by_remote(Missing(output, output.md5) for output in self.outputs)
+        self.together(everything, lambda remote, _: remote.settle(self.meter))
 
     def _upload(self, remote: Remote, group: Sequence[Missing]) -> None:
         """Listings go last: one on the remote must mean that its members are there (FIELD 17)."""
@@ -123,13 +134,14 @@ class Job:
     def _lacks(self, need: Missing) -> bool:
         return need.md5 not in self.have and not self.cache.has(need.md5, legacy=need.output.legacy)
 
-    def _by_remote(self, needs: Iterable[Missing]) -> dict[Where, list[Missing]]:
+    def by_remote(self, needs: Iterable[Missing]) -> dict[Where, list[Missing]]:
+        """The needs, by the remote that should have them."""
         groups: dict[Where, list[Missing]] = {}
         for need in needs:
             groups.setdefault(self.where(need.output), []).append(need)
         return groups
 
-    def _together(
+    def together(
         self, groups: Mapping[Where, list[Missing]], work: Callable[[Remote, list[Missing]], Answer]
     ) -> dict[Where, Answer]:
         """Do `work` at every remote: different ones at the same time, the two layouts of one after each other.
@@ -143,10 +155,10 @@ class Job:
                 return {where: work(remotes[where], groups[where]) for where in groups if where[0] == name}
 
         answers: dict[Where, Answer] = {}
-        names = sorted({name for name, _ in groups})
-        with ThreadPoolExecutor(len(names)) as pool:
+        different = sorted({name for name, _ in groups})
+        with ThreadPoolExecutor(len(different)) as pool:
             try:
-                for done in as_completed([pool.submit(serve, name) for name in names]):
+                for done in as_completed([pool.submit(serve, name) for name in different]):
                     answers.update(done.result())
             except BaseException:
                 self.stopped.set()
@@ -220,11 +232,13 @@ def _unique(needs: Iterable[Missing]) -> list[str]:
     return list(dict.fromkeys(need.md5 for need in needs))
 
 
-def _count(groups: Mapping[Where, Sequence[Missing]]) -> int:
+def count(groups: Mapping[Where, Sequence[Missing]]) -> int:
+    """How many objects they are."""
     return sum(len(_unique(group)) for group in groups.values())
 
 
-def _names(groups: Iterable[Where]) -> str:
+def names(groups: Iterable[Where]) -> str:
+    """The remotes, for people."""
     return ", ".join(sorted({f"`{name}`" for name, _ in groups}))
 
 
@@ -241,9 +255,11 @@ def _corrupted(need: Missing, where: str) -> Finding:
 JOBS: dict[str, Callable[[Job], list[Missing]]] = {"missing": missing, "fetch": fetch, "push": push}
 
 
-def load(root: Path, outputs: Sequence[Output], meter: Meter, have: Iterable[str] = ()) -> Job:
+def load(
+    root: Path, outputs: Sequence[Output], meter: Meter, have: Iterable[str] = (), *, expected: bool = True
+) -> Job:
     """A job with the configuration that `root/.dvc` and the levels above it give."""
     from lastgood.adapters.dvc.configuration import cache_directory, read_config
 
     config = read_config(root)
-    return Job(config, Cache(cache_directory(config, root)), outputs, meter, frozenset(have))
+    return Job(config, Cache(cache_directory(config, root)), outputs, meter, frozenset(have), expected)

@@ -5,18 +5,22 @@ copied and hashed in one go. lastgood hashes them all itself.
 """
 
 import os
+import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from lastgood.adapters.dvc.contents import Found, list_far, list_local
+from lastgood.adapters.dvc.hashing import hash_file, hash_stream
 from lastgood.adapters.dvc.progress import Meter
-from lastgood.adapters.dvc.staging import Staging, flush_all, hash_file
-from lastgood.errors import LastgoodError
+from lastgood.adapters.dvc.staging import COPIERS, Staging, flush_all
+from lastgood.errors import AbsentRemoteError, LastgoodError, UnreachableError
 
 BATCH = 512
 """Objects brought before they are hashed, flushed and get their names: with `HEAVY` what a kill costs at most."""
@@ -26,6 +30,15 @@ HEAVY = 1 << 30
 
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 """The md5 of no bytes."""
+
+AHEAD = 8 << 20
+"""Bytes that a remote which gives ranges is asked for at once; each reader has so many in memory."""
+
+READERS = 16
+"""The most objects that are read at the same time, whatever the remote's `jobs` says."""
+
+LAYOUT = re.compile(r"files|[0-9a-f]{2}")
+"""What lies at the top of every remote that something was pushed to, by DVC 3 or DVC 2."""
 
 
 @dataclass
@@ -58,6 +71,30 @@ class Remote:
         self._odb = remote.legacy_odb if legacy else remote.odb
         self._is_local = type(self._odb.fs).__name__ == "LocalFileSystem"
         self._is_http = self._odb.fs.protocol in ("http", "https")
+
+    def require_there(self) -> None:
+        """Raise `AbsentRemoteError` where there is nothing of DVC's: a disk that is not mounted leaves no directory, or
+        an empty one, and nothing is lost. Who serves files over HTTP cannot be asked that."""
+        if self._is_http:
+            return
+        try:
+            names = [path.rstrip("/").rpartition("/")[2] for path in self._odb.fs.ls(self._path, detail=False)]
+        except (FileNotFoundError, NotADirectoryError):
+            names = None
+        if any(LAYOUT.fullmatch(name) for name in names or ()):
+            return
+        if not self._is_local:
+            raise AbsentRemoteError(
+                f"remote `{self.name}` holds nothing at its address; nothing was recorded",
+                hint="see dvc remote list; if it is new, or what it held is lost for good: dvc push && lastgood repair",
+            )
+        state = "does not exist" if names is None else "holds no objects"
+        raise AbsentRemoteError(
+            f"remote `{self.name}` is not there: {self._path} {state} (a disk that is not mounted?); "
+            "nothing was recorded",
+            hint="mount it; if it is new, or what it held is lost for good: "
+            f"mkdir -p {shlex.quote(f'{self._path}/files/md5')} && lastgood repair",
+        )
 
     def present(self, identifiers: Sequence[str], meter: Meter) -> frozenset[str]:
         """Those of the objects that the remote has, each asked for or listed by name (FIELD 17)."""
@@ -174,6 +211,41 @@ class Remote:
 
             _overlapped(sizes, lambda batch: staging.copy({one: sources[one] for one in batch}), keep, stopped)
             staging.settle()
+
+    def digests(
+        self, identifiers: Mapping[str, bool], meter: Meter, *, stopped: Event
+    ) -> dict[str, tuple[str, str | None]]:
+        """The md5 of what this remote really holds under these names, read as a stream, and where it is asked for the
+        SHA-256; without those that it lacks."""
+
+        def read(identifier: str) -> tuple[str, str | None] | None:
+            if stopped.is_set():
+                return None
+            strong = sha256() if identifiers[identifier] else None
+            md5 = self._read(identifier, meter, strong.update if strong else None)
+            meter.beat(objects=1)
+            return None if md5 is None else (md5, strong.hexdigest() if strong else None)
+
+        with ThreadPoolExecutor(COPIERS if self._is_local else min(READERS, self._odb.fs.jobs)) as pool:
+            found = zip(identifiers, pool.map(read, identifiers), strict=True)
+            return {one: digests for one, digests in found if digests is not None}
+
+    def _read(self, identifier: str, meter: Meter, copy: Callable[[bytes], object] | None) -> str | None:
+        path = self._odb.oid_to_path(identifier)
+
+        def tell(size: int) -> None:
+            meter.beat(size=size)
+
+        try:
+            if self._is_local:
+                whole = self.size(identifier) is not None
+                return hash_file(path, tell, legacy=self.legacy, copy=copy) if whole else None
+            with self._odb.fs.open(path, "rb", block_size=0 if self._is_http else AHEAD) as file:
+                return hash_stream(file, tell, legacy=self.legacy, copy=copy)
+        except FileNotFoundError as error:  # fsspec's word for a server that failed, too
+            if not self.present([identifier], Meter(lambda _: meter.beat())):
+                return None
+            raise UnreachableError(f"remote `{self.name}` has {identifier} and does not give it") from error
 
     def contents(self, meter: Meter) -> dict[str, Found]:
         """Every object that is here. Raises `LastgoodError` where the remote's kind cannot list what it has."""

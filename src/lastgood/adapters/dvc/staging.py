@@ -6,7 +6,7 @@ The directory is DVC's cache or a local remote; in both DVC trusts a 0444 file u
 import fcntl
 import os
 import subprocess
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -16,11 +16,10 @@ from time import time
 from types import TracebackType
 from typing import Self
 
+from lastgood.adapters.dvc.hashing import hash_file
 from lastgood.adapters.dvc.progress import Meter
 
 NAME = "lastgood"
-
-CHUNK = 1 << 20
 
 COPIERS = min(4, os.cpu_count() or 1)
 """Threads that copy and hash, both of which leave Python's lock for all but the smallest files."""
@@ -148,24 +147,6 @@ class Staging:
                 directory.chmod(0o2775)
             self._unsettled.add(str(directory.parent))
         self._known.add(name)
-
-
-def hash_file(
-    path: str, tell: Callable[[int], object], *, legacy: bool, copy: Callable[[bytes], object] | None = None
-) -> str:
-    """The md5 that DVC gives a file; in the legacy layout text is hashed with unix line ends.
-
-    `tell` is told how many bytes were read, `copy` gets them.
-    """
-    from dvc_data.hashfile.hash import get_hash_stream
-
-    with open(path, "rb") as file:  # noqa: PTH123  # 100,000 times
-        stream = get_hash_stream(file, name="md5-dos2unix" if legacy else "md5")
-        while chunk := stream.read(CHUNK):
-            if copy is not None:
-                copy(chunk)
-            tell(len(chunk))
-    return str(stream.hash_value)
 
 
 def flush(paths: Collection[str], meter: Meter) -> None:

@@ -16,8 +16,9 @@ from lastgood.adapters.dvc.configuration import cache_directory, read_config, re
 from lastgood.adapters.dvc.progress import Progress
 from lastgood.core.listing import Member
 from lastgood.core.manifest import Output
-from lastgood.core.preflight import Missing
-from lastgood.errors import LastgoodError
+from lastgood.core.preflight import Corrupted, Missing
+from lastgood.core.subset import Subset
+from lastgood.errors import AbsentRemoteError, LastgoodError
 
 Report = Callable[[Progress], None]
 
@@ -91,11 +92,45 @@ class Store:
             sweep(cache.directory)
         self._ask("fetch", wanted, on_progress, have)
 
-    def push(self, outputs: Iterable[Output], *, on_progress: Report | None = None) -> tuple[str, ...]:
+    def push(
+        self, outputs: Iterable[Output], *, expected: bool = False, on_progress: Report | None = None
+    ) -> tuple[str, ...]:
         """Everything that the remote lacks, from the cache, hashed before; returns the ids uploaded. Raises
-        `FindingsError` before anything is uploaded when an object is nowhere or corrupted."""
-        pushed = self._ask("push", outputs, on_progress)
+        `FindingsError` before anything is uploaded when an object is nowhere or corrupted; with
+        `expected` `AbsentRemoteError` when a remote is not there; else its place is made, as `dvc push` does."""
+        pushed = self._ask("push", outputs, on_progress, expected=expected)
         return tuple(dict.fromkeys(need.md5 for need in pushed))
+
+    def corrupted_on_remote(
+        self, outputs: Iterable[Output], subset: Subset | None = None, *, on_progress: Report | None = None
+    ) -> tuple[Corrupted, ...]:
+        """Every object that the remote holds with another content than it should have; each is read there, as a stream.
+        With a subset, of that part of the objects. Those that the remote lacks are none."""
+        wanted = list(dict.fromkeys(_stored(outputs)))
+        if not wanted:
+            return ()
+        found = self.ask("corrupted", wanted, {"subset": str(subset) if subset else None}, on_progress)
+        return tuple(Corrupted(_missing(one, wanted), str(one["remote"])) for one in found)
+
+    def require_remotes(self, outputs: Iterable[Output]) -> None:
+        """Raise `AbsentRemoteError` where one of the outputs' remotes is not there."""
+        wanted = list(dict.fromkeys(_stored(outputs)))
+        for one in self.ask("absent", wanted, {}) if wanted else ():
+            raise AbsentRemoteError(str(one["message"]), hint=str(one["hint"]))
+
+    def absent_remotes(self, outputs: Iterable[Output]) -> frozenset[str]:
+        """The addresses of those of the outputs' remotes that are not there."""
+        return frozenset(self._address(str(one["remote"])) for one in self.ask("absent", outputs, {}))
+
+    def addresses(self, outputs: Iterable[Output]) -> frozenset[str]:
+        """Where the outputs' remotes are, by the trusted configuration."""
+        names = {output.remote.lower() if output.remote else "" for output in _stored(outputs)}
+        return frozenset(self._address(name) for name in names)
+
+    def _address(self, name: str) -> str:
+        settings = self._config["remote"]
+        url = str(settings.get(name if name in settings else self.default_remote(), {}).get("url", ""))
+        return url if "://" in url else os.path.normpath(url)
 
     def drop(self, md5: str, *, legacy: bool = False) -> None:
         """Remove a corrupted object from the cache, so that `fetch` brings it again."""
@@ -126,16 +161,22 @@ class Store:
     def ask(
         self, job: str, outputs: Iterable[Output], more: Mapping[str, Any], on_progress: Report | None = None
     ) -> list[dict[str, Any]]:
-        """What a job of `cleaning` answers. Raises what the worker raises."""
+        """What a job of `cleaning` or `holding` answers. Raises what the worker raises."""
         return self._converse(job, list(dict.fromkeys(_stored(outputs))), {"have": [], "more": more}, on_progress)
 
     def _ask(
-        self, job: str, outputs: Iterable[Output], on_progress: Report | None, have: Collection[str] = ()
+        self,
+        job: str,
+        outputs: Iterable[Output],
+        on_progress: Report | None,
+        have: Collection[str] = (),
+        *,
+        expected: bool = True,
     ) -> tuple[Missing, ...]:
         wanted = list(dict.fromkeys(_stored(outputs)))
         if not wanted:
             return ()
-        answer = self._converse(job, wanted, {"have": list(have)}, on_progress)
+        answer = self._converse(job, wanted, {"have": list(have), "expected": expected}, on_progress)
         return tuple(_missing(document, wanted) for document in answer)
 
     def _converse(

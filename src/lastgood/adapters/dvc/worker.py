@@ -65,16 +65,16 @@ def _answer(request: dict[str, Any], meter: Meter, tell: Callable[[str], None]) 
     quiet()
     outputs = [Output.from_json(document) for document in request["outputs"]]
     with translated("DVC's configuration"):
-        job = jobs.load(Path(request["root"]), outputs, meter, request["have"])
+        job = jobs.load(Path(request["root"]), outputs, meter, request["have"], expected=request.get("expected", True))
     names = {job.where(output)[0] for output in outputs} or {job.config["core"].get("remote", "")}
     subject = "remote " + ", ".join(f"`{name}`" for name in sorted(names))
     tell(subject)
     meter.start("starting", 0)
     with translated(subject), foreign(subject):
         if request["job"] not in jobs.JOBS:
-            from lastgood.adapters.dvc import cleaning
+            from lastgood.adapters.dvc import cleaning, holding
 
-            return list(cleaning.JOBS[request["job"]](job, request["more"]))
+            return list({**cleaning.JOBS, **holding.JOBS}[request["job"]](job, request["more"]))
         found = jobs.JOBS[request["job"]](job)
     positions = {output: position for position, output in enumerate(outputs)}
     return [{"output": positions[need.output], "md5": need.md5, "member": need.member} for need in found]
