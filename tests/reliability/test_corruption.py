@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import kinds
 from tests.builders import Project
 from tests.conftest import isolate
 from tests.operations.world import World
@@ -25,6 +26,7 @@ from tests.reliability.enemy import Run, run, wrong_with
 FIRST, SECOND = "first model, " * 40, "second model, " * 40
 RAW = {"a.csv": "1\n" * 99, "b/c.csv": "2\n" * 99}
 OTHER = {"a.csv": "3\n" * 99}
+STORE = "../dvc-remote"
 DAMAGES = ("flip", "truncate", "empty", "remove")
 
 
@@ -33,13 +35,19 @@ def damage(path: Path, how: str, chance: random.Random) -> None:
     if how == "remove":
         path.unlink()
         return
-    content = bytearray(path.read_bytes())
     mode = path.stat().st_mode
     path.chmod(0o644)
+    path.write_bytes(damaged(path.read_bytes(), how, chance) or b"")
+    path.chmod(mode)
+
+
+def damaged(whole: bytes, how: str, chance: random.Random) -> bytes | None:
+    """The content after it; `None` when it is gone."""
+    content = bytearray(whole)
     if how == "flip":
         content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
-    path.write_bytes(content if how == "flip" else content[: len(content) // 2] if how == "truncate" else b"")
-    path.chmod(mode)
+        return bytes(content)
+    return {"truncate": whole[: len(whole) // 2], "empty": b""}.get(how)
 
 
 @dataclass(frozen=True)
@@ -225,12 +233,35 @@ def _packed(suffix: str) -> Callable[[Scene], Path]:
     return pick
 
 
+def _remote_rot(kind: str) -> Callable[[Scene, str, random.Random], list[str]]:
+    """A remote with damage that no command here needs, for the cache is whole: `verify --deep` finds it all the same,
+    `repair --deep` replaces it, and then an empty clone restores the version."""
+
+    def case(scene: Scene, how: str, chance: random.Random) -> list[str]:
+        picked = chance.choice([scene.stored(FIRST, STORE), scene.stored(RAW["a.csv"], STORE), scene.listing(STORE)])
+        with kinds.remote(kind, scene.project.remote) as remote:
+            scene.project.put(".dvc/config.local", f"['remote \"storage\"']\n{remote.settings}")
+            key = str(picked.relative_to(scene.project.remote.resolve()))
+            before = remote.read(key)
+            remote.write(key, damaged(before, how, chance))
+            checked, mended = scene.run("verify", "--deep"), scene.run("repair", "--deep")
+            told = [] if (checked.code, mended.code) == (3, 0) else [f"{checked} {mended}"]
+            told += [] if remote.read(key) == before else ["not replaced"]
+            scene.forget()
+            done = scene.rollback()
+        told += [] if (done.code, scene.exposed()) == (0, "first") else [f"{done} {scene.exposed()}"]
+        return [*wrong_with(checked), *wrong_with(mended), *wrong_with(done), *told]
+
+    return case
+
+
 CLASSES: dict[str, Callable[[Scene, str, random.Random], list[str]]] = {
     "cache file": _cache(lambda scene: scene.stored(FIRST, ".dvc/cache")),
     "cache listing": _cache(lambda scene: scene.listing(".dvc/cache")),
     "cache member": _cache(lambda scene: scene.stored(RAW["a.csv"], ".dvc/cache")),
     "remote file": _remote(lambda scene: scene.stored(FIRST, "../dvc-remote")),
     "remote listing": _remote(lambda scene: scene.listing("../dvc-remote")),
+    **{f"remote, {kind}, cache sound": _remote_rot(kind) for kind in kinds.KINDS},
     "release output": _release("models/model.txt"),
     "release output, times alike": _rot,
     "release member": _release("data/raw/a.csv"),

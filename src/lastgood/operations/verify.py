@@ -11,7 +11,7 @@ from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import own_outputs, pins_artifact
 from lastgood.core.subset import Subset
-from lastgood.errors import Finding, UnreachableError
+from lastgood.errors import Finding, LastgoodError
 from lastgood.operations.code import bring_code
 from lastgood.operations.facts import unpinned
 from lastgood.operations.manifests import read_manifest
@@ -40,8 +40,8 @@ class Verified:
     view: View
     versions: tuple[VersionCheck, ...]
     findings: tuple[Finding, ...]
-    silent: UnreachableError | None = None
-    """What a remote that could not be asked left unknown; the versions tell which."""
+    silent: LastgoodError | None = None
+    """Why a DVC remote could not be asked; what that left unknown is with the versions."""
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:

@@ -26,8 +26,8 @@ class Looked:
     findings: list[Finding] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     manifest: Manifest | None = None
-    silent: UnreachableError | None = None
-    """A remote that did not answer."""
+    silent: LastgoodError | None = None
+    """Why a DVC remote could not be asked."""
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -37,15 +37,19 @@ class Looked:
         except FindingsError as error:
             self.findings += error.findings
         except LastgoodError as error:
-            self.fail(error)
+            self.unknown.append(f"cannot tell: {error.message}")
 
-    def fail(self, error: LastgoodError) -> None:
-        """It cannot be told."""
-        text = f"cannot tell: {error.message}"
-        if text not in self.unknown:
-            self.unknown.append(text)
-        if isinstance(error, UnreachableError):
-            self.silent = error
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """As `telling`, of a DVC remote."""
+        with self.telling():
+            try:
+                yield
+            except FindingsError:
+                raise
+            except LastgoodError as error:
+                self.silent = error
+                raise
 
     @property
     def stored(self) -> tuple[Output, ...]:
@@ -77,19 +81,19 @@ def _ask(part: Sequence[Looked], question: Callable[[Iterable[Output]], Sequence
 
     Where something is wrong with one of them they are asked one by one, but a remote that was silent is not again.
     """
-    if any(one.silent for one in part):
-        return
+    asked = [one for one in part if one.silent is None]
     try:
-        told = question(output for one in part for output in one.stored)
-    except UnreachableError as error:
-        for one in part:
-            one.fail(error)
+        told = question(output for one in asked for output in one.stored)
+    except UnreachableError:
+        for one in asked:
+            with one.asking():
+                raise
     except LastgoodError:
-        for one in part:
-            with one.telling():
+        for one in asked:
+            with one.asking():
                 _tell(one, question(one.stored))
     else:
-        for one in part:
+        for one in asked:
             _tell(one, told)
 
 
