@@ -241,7 +241,7 @@ def _remote_rot(kind: str) -> Callable[[Scene, str, random.Random], list[str]]:
         picked = chance.choice([scene.stored(FIRST, STORE), scene.stored(RAW["a.csv"], STORE), scene.listing(STORE)])
         with kinds.remote(kind, scene.project.remote) as remote:
             scene.project.put(".dvc/config.local", f"['remote \"storage\"']\n{remote.settings}")
-            key = str(picked.relative_to(scene.project.remote.resolve()))
+            key = str(picked.resolve().relative_to(scene.project.remote.resolve()))
             before = remote.read(key)
             remote.write(key, damaged(before, how, chance))
             checked, mended = scene.run("verify", "--deep"), scene.run("repair", "--deep")
