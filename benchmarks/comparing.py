@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from benchmarks.machine import BenchmarkError
 
-OWN = {".git", "release.json"}
-"""What only one side has: the repository, and a release's own description."""
+OWN = {".git"}
+"""What only one side has: the repository."""
 OWN_DVC = {"tmp", "cache", "config.local"}
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import yaml
 
-# What a working tree or a release holds beyond its version: git's and DVC's own files, bytecode, the release's label.
-_BESIDE = {".git", ".dvc/cache", ".dvc/tmp", "release.json", ".lastgood"}
+# What a working tree or a release holds beyond its version: git's and DVC's own files, bytecode.
+_BESIDE = {".git", ".dvc/cache", ".dvc/tmp", ".lastgood"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Comparison:
 
 def look(release: Path, predictions: Path) -> State:
     """What a release is now."""
-    commit = json.loads((release / "release.json").read_bytes())["commit"]
+    commit = json.loads(release.with_name(f"{release.name}.json").read_bytes())["commit"]
     outputs = tuple((path, md5_of(release / path)) for path, _ in locked(release / "dvc.lock"))
     return State(commit, outputs, predictions.read_bytes())
 

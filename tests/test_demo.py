@@ -82,7 +82,6 @@ def test_a_byte_that_differs_and_a_file_too_many_are_found(tmp_path: Path) -> No
         for name in ("same", ".git/config", "scripts/__pycache__/x.pyc"):
             (tmp_path / place / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / place / name).write_bytes(b"same" if name == "same" else content)
-    (tmp_path / "left" / "release.json").write_text("{}")
     assert evidence.compare(tmp_path / "left", tmp_path / "right") == evidence.Comparison(1, 4, ())
     (tmp_path / "left" / "differs").write_text("1")
     (tmp_path / "right" / "differs").write_text("2")

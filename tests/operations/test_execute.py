@@ -20,6 +20,7 @@ from lastgood.operations import environments
 from lastgood.operations.execute import CommandError, execute
 from lastgood.operations.facts import require_restorable
 from lastgood.operations.reading import read
+from lastgood.releases.release import description_path, release_directories
 from lastgood.releases.use import in_use
 from tests.adapters.wheels import make_wheel, use_only
 from tests.conftest import isolate
@@ -201,7 +202,7 @@ def test_it_knows_which_version_it_is_and_nothing_of_our_python(pair: World, mon
     out = say(pair, "python", "-c", "import json, os; print(json.dumps(dict(os.environ)))")
     found = json.loads(out)
     assert (found["LASTGOOD_ARTIFACT"], found["LASTGOOD_VERSION"]) == ("flights", "v1.0.0")
-    assert (Path(found["LASTGOOD_RELEASE"]) / "release.json").is_file()
+    assert description_path(Path(found["LASTGOOD_RELEASE"])).is_file()
     assert found["PATH"].startswith(found["VIRTUAL_ENV"])
     assert not {"PYTHONPATH", "PYTHONHOME", "GIT_DIR"} & found.keys()
 
@@ -273,7 +274,7 @@ def test_it_holds_release_and_environment_and_a_killed_one_leaves_only_what_the_
     with start(pair, "sh", "-c", "echo ready; read line") as process:
         assert first_line(process.stdout) == "ready"
         place = pair.open().place
-        held = [*(place.releases / "flights").iterdir(), *place.environments.iterdir()]
+        held = [*release_directories(place), *place.environments.iterdir()]
         assert [in_use(place, one) for one in held] == [True, True]
         process.kill()
         process.communicate(timeout=60)

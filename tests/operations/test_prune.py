@@ -16,6 +16,7 @@ from lastgood.releases.builder import list_releases
 from lastgood.releases.environments import NOTE
 from lastgood.releases.lock import exclusive
 from lastgood.releases.place import Place
+from lastgood.releases.release import description_path
 from lastgood.releases.use import using
 from tests.conftest import isolate
 from tests.operations.world import World, files, killed_at
@@ -235,10 +236,10 @@ def environment(root: Path, digest: str) -> Path:
 def test_on_a_serving_host_environments_go_that_no_release_needs_and_nobody_uses(story: World) -> None:
     root = serve(story, f"file://{story.project.origin}")
     (release,) = list_releases(Place(root))
-    document = json.loads((release.path / "release.json").read_text())
+    document = json.loads(description_path(release.path).read_text())
     del document["sum"]  # as before there was one
-    (release.path / "release.json").chmod(0o644)
-    (release.path / "release.json").write_text(json.dumps({**document, "environment": "a" * 64}))
+    description_path(release.path).chmod(0o644)
+    description_path(release.path).write_text(json.dumps({**document, "environment": "a" * 64}))
     needed, used, old = (environment(root, letter * 64) for letter in "abc")
     with using(Place(root), used):
         done = prune(later(story.serve(root, None)), keep=0)
@@ -254,10 +255,10 @@ def test_on_a_serving_host_environments_go_that_no_release_needs_and_nobody_uses
 def test_environments_stay_where_it_cannot_be_told_whose_they_are(story: World) -> None:
     root = serve(story, f"file://{story.project.origin}")
     (release,) = list_releases(Place(root))
-    document = json.loads((release.path / "release.json").read_text())
+    document = json.loads(description_path(release.path).read_text())
     del document["sum"]  # as before there was one
-    (release.path / "release.json").chmod(0o644)
-    (release.path / "release.json").write_text(json.dumps({**document, "version": "v9.9.9", "environment": ""}))
+    description_path(release.path).chmod(0o644)
+    description_path(release.path).write_text(json.dumps({**document, "version": "v9.9.9", "environment": ""}))
     path = environment(root, "a" * 64)
     done = prune(later(story.serve(root, None)))
     assert done.environments[0].why == "it cannot be told which environment is that of flights@v9.9.9"

@@ -10,6 +10,7 @@ import pytest
 from lastgood.core.subset import Subset
 from lastgood.operations import repair
 from lastgood.operations.repair_objects import Reach
+from lastgood.releases.release import description_path
 from tests.builders import git
 from tests.operations.world import World, files, forget, killed_at, refuse_pushes
 
@@ -253,8 +254,8 @@ def test_a_damaged_release_that_nothing_uses_is_removed(story: World) -> None:
     story.sync()
     story.assign("v4.0.0")
     story.sync()
-    release = next((story.place / "releases").glob("*/v3*"))
-    overwrite(release / "release.json", "{")
+    release = next((story.place / "releases").glob("*/v3*[0-9a-f]"))
+    overwrite(description_path(release), "{")
     assert [one.kind for one in story.verify().all_findings] == ["broken-release"]
     done = mend(story)
     assert kinds(done) == ["release"]

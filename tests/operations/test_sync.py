@@ -18,6 +18,7 @@ from lastgood.errors import (
 )
 from lastgood.operations import diff, rollback, show, status, sync
 from lastgood.project import Project
+from lastgood.releases.release import description_path
 from tests.builders import git
 from tests.operations.world import World
 
@@ -151,7 +152,7 @@ def test_a_stage_needs_only_the_outputs_it_names(story: World) -> None:
     done = serve(story)
     assert (done.link / "models/model.txt").read_text() == "third"
     assert not (done.link / "data/raw").exists()
-    assert json.loads((done.link / "release.json").read_text())["partial"] is True
+    assert json.loads(description_path(done.link.resolve()).read_text())["partial"] is True
     cached = [one.read_bytes() for one in (story.project.base / "host/cache").rglob("*") if one.is_file()]
     assert b"third" in cached
     assert b"3\n" not in cached
@@ -168,7 +169,7 @@ def test_a_stage_that_needs_other_outputs_than_it_did_is_behind(story: World) ->
 
 
 def test_all_outputs_are_no_partial_release(story: World) -> None:
-    assert json.loads((serve(story).link / "release.json").read_text())["partial"] is False
+    assert json.loads(description_path(serve(story).link.resolve()).read_text())["partial"] is False
 
 
 def test_a_missing_object_leaves_the_former_release_live(story: World) -> None:

@@ -24,6 +24,9 @@ from lastgood.releases.builder import (
     list_releases,
     load_release,
 )
+from lastgood.releases.pruning import remove_directory
+from lastgood.releases.release import description_path
+from lastgood.releases.scratch import scratch
 from lastgood.releases.staging import stage
 from tests.releases.world import CODE, World, content, export, litter, unpinned
 
@@ -193,9 +196,7 @@ def test_old_projects_objects_are_proved_by_dvcs_old_md5(world: World, text: byt
         assert check_release(release, proofs) == ()
 
 
-@pytest.mark.parametrize(
-    "path", ["../evil", "/var/evil", "a/../../evil", ".git/config", "a/.GIT/hooks/x", "release.json"]
-)
+@pytest.mark.parametrize("path", ["../evil", "/var/evil", "a/../../evil", ".git/config", "a/.GIT/hooks/x"])
 def test_an_output_cannot_lead_out_of_the_release(world: World, path: str) -> None:
     error = refused(world, world.file(path, b"evil"))
     assert error.findings[0].kind in {"unsafe-path", "collision"}
@@ -233,12 +234,55 @@ def test_an_object_that_is_a_link_is_not_taken_for_one(world: World) -> None:
         {"models/model.txt": "also in git"},
         {"models/model.txt": "-> /etc/passwd"},
         {"models/model.txt/deeper": "a directory"},
-        {"release.json": "{}"},
     ],
 )
 def test_code_in_the_way_of_an_output_is_refused(world: World, code: dict[str, str]) -> None:
     error = refused(world, world.file("models/model.txt", b"model"), code=code)
     assert {finding.kind for finding in error.findings} == {"collision"}
+
+
+def test_code_and_outputs_may_have_any_name(world: World) -> None:
+    with world.proofs() as proofs:
+        code = {**CODE, "release.json": '{"semantic": "release"}', "README.json": "{}"}
+        one = build(world.request("v1.0.0", world.file("models/model.txt", b"model"), code=code), world.place, proofs)
+        assert (one.path / "release.json").read_text() == '{"semantic": "release"}'
+        other = build(world.request("v2.0.0", world.file("release.json", b"an output")), world.place, proofs)
+        assert (other.path / "release.json").read_bytes() == b"an output"
+        assert list_releases(world.place) == (one, other)
+        assert check_release(one, proofs) == check_release(other, proofs) == ()
+        one.path.chmod(0o755)
+        (one.path / "release.json").unlink()
+        (one.path / "release.json").write_text("{}")
+        assert [finding.kind for finding in check_release(one, proofs)] == ["changed"]
+
+
+def test_a_release_that_was_built_with_its_description_inside_is_used_as_it_is(world: World) -> None:
+    request = world.request("v1.0.0", world.file("models/model.txt", b"model"))
+    with world.proofs() as proofs:
+        built = build(request, world.place, proofs)
+        built.path.chmod(0o755)
+        description_path(built.path).rename(built.path / "release.json")
+        built.path.chmod(0o555)
+        (old,) = list_releases(world.place)
+        assert old == replace(built, inside=True)
+        assert check_release(old, proofs) == ()
+        assert build(request, world.place, proofs) == old
+        with scratch(world.place, old) as tree:
+            assert content(tree).keys() == content(old.path).keys() - {"release.json"}
+        assert remove_directory(world.place, old.path, proofs)
+    assert list(old.path.parent.iterdir()) == []
+
+
+def test_a_description_without_its_release_is_none_and_goes(world: World) -> None:
+    request = world.request("v1.0.0", world.file("models/model.txt", b"model"))
+    with world.proofs() as proofs:
+        built = build(request, world.place, proofs)
+        built.path.rename(world.root / "gone")
+        with pytest.raises(FindingsError):
+            load_release(built.path)
+        assert list_releases(world.place) == ()
+        clean_staging(world.place)
+        assert list(built.path.parent.iterdir()) == []
 
 
 def test_two_members_at_one_place_are_refused(world: World) -> None:
@@ -303,14 +347,15 @@ def test_a_lost_or_exchanged_file_is_noticed_and_bytecode_is_not(world: World) -
         assert [finding.kind for finding in check_release(release, proofs)] == ["missing", "changed"]
 
 
-def test_what_has_no_readable_release_json_is_no_release(world: World) -> None:
+def test_what_has_no_readable_description_is_no_release(world: World) -> None:
     request = world.request("v1.0.0", world.file("models/model.txt", b"model"))
     for number, text in enumerate(["", "{}", "[]", '{"schema": 2}', "\xff"]):
         broken = world.place.releases / "flights" / f"v0.0.{number}-aaaaaaaaaaaa"
         broken.mkdir(parents=True)
-        (broken / "release.json").write_text(text)
-        with pytest.raises(FindingsError):
-            load_release(broken)
+        for description in (broken / "release.json", description_path(broken)):
+            description.write_text(text)
+            with pytest.raises(FindingsError):
+                load_release(broken)
     assert list_releases(world.place) == ()
     assert find_release(world.place, request.manifest) is None
 
@@ -390,7 +435,7 @@ def test_from_another_file_system_files_are_copied(world: World, shared_memory: 
         assert check_release(release, proofs) == ()
     placed = release.path / "data/raw/a.csv"
     assert (placed.stat().st_nlink, placed.stat().st_mode & 0o777) == (1, 0o444)
-    assert '"linked":{"copy":3,"hard link":0,"reflink":0}' in (release.path / "release.json").read_text()
+    assert '"linked":{"copy":3,"hard link":0,"reflink":0}' in description_path(release.path).read_text()
 
 
 def test_a_writable_object_is_copied_and_keeps_its_mode(world: World) -> None:

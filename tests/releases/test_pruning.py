@@ -166,7 +166,7 @@ def test_links_in_a_release_are_removed_and_never_followed(world: World, tmp_pat
     code = {"file": "-> ../../../../outside/file", "all": f"-> {tmp_path / 'outside'}", "gone": "-> nowhere"}
     with world.proofs() as proofs:
         release = build(world.request("v1.0.0", code=code), world.place, proofs)
-        assert {Path(file).name for file in files_below(release.path)} == {*code, "release.json"}
+        assert {Path(file).name for file in files_below(release.path)} == {*code}
         assert remove_directory(world.place, release.path, proofs)
     assert (tmp_path / "outside" / "file").read_text() == "precious"
 

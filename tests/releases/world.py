@@ -97,12 +97,13 @@ def unpinned(output: Output) -> Output:
 
 
 def content(root: Path) -> dict[str, bytes]:
-    """Every regular file below a directory, by relative path, without `release.json`."""
-    files = (path for path in root.rglob("*") if path.is_file() and path.name != "release.json")
+    """Every regular file below a directory, by relative path."""
+    files = (path for path in root.rglob("*") if path.is_file())
     return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
 def litter(place: Place) -> list[str]:
-    """What is left in staging, and unfinished links and files anywhere."""
+    """What is left in staging, and unfinished links and files anywhere, descriptions of no release."""
     staged = [path.name for path in place.staging.iterdir() if path.name != ".lock"]
-    return staged + [str(path) for path in place.root.rglob(".new-*")]
+    strays = [path for path in place.releases.glob("*/*.json") if not path.with_suffix("").is_dir()]
+    return staged + [str(path) for path in [*place.root.rglob(".new-*"), *strays]]

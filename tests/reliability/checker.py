@@ -17,6 +17,11 @@ NOTES = ("pushing", "checkout.json")
 _OUTSIDE = (".git", ".lastgood", ".dvc/cache", ".dvc/tmp", ".dvc/config.local")
 
 
+def description_of(release: Path) -> Path:
+    """The file beside a release that describes it."""
+    return release.with_name(f"{release.name}.json")
+
+
 def tree_of(directory: Path, *, without: tuple[str, ...] = _OUTSIDE) -> dict[str, str]:
     """The SHA-256 of every file below `directory`, by path; a link counts as what it says."""
     found = {}
@@ -133,9 +138,9 @@ class Checker:
         return self._version_in(Path(os.path.realpath(link)))
 
     def _version_in(self, release: Path) -> str:
-        if not (release / "release.json").is_file():
-            return f"{release.name} is not there or has no release.json"
-        tree = tree_of(release, without=("release.json",))
+        if not release.is_dir() or not description_of(release).is_file():
+            return f"{release.name} is not there or nothing describes it"
+        tree = tree_of(release)
         found = [version for version, known in self.known.trees.items() if known == tree]
         if found != [release.name.rpartition("-")[0]]:
             return f"{release.name} holds the files of {found}"
@@ -169,8 +174,12 @@ class Checker:
         entries = ([line.split()[1:3] for line in body.splitlines() if line.startswith("Tag: ")] for body in bodies)
         return tuple(tuple((name, oid) for oid, name in entry) for entry in entries if entry)
 
+    def releases(self) -> list[Path]:
+        """The directories of all releases; each has a file that describes it beside it."""
+        return sorted(path for path in (self.place / "releases").glob("*/*") if path.is_dir())
+
     def _releases(self) -> Iterator[str]:
-        for release in sorted((self.place / "releases").glob("*/*")):
+        for release in self.releases():
             found = self._version_in(release)
             if found not in self.known.trees:
                 yield f"release is broken: {found}"
@@ -210,6 +219,9 @@ class Checker:
         for entry in self.place.glob("staging/*"):
             if entry.name != ".lock":
                 yield str(entry)
+        for description in self.place.glob("releases/*/*.json"):
+            if not description.with_suffix("").is_dir():
+                yield str(description)
         for pattern in ("**/.new-*", *NOTES):
             yield from map(str, self.place.glob(pattern))
         yield from (str(path) for path in (self.clone / ".git").rglob("*.lock"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import md5
 from pathlib import Path
 
-from tests.reliability.checker import ARTIFACT, Checker, Known, git, head_of, objects, refs_of, tree_of
+from tests.reliability.checker import ARTIFACT, Checker, Known, description_of, git, head_of, objects, refs_of, tree_of
 
 STAGES = ("prod", "staging")
 Refs = Mapping[str, tuple[str, str]]
@@ -119,7 +119,7 @@ class Eyes:
         return [*(f"left over: {one}" for one in checker.leftovers()), *filter(None, said)]
 
     def _releases(self) -> list[Path]:
-        return sorted((self.checker.place / "releases").glob("*/*"))
+        return self.checker.releases()
 
     def _live(self) -> list[tuple[str, str]]:
         links = [(stage, self.checker.place / "live" / ARTIFACT / stage) for stage in STAGES]
@@ -139,11 +139,11 @@ class Eyes:
         return self.hashed[key]
 
     def _is_whole(self, release: Path) -> bool:
-        if not (release / "release.json").is_file():
+        if not description_of(release).is_file():
             return False
         beginning = release.name.rpartition("-")[2]
         commit = next(one for one in self.known.trees if one.startswith(beginning))
-        return self.known.trees[commit] == tree_of(release, without=("release.json",))
+        return self.known.trees[commit] == tree_of(release)
 
     def _worktree(self) -> str | None:
         clone = self.checker.clone

@@ -126,7 +126,7 @@ class Hands:
     def spoil_release(self, name: str, which: int, *, remove: bool) -> None:
         """The same with one file of a release."""
         release = self.project.root / ".lastgood/releases" / ARTIFACT / name
-        files = sorted(path for path in release.rglob("*") if path.is_file() and path.name != "release.json")
+        files = sorted(path for path in release.rglob("*") if path.is_file())
         spoil(files[which % len(files)], remove=remove)
 
 

@@ -71,7 +71,7 @@ class Play:
     def close(self) -> None:
         """Remove the world."""
         self.hands.close()
-        for path in (self.world.place / "releases").glob("*/*"):
+        for path in self.eyes.checker.releases():
             path.chmod(0o755)
         shutil.rmtree(self.world.project.base, ignore_errors=True)
 

@@ -21,6 +21,7 @@ from tests.builders import Project
 from tests.conftest import isolate
 from tests.operations.world import World
 from tests.reliability import figures
+from tests.reliability.checker import description_of
 from tests.reliability.enemy import Run, run, wrong_with
 
 FIRST, SECOND = "first model, " * 40, "second model, " * 40
@@ -146,6 +147,13 @@ def _release(name: str) -> Callable[[Scene, str, random.Random], list[str]]:
     return case
 
 
+def _description(scene: Scene, how: str, chance: random.Random) -> list[str]:
+    """What a release says of itself, beside it: `verify` finds it."""
+    damage(description_of(scene.live.resolve()), how, chance)
+    done = scene.run("verify", "--deep")
+    return [*wrong_with(done), *([] if done.code == 3 else [f"not found: {done}"])]
+
+
 def _rot(scene: Scene, how: str, chance: random.Random) -> list[str]:
     """A bad disk changes no time stamp: what was remembered of a file seems to hold. `verify --deep` finds it."""
     path = scene.live.resolve() / "models/model.txt"
@@ -266,7 +274,7 @@ CLASSES: dict[str, Callable[[Scene, str, random.Random], list[str]]] = {
     "release output, times alike": _rot,
     "release member": _release("data/raw/a.csv"),
     "release code": _release("scripts/train.py"),
-    "release.json": _release("release.json"),
+    "release's description": _description,
     "proofs.db": _state("proofs.db"),
     "follow file": _state("follow/flights@prod.json"),
     "history.jsonl": _state("history.jsonl"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lastgood.releases import activation
 from lastgood.releases.place import Place
-from lastgood.releases.release import load_release
+from lastgood.releases.release import list_releases
 from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import Known
@@ -63,7 +63,7 @@ def test_a_reader_that_resolves_once_never_mixes_versions(base: tuple[World, Kno
         world.assign(version)
         world.sync()
     place = Place(world.place)
-    both = [load_release(path) for path in sorted((world.place / "releases").glob("*/*"))]
+    both = list_releases(place)
     mixed, switches = read_while(
         lambda number: activation.switch(place, "flights", "prod", both[number % 2]),
         lambda: Path(os.path.realpath(world.live)),

@@ -16,8 +16,14 @@ from lastgood.releases.activation import live_links
 from lastgood.releases.place import Place
 from lastgood.releases.proofs import Proofs
 from lastgood.releases.pruning import remove_directory
-from lastgood.releases.release import check_release, load_release, release_path
-from lastgood.releases.staging import stage
+from lastgood.releases.release import (
+    check_release,
+    description_path,
+    load_release,
+    release_directories,
+    release_path,
+)
+from lastgood.releases.staging import gate, stage
 from lastgood.releases.use import unused
 
 Results = list[Mended | Finding]
@@ -26,7 +32,7 @@ Results = list[Mended | Finding]
 def find_damaged(place: Place, *, deep: bool) -> dict[Path, tuple[Finding, ...]]:
     """The directories among the releases that are no finished release, or with `deep` not what they were born as."""
     found: dict[Path, tuple[Finding, ...]] = {}
-    for path in sorted(place.releases.glob("*/*")):
+    for path in release_directories(place):
         try:
             release = load_release(path)
         except FindingsError as error:
@@ -97,7 +103,10 @@ def _exchange(project: Project, path: Path, manifest: Manifest, outputs: tuple[O
             project.on_step("exchange")
             for directory in (path, fresh.path):
                 directory.chmod(0o755)  # a read-only directory cannot be moved into another one
-            durable.exchange(fresh.path, path)
+            with gate(project.place):
+                # It tells of the same files as the one before, and is there before what it tells of.
+                durable.write_atomic(description_path(path), description_path(fresh.path).read_bytes(), mode=0o444)
+                durable.exchange(fresh.path, path)
             path.chmod(0o555)
             durable.fsync_directory(path)
     return True

@@ -17,11 +17,11 @@ from lastgood.releases.placing import Placer, will_copy
 from lastgood.releases.proofs import Proofs, State
 from lastgood.releases.proving import CorruptedObjectsError, Members, ObjectPath, Part
 from lastgood.releases.release import (
-    RELEASE_FILE,
     Contents,
     Release,
     check_release,
     code_digest,
+    description_path,
     digest_of,
     divide,
     find_release,
@@ -48,7 +48,6 @@ __all__ = [
 ]
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
-EXISTS = {errno.ENOTEMPTY, errno.EEXIST}
 OnFile = Callable[[int, int], None]
 
 
@@ -95,8 +94,10 @@ def build(request: BuildRequest, place: Place, proofs: Proofs, on_file: OnFile |
             _make_room(tree, request.outputs)
             counts = _place(parts, states, tree, on_file or _silent)
             contents = _settle(tree, parts, states, proved, proofs)
-            _describe(request, tree, contents, counts)
-            return _publish(tree, path, request.manifest)
+            description = _describe(request, contents, counts)
+            durable.fsync_tree(tree)
+            with staging.gate(place):
+                return _publish(tree, path, request.manifest, description)
     except OSError as error:
         raise _not_carried_out(request.manifest, error) from error
 
@@ -124,15 +125,13 @@ def _make_room(tree: Path, outputs: Sequence[Output]) -> None:
     Raises `FindingsError` where code and outputs want the same place, or a link would lead an output elsewhere.
     """
     findings = []
-    if os.path.lexists(tree / RELEASE_FILE):
-        findings.append(Finding("collision", RELEASE_FILE, f"the code holds {RELEASE_FILE}, which names the release"))
     for output in outputs:
         parents = [parent for parent in output.path.parents if parent.name]
         odd = [parent for parent in parents if os.path.lexists(tree / parent) and not _is_directory(tree / parent)]
         if odd:
             message = f"{output.path}: {odd[-1]} is no directory in the code of this version"
             findings.append(Finding("collision", str(output.path), message))
-        elif output.storage == "dvc" and (str(output.path) == RELEASE_FILE or os.path.lexists(tree / output.path)):
+        elif output.storage == "dvc" and os.path.lexists(tree / output.path):
             message = f"{output.path} is an output, and git holds something at its place"
             findings.append(Finding("collision", str(output.path), message))
     if findings:
@@ -188,14 +187,14 @@ def _settle(
     return Contents(tree, found, digests)
 
 
-def _describe(request: BuildRequest, tree: Path, contents: Contents, counts: dict[str, int]) -> None:
-    """Write `release.json` from what lies in the tree, and return when all of it is on disk."""
+def _describe(request: BuildRequest, contents: Contents, counts: dict[str, int]) -> bytes:
+    """The description of a release, from what lies in its tree."""
     manifest = request.manifest
     kept = [output for output in request.outputs if output.storage != "url"]
     owned, rest = divide(contents.states, kept)
     outputs = tuple(_placed(output, contents, owned[output.path]) for output in kept)
     release = Release(
-        path=tree,
+        path=contents.root,
         artifact=manifest.artifact,
         version=manifest.version,
         commit=manifest.commit,
@@ -206,9 +205,7 @@ def _describe(request: BuildRequest, tree: Path, contents: Contents, counts: dic
         code=code_digest(contents, rest),
         environment=request.environment,
     )
-    durable.write_new(tree / RELEASE_FILE, format_release(release, counts, request.built_at.isoformat()))
-    (tree / RELEASE_FILE).chmod(0o444)
-    durable.fsync_tree(tree)
+    return format_release(release, counts, request.built_at.isoformat())
 
 
 def _placed(output: Output, contents: Contents, paths: Sequence[str]) -> Output:
@@ -244,18 +241,17 @@ def _protect(tree: Path, states: Mapping[str, os.stat_result], directories: Sequ
         (tree / directory).chmod(0o555)
 
 
-def _publish(tree: Path, path: Path, manifest: Manifest) -> Release:
-    """Rename a finished tree to its place; where another process was faster, theirs is as good."""
+def _publish(tree: Path, path: Path, manifest: Manifest, description: bytes) -> Release:
+    """Write the description of a finished tree, then rename that to its place (ordering.md, O1); where another process
+    was faster, theirs is as good. The caller holds the gate, or a cleaner could come between the two."""
     durable.make_directories(path.parent)
-    try:
-        durable.rename(tree, path)
-    except OSError as error:
-        if error.errno not in EXISTS:
-            raise
+    if path.is_dir() and any(path.iterdir()):
         release = load_release(path)
         if release.commit != manifest.commit:
-            raise NotCarriedOutError(f"{path} holds another commit, {release.commit}; nothing was changed") from error
+            raise NotCarriedOutError(f"{path} holds another commit, {release.commit}; nothing was changed")
         return release
+    durable.write_atomic(description_path(path), description, mode=0o444)
+    durable.rename(tree, path)
     _close(path)
     return load_release(path)
 

@@ -45,11 +45,11 @@ def make_directories(path: Path) -> None:
         fsync_directory(directory.parent)
 
 
-def write_atomic(path: Path, content: bytes) -> None:
+def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Write a file that is, whatever dies, the old one or the new one: content first, then its name."""
     fresh = path.with_name(f"{NEW}{token_hex(6)}")
     try:
-        write_new(fresh, content)
+        write_new(fresh, content, mode=mode)
         fresh.replace(path)
     except BaseException:
         fresh.unlink(missing_ok=True)
@@ -57,9 +57,9 @@ def write_atomic(path: Path, content: bytes) -> None:
     fsync_directory(path.parent)
 
 
-def write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Write a file that must not exist yet, and return when its content is on disk; its name may not be yet."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(content)
         stream.flush()

@@ -10,6 +10,7 @@ from lastgood.releases import durable, hashing, staging
 from lastgood.releases.activation import live_links
 from lastgood.releases.place import Place
 from lastgood.releases.proofs import Proofs, State
+from lastgood.releases.release import description_path
 from lastgood.releases.use import unused
 
 
@@ -50,7 +51,9 @@ def remove_directory(
             announce()
             # Renaming a directory into another one writes to it.
             directory.chmod(0o755)
-            directory.rename(room / directory.name)
+            with staging.gate(place):
+                directory.rename(room / directory.name)
+                description_path(directory).unlink(missing_ok=True)  # after what it describes (ordering.md, O7)
             durable.fsync_directory(directory.parent)
             _remove_files(room / directory.name, proofs)
     return True

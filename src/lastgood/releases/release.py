@@ -1,5 +1,6 @@
 """A release as it lies on disk: finding it, reading what it says of itself, checking that it still is that."""
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,8 @@ from lastgood.releases.place import Place, release_name
 if TYPE_CHECKING:
     from lastgood.releases.proofs import Proofs
 
-RELEASE_FILE = "release.json"
+INSIDE = "release.json"
+"""Where the description lay in releases that were built before code could have a file of that name."""
 SCHEMA = 1
 BYTECODE = "__pycache__"
 
@@ -30,7 +32,8 @@ class Release:
     `outputs` are those placed, each with the SHA-256, size and number of files found when it was built. `manifest` is
     the manifest's digest, `code` the `tree_sha256` of everything else, symbolic links counted by their targets.
     `partial`: it leaves out outputs that the artifact's own `dvc.yaml` needs, for `lastgood.toml` names fewer.
-    `environment` is the digest that names the environment of the version, empty for one that has none.
+    `environment` is the digest that names the environment of the version, empty for one that has none. `inside` says
+    that the description lies in the directory, as `release.json`.
     """
 
     path: Path
@@ -43,6 +46,7 @@ class Release:
     manifest: str = ""
     code: str = ""
     environment: str = ""
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +93,35 @@ def find_release(place: Place, manifest: Manifest, outputs: Sequence[Output] | N
     return release if same else None
 
 
-def load_release(path: Path) -> Release:
-    """Read `release.json`. Raises `FindingsError`, kind `broken-release`, for what is no finished release."""
+def description_path(path: Path) -> Path:
+    """Where the description of the release in this directory lies: beside it, for in it every name may be the code's.
+
+    It is there before the directory gets its name, and goes after it (ordering.md, O1 and O7).
+    """
+    return path.with_name(f"{path.name}.json")
+
+
+def release_directories(place: Place) -> tuple[Path, ...]:
+    """Every directory where a release should be, finished or not."""
+    return tuple(path for path in sorted(place.releases.glob("*/*")) if path.is_dir() and not path.is_symlink())
+
+
+def _read_description(path: Path) -> tuple[bytes, bool]:
+    """The description of the release in this directory, and whether it lies inside. Raises `OSError`."""
     try:
-        document = json.loads((path / RELEASE_FILE).read_bytes())
+        content = description_path(path).read_bytes()
+    except FileNotFoundError:
+        return (path / INSIDE).read_bytes(), True
+    if not path.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    return content, False
+
+
+def load_release(path: Path) -> Release:
+    """Read a release's description. Raises `FindingsError`, kind `broken-release`, for what is no finished release."""
+    try:
+        content, inside = _read_description(path)
+        document = json.loads(content)
         own = document.pop("sum", None)  # releases built before there was any lack it
         if own is not None and own != _sum(document):
             raise ValueError("its content is not what was written")  # noqa: TRY301  # reported with the others below
@@ -109,6 +138,7 @@ def load_release(path: Path) -> Release:
             manifest=document["manifest"],
             code=document["code"],
             environment=document.get("environment", ""),  # releases built before there were any lack it
+            inside=inside,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"{path} is no finished release: {error}"
@@ -118,14 +148,14 @@ def load_release(path: Path) -> Release:
 def read_placement(release: Release) -> Mapping[str, int]:
     """How many of a release's output files were placed in which way (`placing.How`), those of none left out."""
     try:
-        linked = json.loads((release.path / RELEASE_FILE).read_bytes())["linked"]
+        linked = json.loads(_read_description(release.path)[0])["linked"]
         return {str(how): int(count) for how, count in linked.items() if count}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
 def format_release(release: Release, linked: dict[str, int], built_at: str) -> bytes:
-    """The content of `release.json`; its path is not in it, so that `--root` can be moved."""
+    """The description of a release; its path is not in it, so that `--root` can be moved."""
     document: dict[str, Json] = {
         "schema": SCHEMA,
         "artifact": release.artifact,
@@ -144,14 +174,14 @@ def format_release(release: Release, linked: dict[str, int], built_at: str) -> b
 
 
 def _sum(document: dict[str, Json]) -> str:
-    """What tells a damaged `release.json` from a whole one: nothing else would notice another tree or date in it."""
+    """What tells a damaged description from a whole one: nothing else would notice another tree or date in it."""
     return sha256(encode(document).encode("ascii")).hexdigest()
 
 
 def list_releases(place: Place) -> tuple[Release, ...]:
     """All finished releases of this place, by path."""
     found = []
-    for path in sorted(place.releases.glob("*/*")):
+    for path in release_directories(place):
         try:
             found.append(load_release(path))
         except FindingsError:
@@ -167,6 +197,7 @@ def check_release(release: Release, proofs: "Proofs") -> tuple[Finding, ...]:
     try:
         contents = look(release.path, proofs)
         owned, rest = divide(contents.states, release.outputs)
+        rest = [path for path in rest if not (release.inside and path == INSIDE)]
         code = code_digest(contents, rest)
     except OSError as error:
         return (Finding("broken-release", str(release.path), f"{release.path} cannot be read: {error}"),)
@@ -205,13 +236,13 @@ def divide(paths: Iterable[str], outputs: Sequence[Output]) -> tuple[dict[PurePo
             name = name.rpartition("/")[0]
         if name:
             by_name[name].append(path)
-        elif path != RELEASE_FILE and BYTECODE not in path.split("/"):
+        elif BYTECODE not in path.split("/"):
             rest.append(path)
     return owned, rest
 
 
 def code_digest(contents: Contents, paths: Iterable[str]) -> str:
-    """One digest of what is neither an output nor `release.json`: files, and where links point to."""
+    """One digest of what is no output: files, and where links point to."""
     members = []
     for path in paths:
         if (found := contents.digests.get(path)) is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from lastgood.releases import staging
 from lastgood.releases.place import Place
 from lastgood.releases.placing import Placer
-from lastgood.releases.release import RELEASE_FILE, Release
+from lastgood.releases.release import INSIDE, Release
 
 
 @contextmanager
@@ -20,12 +20,13 @@ def scratch(place: Place, release: Release) -> Iterator[Path]:
     """
     with staging.stage(place) as directory:
         tree = directory / "tree"
-        copy_tree(release.path, tree)
+        copy_tree(release, tree)
         yield tree
 
 
-def copy_tree(source: Path, target: Path) -> None:
-    """Copy a release but its `release.json`: every file by reflink or in full, all of it writable; links stay links."""
+def copy_tree(release: Release, target: Path) -> None:
+    """Copy a release, not its description: every file by reflink or in full, all of it writable; links stay links."""
+    source = release.path
     target.mkdir()
     device, placer = target.stat().st_dev, Placer()
     for parent, directories, files in os.walk(source):
@@ -39,5 +40,5 @@ def copy_tree(source: Path, target: Path) -> None:
             path = Path(parent, name)
             if path.is_symlink():
                 (there / name).symlink_to(path.readlink())
-            elif path != source / RELEASE_FILE:
+            elif not (release.inside and path == source / INSIDE):
                 placer.copy(path, there / name, device=device)

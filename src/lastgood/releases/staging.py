@@ -23,7 +23,7 @@ def stage(place: Place) -> Iterator[Path]:
     """
     place.create()
     directory = place.staging / token_hex(8)
-    with lock.flocked(place.staging / GATE):
+    with gate(place):
         directory.mkdir(mode=0o700)
         descriptor = os.open(directory / HELD, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -34,14 +34,34 @@ def stage(place: Place) -> Iterator[Path]:
         os.close(descriptor)
 
 
+@contextmanager
+def gate(place: Place) -> Iterator[None]:
+    """Alone with what takes two steps: a directory here and its lock, a release and its description."""
+    with lock.flocked(place.staging / GATE):
+        yield
+
+
 def clean_staging(place: Place) -> int:
-    """Remove the unfinished work of dead processes, never that of living ones; how many there were."""
+    """Remove the unfinished work of dead processes, never that of living ones; how many there were.
+
+    Descriptions go whose release never got its name, or has lost it.
+    """
     if not place.staging.is_dir():
         return 0
     removed = 0
-    with lock.flocked(place.staging / GATE):
+    with gate(place):
+        _remove_descriptions(place)
         for entry in place.staging.iterdir():
             if entry.name != GATE and not lock.is_held(entry / HELD):
                 durable.remove_tree(entry)
                 removed += 1
     return removed
+
+
+def _remove_descriptions(place: Place) -> None:
+    for directory in place.releases.iterdir() if place.releases.is_dir() else ():
+        if directory.is_dir():
+            durable.remove_leftovers(directory)
+        for description in directory.glob("*.json"):
+            if not os.path.lexists(description.with_suffix("")):
+                description.unlink()
