@@ -4,12 +4,21 @@ from pathlib import Path
 
 import pytest
 
+from lastgood.core.events import Mark
+from lastgood.core.references import find_version
 from lastgood.errors import FindingsError, UnknownError
+from lastgood.operations.assign import assign
+from lastgood.operations.checkout import checkout
+from lastgood.operations.delivering import build_release
 from lastgood.operations.diff import diff
+from lastgood.operations.manifests import read_manifest
+from lastgood.operations.mark import mark
+from lastgood.operations.reading import read
 from lastgood.operations.register import Request as Registration
 from lastgood.operations.register import register
 from lastgood.operations.rollback import Request, rollback
 from lastgood.operations.show import show
+from lastgood.operations.status import status
 from lastgood.operations.sync import sync
 from lastgood.operations.verify import verify
 from lastgood.project import Project as Opened
@@ -127,6 +136,146 @@ def test_foreach_matrix_dvc_files_and_several_pipelines_are_one_version(blank: P
     blank.tag("best#prod#1", commit="best@v1.0.0^{commit}")
     assert (sync(there, None, "prod").release.path / "model-lga-4.txt").read_text() == "lga one\n"
     assert verify(there).all_findings == ()
+
+
+@pytest.mark.parametrize("ignored", ["", ".gitkeep\n"])
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_git_tracks_inside_an_output_directory_is_restored_beside_it(
+    blank: Project, ignored: str, *, listed: bool
+) -> None:
+    if ignored:
+        blank.put(".dvcignore", ignored)
+    if listed:
+        blank.put("models/.gitkeep", "")
+    artifact(blank, "best", "models/part.csv")
+    for version in ("v1.0.0", "v1.1.0"):
+        blank.git("rm", "-r", "--quiet", "--cached", "--ignore-unmatch", "models")  # DVC adds none that git has
+        add(blank, "models/", version)
+        blank.put("models/.gitkeep", "")
+        blank.git("add", "--force", "models/.gitkeep")
+        blank.commit(version)
+        blank.tag(f"best@{version}")
+    there = Opened.open(blank.root)
+    assign(there, "best@v1.0.0", "prod", "go")
+    release = sync(there, "best", "prod").release
+    assert sorted(path.name for path in (release.path / "models").iterdir()) == [".gitkeep", "part.csv"]
+    assert (release.path / "models/part.csv").read_text() == "v1.0.0"
+    assert verify(there, deep=True).all_findings == ()
+    for changed in (True, False):
+        assert checkout(there, "best@v1.0.0").changed is changed
+        assert (blank.root / "models/part.csv").read_text() == "v1.0.0"
+        assert blank.git("status", "--porcelain") == ""
+    (release.path / "models").chmod(0o755)
+    (release.path / "models/.gitkeep").unlink()
+    assert {finding.kind for finding in verify(there, deep=True).all_findings} <= {"changed", "missing"}
+    assert verify(there, deep=True).all_findings
+
+
+def test_a_path_that_git_and_an_output_fill_differently_is_refused_before_anything_is_recorded(blank: Project) -> None:
+    artifact(blank, "best", "models/part.csv")
+    add(blank, "models/", "one")
+    blank.put("models/part.csv", "another")
+    blank.git("add", "--force", "models/part.csv")
+    blank.commit("both")
+    blank.tag("best@v1.0.0")
+    refused_everywhere(blank, "collision", "models/part.csv")
+
+
+@pytest.mark.parametrize("link", ["../elsewhere", "/etc", ".", "nowhere"])
+def test_an_output_below_a_path_that_git_holds_as_a_link_is_refused_before_anything_is_recorded(
+    blank: Project, link: str
+) -> None:
+    artifact(blank, "best", "models/deep/model.txt")
+    add(blank, "models/deep/model.txt", "one")
+    (blank.root / "models/deep").rename(blank.root / "elsewhere")
+    (blank.root / "models/deep").symlink_to(link)
+    tracked = (blank.root / "elsewhere/model.txt.dvc").read_text()
+    blank.put("model.dvc", tracked.replace("path: model.txt", "path: models/deep/model.txt"))
+    blank.put(".gitignore", "elsewhere\n")
+    blank.git("add", "--force", "models/deep")
+    blank.commit("a link")
+    blank.tag("best@v1.0.0")
+    refused_everywhere(blank, "collision", "models/deep/model.txt")
+
+
+def refused_everywhere(project: Project, kind: str, subject: str) -> None:
+    """By register, assign and the preflight of a rollback, and by the builder, where a tool wrote the tag."""
+    project.tag("best#stable#1", commit="best@v1.0.0^{commit}")
+    there = Opened.open(project.root)
+    project.put("README.md", "later")
+    project.commit("later")
+    before = project.git("for-each-ref", "refs/tags")
+    with pytest.raises(FindingsError) as registering:
+        register(there, Registration("best", "v2.0.0"))
+    with pytest.raises(FindingsError) as assigning:
+        assign(there, "best@v1.0.0", "prod", "go")
+    assert project.git("for-each-ref", "refs/tags") == before
+    project.tag("best@v1.1.0")
+    project.tag("best#prod#2")
+    with pytest.raises(FindingsError) as planning:
+        rollback(there, Request(None, "bad"), dry_run=True)
+    for refused in (registering, assigning, planning):
+        assert (kind, subject) in {(one.kind, one.subject) for one in refused.value.findings}
+    history, version = find_version(read(there, fetch=False).registry, "best@v1.0.0")
+    manifest = read_manifest(there, history, version)
+    with pytest.raises(FindingsError) as building:
+        build_release(there, manifest, manifest.outputs)
+    assert (kind, subject) in {(one.kind, one.subject) for one in building.value.findings}
+
+
+def test_a_project_may_have_a_release_json_of_its_own(blank: Project) -> None:
+    artifact(blank, "best", "model.txt")
+    blank.put("release.json", '{"branches": ["main"]}')
+    for version in ("v1.0.0", "v1.1.0"):
+        add(blank, "model.txt", version)
+        blank.commit(version)
+        register(Opened.open(blank.root), Registration("best", version))
+    there = Opened.open(blank.root)
+    mark(there, "best@v1.0.0", Mark.STABLE, "good")
+    assign(there, "best@v1.1.0", "prod", "go")
+    sync(there, "best", "prod")
+    done = rollback(there, Request(None, "bad", here=True))
+    assert (Path(str(done.live)) / "release.json").read_text() == '{"branches": ["main"]}'
+    assert verify(there, deep=True).all_findings == ()
+
+
+EVALUATED = """\
+stages:
+  evaluate:
+    cmd: cp params.yaml metrics.json
+    deps: [params.yaml]
+    outs: [model.txt]
+    metrics:
+    - metrics.json:
+        cache: false
+artifacts:
+"""
+
+
+def test_what_git_holds_of_an_output_that_was_edited_after_dvc_repro_is_restored(blank: Project) -> None:
+    blank.put("dvc.yaml", EVALUATED.replace("cp params", "echo m > model.txt; cp params"))
+    artifact(blank, "best", "model.txt")
+    for number in (1, 2):
+        blank.put("params.yaml", f'{{"auc": 0.{number}}}\n')
+        reproduce(blank)
+        blank.put("metrics.json", f'{{"auc":   0.{number}}}\n')
+        blank.commit("formatted by an editor")
+        blank.tag(f"best@v1.{number}.0")
+    there = Opened.open(blank.root)
+    blank.put("README.md", "later")
+    blank.commit("later")
+    with pytest.raises(FindingsError) as refused:
+        register(there, Registration("best", "v2.0.0"))
+    assert {one.subject for one in refused.value.findings} == {"metrics.json"}
+    assign(there, "best@v1.1.0", "prod", "go")
+    release = sync(there, "best", "prod").release
+    assert (release.path / "metrics.json").read_text() == '{"auc":   0.1}\n'
+    assert [checkout(there, "best@v1.1.0").changed for _ in range(2)] == [True, False]
+    assert (blank.root / "metrics.json").read_text() == '{"auc":   0.1}\n'
+    worktree = status(there).worktree
+    assert worktree is not None
+    assert worktree.whole
+    assert verify(there, deep=True).all_findings == ()
 
 
 def reproduce(project: Project) -> None:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
-from hashlib import md5
+from hashlib import md5, sha256
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -302,8 +302,16 @@ def test_an_output_kept_in_git_is_proved_where_it_lies(world: World) -> None:
 @pytest.mark.parametrize("code", [{"metrics.json": "other"}, {}, {"metrics.json": "-> /etc/passwd"}])
 def test_an_output_kept_in_git_that_is_not_the_pinned_one_is_refused(world: World, code: dict[str, str]) -> None:
     metrics = replace(world.file("metrics.json", b"{}"), storage="git")
-    for output in (metrics, unpinned(metrics)):
-        assert {finding.kind for finding in refused(world, output, code=code).findings} == {"changed"}
+    kind = "changed" if code == {"metrics.json": "other"} else "not-in-git"
+    assert {finding.kind for finding in refused(world, metrics, code=code).findings} == {kind}
+
+
+def test_what_git_holds_of_an_output_counts_where_only_dvc_lock_names_another_content(world: World) -> None:
+    metrics = unpinned(replace(world.file("metrics.json", b"{}"), storage="git"))
+    with world.proofs() as proofs:
+        release = build(world.request("v1.0.0", metrics, code={"metrics.json": "edited"}), world.place, proofs)
+        assert check_release(release, proofs) == ()
+    assert release.outputs[0].sha256 == sha256(b"edited").hexdigest()
 
 
 def test_an_output_at_a_url_is_left_out(world: World) -> None:

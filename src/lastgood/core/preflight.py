@@ -43,14 +43,16 @@ class Corrupted:
 class Facts:
     """What is known of a version's restorability. `None` for a place that was not asked.
 
-    `built` says that a proved release of it stands here; `lock` is the digest of the environment lock in the commit.
-    `artifact`: the commit has something at the artifact's own path.
+    `built` says that a proved release of it stands here; `lock` is the digest of the environment lock in the commit;
+    `unfit` is what keeps code and outputs from lying in one directory (`core.fitting`). `artifact`: the commit has
+    something at the artifact's own path.
     """
 
     manifest: Manifest | None
     code: bool = True
     artifact: bool = True
     strange_code: Sequence[str] = ()
+    unfit: Sequence[Finding] = ()
     lock: str | None = None
     built: bool = False
     missing_here: Sequence[Missing] | None = None
@@ -97,6 +99,7 @@ def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
         Finding("code", path, f"{path} in {name} is a submodule or LFS pointer, which a release cannot restore")
         for path in facts.strange_code
     )
+    findings.extend(facts.unfit)
     manifest = facts.manifest
     if manifest is not None and not facts.artifact:
         text = f"{manifest.path}, the path of {name}, is neither a DVC output nor a file in git: nothing brings it back"

@@ -211,6 +211,13 @@ def _remove_code(project: Project, under_way: Note) -> None:
             (root / path).unlink()
 
 
+def _put_back_code(project: Project, commit: str) -> None:
+    """Have git write the files again that DVC removed from directory outputs: it takes away what no listing names."""
+    git = project.worktree
+    if lost := [path for path in repository.unlike(git, commit) if not os.path.lexists(git.directory / path)]:
+        git.run("--literal-pathspecs", "checkout", "--quiet", "--no-overlay", commit, "--", *lost)
+
+
 def _make_way(project: Project, manifest: Manifest) -> None:
     """Remove what was put aside and DVC would stop at, or follow: links to directories, files in place of them."""
     root = project.worktree.directory
@@ -230,9 +237,11 @@ def _move(project: Project, version: Version, manifest: Manifest, under_way: Not
     if forced:
         _make_way(project, manifest)
     checkout_outputs(place, None, cache=cache)
+    _put_back_code(project, version.commit)
     project.on_step("prove")
     if wrong := differing(project, manifest):  # a fault in DVC's midst, now or long ago
         checkout_outputs(place, None, cache=cache, anew=True)
+        _put_back_code(project, version.commit)
         wrong = differing(project, manifest)
     code = repository.unlike(project.worktree, version.commit)  # git ends with 0 where it could not replace a file, too
     if paths := dict.fromkeys([*(str(output.path) for output in wrong), *code]):

@@ -38,18 +38,22 @@ def gather(project: Project, version: Version, manifest: Manifest, *, here: bool
     lock = manifest.environment.lock
     content = export.read_file(git, version.commit, lock) if lock else None
     store = project.store(manifest.project)
-    from lastgood.operations.objects import lacking  # not needed where a release is built
+    # Neither is needed where a release is built.
+    from lastgood.operations.fitting import check_fit
+    from lastgood.operations.objects import lacking
 
     missing_here = lacking(project, store, manifest.artifact, manifest.stored) if here else None
+    # Who has everything need not ask: a corrupted object is found by the build, before anything is recorded.
+    missing_on_remote = None if missing_here == () else store.missing_on_remote(manifest.stored)
     entries = export.list_tree(git, version.commit)
     return Facts(
         manifest,
         artifact=pins_artifact(manifest, {entry.path: entry.mode for entry in entries}),
         strange_code=export.strange_code(git, entries),
+        unfit=check_fit(git, entries, chosen, store),  # when the listings are here
         lock=f"sha256:{hashlib.sha256(content).hexdigest()}" if content is not None else "gone" if lock else None,
         missing_here=missing_here,
-        # Who has everything need not ask: a corrupted object is found by the build, before anything is recorded.
-        missing_on_remote=None if missing_here == () else store.missing_on_remote(manifest.stored),
+        missing_on_remote=missing_on_remote,
     )
 
 
@@ -70,8 +74,8 @@ def require_restorable(
         raise FindingsError(
             f"{name} cannot be restored: {counted(len(findings), 'finding')}; nothing was changed",
             findings,
-            hint=""
-            if all(one.kind == "path" for one in findings)
-            else f"push the missing objects from a machine that has them: git checkout {version.event.tag} && dvc push",
+            hint=f"push the missing objects from a machine that has them: git checkout {version.event.tag} && dvc push"
+            if any(finding.kind == "missing" for finding in findings)
+            else "",
         )
     return manifest

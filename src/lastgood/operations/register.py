@@ -21,6 +21,7 @@ from lastgood.core.version import Bump
 from lastgood.errors import Finding, FindingsError, RaceError, RefusedError, UnknownError, UsageError, counted, named
 from lastgood.operations import manifests, recording
 from lastgood.operations.delivering import run_shell
+from lastgood.operations.fitting import check_fit
 from lastgood.operations.reading import View, read, retrying
 from lastgood.operations.recording import Record
 from lastgood.operations.signing import require_able
@@ -168,6 +169,9 @@ def _require_restorable(project: Project, commit: str, pinned: Pinned, declared:
         Finding("code", path, f"{path} is a submodule or LFS pointer, which a release cannot restore")
         for path in export.strange_code(project.git, entries)
     ]
+    told = {(finding.kind, finding.subject) for finding in findings}
+    unfit = check_fit(project.git, entries, pinned.outputs, project.store(declared.project))
+    findings += [finding for finding in unfit if (finding.kind, finding.subject) not in told]
     root = project.worktree.directory / declared.project
     findings += pipeline_findings(root)
     if findings:

@@ -1,7 +1,7 @@
 """What the working tree holds: each output's content, and the files at a path or in its way."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import md5, sha256
@@ -11,7 +11,7 @@ from lastgood.adapters.dvc.ignoring import ignored
 from lastgood.adapters.git import export
 from lastgood.core.digests import tree_md5, tree_sha256
 from lastgood.core.manifest import Manifest, Output
-from lastgood.errors import NotWritableError
+from lastgood.errors import FindingsError, NotWritableError
 from lastgood.project import Project
 from lastgood.releases.hashing import is_legacy_md5
 from lastgood.releases.proofs import Proofs
@@ -42,8 +42,8 @@ def read_outputs(project: Project, outputs: tuple[Output, ...]) -> Mapping[PureP
     with Proofs(project.place.proofs) as proofs:
         for output in outputs:
             content = _read(root, output, proofs)
-            if output.storage == "git" and content.md5 is not None and not content.is_that_of(output):
-                content = _unconverted(project, output) or content
+            if content.md5 is not None and not content.is_that_of(output):
+                content = _as_git_has_it(project, output, proofs) or content
             contents[output.path] = content
     return contents
 
@@ -56,6 +56,8 @@ def _unconverted(project: Project, output: Output) -> Content | None:
     git, path = project.worktree, str(output.path)
     if git.attempt("--literal-pathspecs", "diff", "--quiet", "--no-ext-diff", "HEAD", "--", path)[0] != 0:
         return None
+    if output.sha256 is None:
+        return Content(output.md5)  # whatever `dvc.lock` says: the commit pins it, and `dvc pull` does not look
     files = {
         str(PurePosixPath(entry.path).relative_to(output.path)): content
         for entry in export.list_tree(git, "HEAD", path)
@@ -68,12 +70,35 @@ def _unconverted(project: Project, output: Output) -> Content | None:
     return Content(md5s["."], sha256(files["."]).hexdigest()) if files else None
 
 
-def _read(root: Path, output: Output, proofs: Proofs) -> Content:
+def _as_git_has_it(project: Project, output: Output, proofs: Proofs) -> Content | None:
+    """The content, judged once more by what git holds there; `None` where git holds nothing."""
+    if output.storage == "git":
+        return _unconverted(project, output)
+    tracked = tracked_inside(project, output)
+    return _read(project.worktree.directory, output, proofs, without=tracked) if tracked else None
+
+
+def tracked_inside(project: Project, output: Output) -> frozenset[Path]:
+    """The files inside a directory output that are git's, and not in its listing; none where that is not here."""
+    if not output.is_directory:
+        return frozenset()
+    words = project.worktree.run("--literal-pathspecs", "ls-files", "-z", "--", str(output.path))
+    tracked = [one for one in words.decode(errors="surrogateescape").split("\0") if one]
+    if not tracked:
+        return frozenset()
+    try:
+        listed = {str(output.path / one.path) for one in project.store(str(output.path.parent)).members(output)}
+    except FindingsError:
+        return frozenset()
+    return frozenset(project.worktree.directory / one for one in tracked if one not in listed)
+
+
+def _read(root: Path, output: Output, proofs: Proofs, *, without: Collection[Path] = ()) -> Content:
     path = root / output.path
     if output.is_directory and path.is_dir():
         there = [file for file in sorted(path.rglob("*")) if file.is_file()]
         hidden = ignored(root, path, there)
-        files = [file for file in there if file not in hidden]
+        files = [file for file in there if file not in hidden and file not in without]
         found = proofs.digests_of(files)
         listed = [(PurePosixPath(file.relative_to(path)), found[file]) for file in files]
         digest = tree_sha256((name, digests.size, digests.sha256) for name, digests in listed)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISREG
 
-from lastgood.core.digests import Digests, tree_md5
+from lastgood.core.digests import Digests
+from lastgood.core.fitting import Fit, fit
 from lastgood.core.manifest import Manifest, Output
 from lastgood.errors import Finding, FindingsError, NotCarriedOutError
 from lastgood.releases import durable, hashing, proving, staging
@@ -91,10 +92,10 @@ def build(request: BuildRequest, place: Place, proofs: Proofs, on_file: OnFile |
             tree = directory / "tree"
             tree.mkdir()
             request.export(tree)
-            _make_room(tree, request.outputs)
+            fitting = _make_room(tree, request)
             counts = _place(parts, states, tree, on_file or _silent)
             contents = _settle(tree, parts, states, proved, proofs)
-            description = _describe(request, contents, counts)
+            description = _describe(request, contents, fitting.tracked, counts)
             durable.fsync_tree(tree)
             with staging.gate(place):
                 return _publish(tree, path, request.manifest, description)
@@ -119,30 +120,22 @@ def _check_space(parts: Sequence[Part], states: Mapping[str, os.stat_result], pl
         raise OSError(errno.ENOSPC, f"{needed} bytes are needed, {room.f_bavail * room.f_frsize} are free")
 
 
-def _make_room(tree: Path, outputs: Sequence[Output]) -> None:
-    """Make the directories of the outputs, the empty ones too.
+def _make_room(tree: Path, request: BuildRequest) -> Fit:
+    """Make the directories of the outputs, the empty ones too, and take away what the outputs hold as well.
 
     Raises `FindingsError` where code and outputs want the same place, or a link would lead an output elsewhere.
     """
-    findings = []
-    for output in outputs:
-        parents = [parent for parent in output.path.parents if parent.name]
-        odd = [parent for parent in parents if os.path.lexists(tree / parent) and not _is_directory(tree / parent)]
-        if odd:
-            message = f"{output.path}: {odd[-1]} is no directory in the code of this version"
-            findings.append(Finding("collision", str(output.path), message))
-        elif output.storage == "dvc" and os.path.lexists(tree / output.path):
-            message = f"{output.path} is an output, and git holds something at its place"
-            findings.append(Finding("collision", str(output.path), message))
-    if findings:
-        raise FindingsError("code and outputs of the version do not fit together; nothing was changed", findings)
-    for output in outputs:
+    code = {path: S_ISREG(status.st_mode) for path, status in walk(tree)[0].items()}
+    found = fit(code, request.outputs, request.members, lambda path, md5: hashing.digests(tree / path).md5 == md5)
+    if found.findings:
+        message = "code and outputs of the version do not fit together; nothing was changed"
+        raise FindingsError(message, found.findings)
+    for path in found.shared:
+        (tree / path).unlink()
+    for output in request.outputs:
         if output.storage == "dvc" and output.is_directory:
             (tree / output.path).mkdir(parents=True, exist_ok=True)
-
-
-def _is_directory(path: Path) -> bool:
-    return S_ISDIR(path.lstat().st_mode)
+    return found
 
 
 def _place(parts: Sequence[Part], states: Mapping[str, os.stat_result], tree: Path, on_file: OnFile) -> dict[str, int]:
@@ -187,11 +180,11 @@ def _settle(
     return Contents(tree, found, digests)
 
 
-def _describe(request: BuildRequest, contents: Contents, counts: dict[str, int]) -> bytes:
+def _describe(request: BuildRequest, contents: Contents, tracked: tuple[str, ...], counts: dict[str, int]) -> bytes:
     """The description of a release, from what lies in its tree."""
     manifest = request.manifest
     kept = [output for output in request.outputs if output.storage != "url"]
-    owned, rest = divide(contents.states, kept)
+    owned, rest = divide(contents.states, kept, tracked)
     outputs = tuple(_placed(output, contents, owned[output.path]) for output in kept)
     release = Release(
         path=contents.root,
@@ -204,29 +197,24 @@ def _describe(request: BuildRequest, contents: Contents, counts: dict[str, int])
         manifest=manifest.digest,
         code=code_digest(contents, rest),
         environment=request.environment,
+        tracked=tracked,
     )
     return format_release(release, counts, request.built_at.isoformat())
 
 
 def _placed(output: Output, contents: Contents, paths: Sequence[str]) -> Output:
-    """The output with the digest, size and number of files that lie in the release; one from git is proved by that."""
+    """The output with the digest, size and number of files that lie in the release.
+
+    One kept in git is what the commit holds, and `dvc.lock` may name an older one: `dvc pull` does not look either.
+    """
     files = {path: contents.digests[path] for path in paths if path in contents.digests}
     # What came from DVC was proved file by file: against this, where it is pinned.
     digest = (output.sha256 if output.storage == "dvc" else None) or digest_of(output, files)
-    if output.storage == "git":
-        right = digest == output.sha256 if output.sha256 else _is_md5(output, files, contents.root)
-        if not right or len(files) != len(paths):
-            message = f"{output.path} in git is not what the version pins"
-            raise FindingsError(f"{message}; nothing was changed", [Finding("changed", str(output.path), message)])
+    if output.storage == "git" and (output.sha256 not in {None, digest} or len(files) != len(paths) or not files):
+        message = f"{output.path} in git is not what the version pins"
+        raise FindingsError(f"{message}; nothing was changed", [Finding("changed", str(output.path), message)])
     size = sum(found.size for found in files.values())
     return replace(output, sha256=digest, size=size, files=len(files) if output.is_directory else output.files)
-
-
-def _is_md5(output: Output, files: Mapping[str, Digests], tree: Path) -> bool:
-    own = str(output.path)
-    if output.is_directory:
-        return tree_md5((path[len(own) + 1 :], found.md5) for path, found in files.items()) == output.md5
-    return own in files and proving.is_md5_of(tree / own, files[own], output.md5, legacy=output.legacy)
 
 
 def _protect(tree: Path, states: Mapping[str, os.stat_result], directories: Sequence[str]) -> None:

@@ -33,7 +33,7 @@ class Release:
     the manifest's digest, `code` the `tree_sha256` of everything else, symbolic links counted by their targets.
     `partial`: it leaves out outputs that the artifact's own `dvc.yaml` needs, for `lastgood.toml` names fewer.
     `environment` is the digest that names the environment of the version, empty for one that has none. `inside` says
-    that the description lies in the directory, as `release.json`.
+    that the description lies in the directory, as `release.json`. `tracked` are files of the code inside of outputs.
     """
 
     path: Path
@@ -47,6 +47,7 @@ class Release:
     code: str = ""
     environment: str = ""
     inside: bool = False
+    tracked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,7 @@ def load_release(path: Path) -> Release:
             code=document["code"],
             environment=document.get("environment", ""),  # releases built before there were any lack it
             inside=inside,
+            tracked=tuple(str(path) for path in document.get("tracked", ())),  # likewise
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"{path} is no finished release: {error}"
@@ -166,6 +168,7 @@ def format_release(release: Release, linked: dict[str, int], built_at: str) -> b
         "code": release.code,
         "environment": release.environment,
         "partial": release.partial,
+        "tracked": [*release.tracked],
         "outputs": [output.to_json() for output in release.outputs],
         "linked": cast("dict[str, Json]", linked),
         "built_at": built_at,
@@ -196,7 +199,7 @@ def check_release(release: Release, proofs: "Proofs") -> tuple[Finding, ...]:
     """
     try:
         contents = look(release.path, proofs)
-        owned, rest = divide(contents.states, release.outputs)
+        owned, rest = divide(contents.states, release.outputs, release.tracked)
         rest = [path for path in rest if not (release.inside and path == INSIDE)]
         code = code_digest(contents, rest)
     except OSError as error:
@@ -225,13 +228,15 @@ def digest_of(output: Output, content: Mapping[str, Digests]) -> str:
     return tree_sha256((path[start:], found.size, found.sha256) for path, found in content.items())
 
 
-def divide(paths: Iterable[str], outputs: Sequence[Output]) -> tuple[dict[PurePosixPath, list[str]], list[str]]:
-    """The paths of each output, by its own path; and the rest, which is the code."""
+def divide(
+    paths: Iterable[str], outputs: Sequence[Output], tracked: Iterable[str]
+) -> tuple[dict[PurePosixPath, list[str]], list[str]]:
+    """The paths of each output, by its own path; and the rest, which is the code, `tracked` inside of outputs too."""
     owned: dict[PurePosixPath, list[str]] = {output.path: [] for output in outputs}
     by_name = {str(path): found for path, found in owned.items()}
-    rest = []
+    rest, code = [], frozenset(tracked)
     for path in paths:
-        name = path
+        name = path if path not in code else ""
         while name and name not in by_name:
             name = name.rpartition("/")[0]
         if name:

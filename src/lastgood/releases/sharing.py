@@ -69,7 +69,7 @@ def write_listings(
                 members = [
                     {"md5": one.md5, "relpath": path.removeprefix(start)}
                     for path, one in _digests(release, proofs).items()
-                    if path.startswith(start)
+                    if path.startswith(start) and path not in release.tracked
                 ]
                 content = json.dumps(sorted(members, key=lambda one: one["relpath"]), sort_keys=True).encode()
                 if is_listing(content, output.md5):
