@@ -1,5 +1,6 @@
 """Artifacts and pipelines as people have them: external addresses, plain git files, foreach, matrix, several files."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -283,3 +284,46 @@ def reproduce(project: Project) -> None:
         repo.reproduce(all_pipelines=True)
         repo.push()
     project.commit("reproduced")
+
+
+DIRECTORY = """\
+stages:
+  evaluate:
+    cmd: >
+      mkdir -p eval/deep && cp scores.json eval/metrics.json && cp scores.json eval/deep/more.json
+      && cp settings.yaml eval/used.yaml && echo m > model.txt
+    deps: [scores.json, settings.yaml]
+    outs: [eval, model.txt]
+metrics: [eval/metrics.json, eval/deep, eval/not-made.json]
+params: [eval/used.yaml]
+artifacts:
+"""
+
+
+def test_metrics_and_parameters_inside_a_directory_output_are_read_and_what_is_not_here_is_named(
+    blank: Project,
+) -> None:
+    blank.put("dvc.yaml", DIRECTORY)
+    artifact(blank, "best", "model.txt")
+    for number in (1, 2):
+        blank.put("scores.json", f'{{"auc": 0.{number}}}')
+        blank.put("settings.yaml", f"depth: {number}\n")
+        reproduce(blank)
+        if number == 1:
+            blank.tag("best@v1.0.0")
+    there = Opened.open(blank.root)
+    done = register(there, Registration("best", "v2.0.0"))
+    assert done.manifest.metrics == {"eval/metrics.json:auc": 0.2, "eval/deep/more.json:auc": 0.2}
+    assert done.manifest.parameters == {"eval/used.yaml:depth": 2}
+    assert [one.subject for one in done.warnings if one.kind == "unread"] == ["eval/not-made.json"]
+    shown = show(there, "best@v1.0.0")
+    assert shown.manifest is not None
+    assert shown.manifest.metrics == {"eval/metrics.json:auc": 0.1, "eval/deep/more.json:auc": 0.1}
+    with dvc(blank) as repo:
+        assert repo.metrics.show()[""]["data"]["eval/metrics.json"]["data"] == {"auc": 0.2}
+    shutil.rmtree(blank.root / ".dvc/cache")
+    shown = show(there, "best@v1.0.0")
+    assert shown.manifest is not None
+    assert shown.manifest.metrics == {}
+    assert {"eval/metrics.json", "eval/deep", "eval/used.yaml"} <= {one.subject for one in shown.findings}
+    assert any("v1.0.0: the values in eval/metrics.json" in one for one in diff(there, "v1.0.0", "v2.0.0").warnings)

@@ -11,7 +11,7 @@ from lastgood.core.registry import History, Version
 from lastgood.errors import LastgoodError, UsageError
 from lastgood.operations.code import bring_code
 from lastgood.operations.locks import compare_environments
-from lastgood.operations.manifests import read_manifest
+from lastgood.operations.manifests import read_with_unread
 from lastgood.operations.reading import View, read
 from lastgood.project import Project
 
@@ -62,9 +62,9 @@ def diff(project: Project, old: str, new: str, *, fetch: bool = False) -> Differ
     other, later = find_version(view.registry, new)
     if other.artifact != history.artifact:
         raise UsageError(f"{old} and {new} are versions of different artifacts")
-    first, second = read_manifest(project, history, former), read_manifest(project, history, later)
+    (first, lost), (second, lacked) = (read_with_unread(project, history, one) for one in (former, later))
     bring_code(project, {one.commit: one.event.tag for one in (former, later)})
-    warnings: list[str] = []
+    warnings = [f"{one.text}: {found}" for one, unread in ((former, lost), (later, lacked)) for found in unread]
     environment = compare_environments(project, (former, first.environment), (later, second.environment))
     warnings += environment.unknown
     return Difference(

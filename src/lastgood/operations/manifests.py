@@ -22,8 +22,16 @@ LOCKS = ("uv.lock", "pylock.toml", "requirements.lock", "requirements.txt")
 
 def read_manifest(project: Project, history: History, version: Version) -> Manifest:
     """What a version pins. Raises `FindingsError` for an unusable journal entry, or a commit that is gone."""
+    return read_with_unread(project, history, version)[0]
+
+
+def read_with_unread(project: Project, history: History, version: Version) -> tuple[Manifest, tuple[Finding, ...]]:
+    """As `read_manifest`; and the metrics and parameters files of a version without a recorded manifest whose content
+    is not here."""
     entry = history.journal.entry_of.get(version.event.oid)
-    return (entry and _recorded(project, version, entry.commit)) or derive(project, version)
+    if entry is not None and (manifest := _recorded(project, version, entry.commit)) is not None:
+        return manifest, ()
+    return derive(project, version)
 
 
 def read_environment(project: Project, history: History, version: Version) -> Environment:
@@ -57,14 +65,15 @@ def _no_manifest(name: str, why: str) -> FindingsError:
     return FindingsError(f"{finding.message}; nothing was changed", [finding], hint="lastgood verify")
 
 
-def derive(project: Project, version: Version) -> Manifest:
-    """The manifest of a version that has none, from its commit; without SHA-256, which only `register` computes."""
+def derive(project: Project, version: Version) -> tuple[Manifest, tuple[Finding, ...]]:
+    """The manifest of a version that has none, from its commit; without SHA-256, which only `register` computes. And
+    the metrics and parameters files that could not be read."""
     _require_code(project, version)
     directory = project_of(project, version.commit, version.event.artifact)
     pinned = read_pinned(project, version.commit, directory)
     declared = find_declared(pinned, version.event.artifact)
     manifest = make_manifest(project, version.text, version.commit, pinned, declared, python=None)
-    return replace(manifest, artifact=version.event.artifact, project=directory)
+    return replace(manifest, artifact=version.event.artifact, project=directory), pinned.unread
 
 
 def _require_code(project: Project, version: Version) -> None:

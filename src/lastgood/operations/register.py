@@ -86,7 +86,7 @@ def _check(project: Project, request: Request, commit: str, *, dry_run: bool) ->
     _require_gate(project, declared)
     manifest = manifests.make_manifest(project, version, commit, pinned, declared, python=manifests.running_python())
     manifest = _prove(project, manifest)
-    return manifest, (*_find_code(project, manifest), *_warn(project, commit, request))
+    return manifest, (*_find_code(project, manifest), *pinned.unread, *_warn(project, commit, request))
 
 
 def _require_clean(project: Project) -> str:

@@ -103,14 +103,15 @@ def metrics_of(version: Version) -> Mapping[str, Json] | None:
 
 def show(project: Project, reference: str, *, fetch: bool = False) -> Shown:
     """Everything about one version. Raises `UnknownError`, `UsageError`."""
-    from lastgood.operations.manifests import read_manifest  # 20 ms that `list` and `history` need not pay
+    from lastgood.operations.manifests import read_with_unread  # 20 ms that `list` and `history` need not pay
 
     view = read(project, fetch=fetch)
     history, version = find_version(view.registry, reference)
     events = tuple(event for event in history.events if event.version == version.text)
     added = find_added(history.events)
     try:
-        return Shown(view, history, version, read_manifest(project, history, version), events, added)
+        manifest, unread = read_with_unread(project, history, version)
+        return Shown(view, history, version, manifest, events, added, unread)
     except FindingsError as error:
         return Shown(view, history, version, None, events, added, error.findings)
 

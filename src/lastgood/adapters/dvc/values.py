@@ -7,27 +7,25 @@ cache it was given, and nothing else. A `.py` parameters file is parsed by DVC (
 from collections.abc import Mapping
 from typing import Any
 
-from lastgood.adapters.dvc.bounded import require_finite
-from lastgood.adapters.dvc.cache import Cache
-from lastgood.core.listing import is_md5
+from lastgood.adapters.dvc.stored import Texts
 from lastgood.core.manifest import Json
 from lastgood.core.secrets import mask
 
 
-def metrics(repo: Any, cache: Cache | None) -> dict[str, Json]:
+def metrics(repo: Any, texts: Texts) -> dict[str, Json]:
     """`file:key` to value for every metrics file that can be read."""
     from dvc.repo.metrics.show import _collect_top_level_metrics, _extract_metrics
 
     paths = [out.fs_path for out in repo.index.metrics]
     paths += [repo.fs.join(repo.root_dir, path) for path in _collect_top_level_metrics(repo)]
     found: dict[str, Json] = {}
-    for path in dict.fromkeys(_files(repo, paths)):
-        document = _extract_metrics(_load(repo, path, cache), path)
+    for path in texts.find(paths):
+        document = _extract_metrics(texts.load(path), path)
         found.update(_flatten(path, document))
     return found
 
 
-def parameters(repo: Any, cache: Cache | None) -> dict[str, Json]:
+def parameters(repo: Any, texts: Texts) -> dict[str, Json]:
     """`file:key` to value for every tracked parameter, `params.yaml` of the project and `vars` of stages included."""
     from dvc.dependency import _merge_params
     from dvc.repo.params.show import _collect_top_level_params
@@ -39,48 +37,15 @@ def parameters(repo: Any, cache: Cache | None) -> dict[str, Json]:
     found: dict[str, Json] = {}
     read = set()
     for listed_path, keys in _merge_params(listed).items():
-        for path in _files(repo, [listed_path]):
+        for path in texts.find([listed_path]):
             read.add(path)
-            found.update(_flatten(path, _select(_load(repo, path, cache), keys)))
+            found.update(_flatten(path, _select(texts.load(path), keys)))
     for stage in repo.index.stages:
         for file, tracked in (getattr(stage, "tracked_vars", None) or {}).items():
             path = repo.fs.normpath(repo.fs.join(repo.root_dir, file))
             if path not in read:
                 found.update(_flatten(path, tracked))
     return found
-
-
-def _files(repo: Any, paths: list[str]) -> list[str]:
-    """Directories of metrics or parameters as the files in them."""
-    found: list[str] = []
-    for path in paths:
-        found += repo.fs.find(path) if repo.fs.isdir(path) else [path]
-    return found
-
-
-def _load(repo: Any, path: str, cache: Cache | None) -> Any:
-    """The parsed file, `None` where there is none or it cannot be parsed: DVC's `show` goes on as well."""
-    from dvc.exceptions import DvcException
-    from dvc.utils.serialize import PARSERS
-
-    try:
-        if repo.fs.isfile(path):
-            with repo.fs.open(path, encoding="utf-8") as file:
-                text = file.read()
-        else:
-            text = require_finite(_cached(repo, path, cache), path)
-        return PARSERS[repo.fs.suffix(path).lower()](text, path)
-    except (DvcException, OSError, ValueError, RecursionError):
-        return None
-
-
-def _cached(repo: Any, path: str, cache: Cache | None) -> str:
-    for out in repo.index.outs:
-        md5 = out.hash_info.value if out.hash_info else None
-        if cache is not None and out.fs_path == path and is_md5(md5):  # else it would name any file of this machine
-            legacy = out.hash_name == "md5-dos2unix"
-            return cache.path_of(str(md5), legacy=legacy).read_text(encoding="utf-8")
-    raise FileNotFoundError(path)
 
 
 def _select(document: Any, keys: list[str]) -> Any:

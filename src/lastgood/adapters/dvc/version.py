@@ -13,6 +13,7 @@ from lastgood.adapters.dvc.cache import Cache
 from lastgood.adapters.dvc.lineage import read_graph, relative
 from lastgood.adapters.dvc.outputs import check_outputs
 from lastgood.adapters.dvc.repository import opened
+from lastgood.adapters.dvc.stored import Texts
 from lastgood.core.manifest import Json, Output
 from lastgood.core.secrets import mask
 from lastgood.core.tags import split_artifact
@@ -40,7 +41,8 @@ class Pinned:
 
     `problems` say what would make it unrestorable elsewhere; an output whose path or hash is refused is not among
     `outputs`. `imports` are outputs that `dvc import` made. `lineage` maps each output to the data it was made from,
-    `needed` each artifact to the outputs that its own `dvc.yaml` needs: its own ones, and what they were made from.
+    `needed` each artifact to the outputs that its own `dvc.yaml` needs: its own ones, and what they were made from. `unread` names the metrics
+    and parameters files that could not be read here.
     """
 
     outputs: tuple[Output, ...]
@@ -51,6 +53,7 @@ class Pinned:
     problems: tuple[Finding, ...]
     lineage: Mapping[PurePosixPath, tuple[str, ...]] = field(default_factory=dict)
     needed: Mapping[str, frozenset[PurePosixPath]] = field(default_factory=dict)
+    unread: tuple[Finding, ...] = ()
 
     def training_data(self, path: str) -> tuple[str, ...]:
         """The data that the output holding `path` was made from, all the way up. Raises `UnknownError`."""
@@ -71,21 +74,23 @@ def read_version(
 ) -> Pinned:
     """Everything `commit` says. `trusted_remotes` are the names that the trusted configuration has; `None`: unchecked.
 
-    Metrics and parameters that are themselves DVC outputs are read from `cache` where given, else left out.
+    Metrics and parameters that DVC stores are read from `cache` where given, else left out.
     """
     with opened(git_dir, commit, project) as repo:
+        texts = Texts(repo, cache)
         outputs, problems = check_outputs(repo, trusted_remotes)
         graph = read_graph(repo)
         declared = _artifacts(repo, project)
         return Pinned(
             outputs=outputs,
             artifacts=declared,
-            metrics=values.metrics(repo, cache),
-            parameters=values.parameters(repo, cache),
+            metrics=values.metrics(repo, texts),
+            parameters=values.parameters(repo, texts),
             imports=frozenset(relative(out.fs_path) for out in repo.index.outs if out.stage.is_import),
             problems=problems,
             lineage=graph.lineage(),
             needed={one.name: graph.needed(_directory(one.name), one.path) for one in declared},
+            unread=tuple(texts.unread.values()),
         )
 
 
