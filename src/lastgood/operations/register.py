@@ -1,34 +1,27 @@
 """Registering a version: refuse unless it can be restored elsewhere, then tag, manifest and journal in one push."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from io import BytesIO
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field
 
 from lastgood.adapters.dvc.version import Declared, Pinned
-from lastgood.adapters.dvc.worktree import pipeline_findings
-from lastgood.adapters.git import export, refs, repository
-from lastgood.core.digests import Digests
-from lastgood.core.manifest import Manifest, Output
+from lastgood.adapters.git import refs, repository
+from lastgood.core.manifest import Manifest
 from lastgood.core.naming import Wanted, name_version
 from lastgood.core.registry import History
 from lastgood.core.tags import is_artifact
 from lastgood.core.transaction import Draft
 from lastgood.core.unknown import find_meant
 from lastgood.core.version import Bump
-from lastgood.errors import Finding, FindingsError, RaceError, RefusedError, UnknownError, UsageError, counted, named
+from lastgood.errors import Finding, FindingsError, RaceError, RefusedError, UnknownError, UsageError, named
 from lastgood.operations import manifests, recording
 from lastgood.operations.delivering import run_shell
-from lastgood.operations.fitting import check_fit
 from lastgood.operations.reading import View, read, retrying
 from lastgood.operations.recording import Record
+from lastgood.operations.registrable import find_loading_code, prove_outputs, require_registrable
 from lastgood.operations.signing import require_able
 from lastgood.operations.uploading import require_place, upload
 from lastgood.project import Project
-from lastgood.releases import proving
-from lastgood.releases.proofs import Proofs
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +75,11 @@ def _check(project: Project, request: Request, commit: str, *, dry_run: bool) ->
     pinned, declared = _require_declared(project, commit, request.artifact)
     wanted = Wanted(declared.name, commit, request.version, request.bump)
     version = _name(project, view, wanted, dry_run=dry_run)
-    _require_restorable(project, commit, pinned, declared)
+    require_registrable(project, commit, pinned, declared)
     _require_gate(project, declared)
     manifest = manifests.make_manifest(project, version, commit, pinned, declared, python=manifests.running_python())
-    manifest = _prove(project, manifest)
-    return manifest, (*_find_code(project, manifest), *pinned.unread, *_warn(project, commit, request))
+    manifest = prove_outputs(project, manifest)
+    return manifest, (*find_loading_code(project, manifest), *pinned.unread, *_warn(project, commit, request))
 
 
 def _require_clean(project: Project) -> str:
@@ -160,42 +153,6 @@ def _name(project: Project, view: View, wanted: Wanted, *, dry_run: bool) -> str
         raise RefusedError(text, hint=error.hint) from None
 
 
-def _require_restorable(project: Project, commit: str, pinned: Pinned, declared: Declared) -> None:
-    """Everything that would keep another machine from restoring this commit, at once."""
-    project.on_step("check")
-    entries = export.list_tree(project.git, commit)
-    findings = [*pinned.problems, *_path_findings(pinned, declared, {entry.path for entry in entries})]
-    findings += [
-        Finding("code", path, f"{path} is a submodule or LFS pointer, which a release cannot restore")
-        for path in export.strange_code(project.git, entries)
-    ]
-    told = {(finding.kind, finding.subject) for finding in findings}
-    unfit = check_fit(project.git, entries, pinned.outputs, project.store(declared.project))
-    findings += [finding for finding in unfit if (finding.kind, finding.subject) not in told]
-    root = project.worktree.directory / declared.project
-    findings += pipeline_findings(root)
-    if findings:
-        raise FindingsError(
-            f"{declared.name} could not be restored from this commit: {counted(len(findings), 'finding')}; "
-            "nothing was changed",
-            findings,
-            hint="dvc repro (or dvc commit), then git commit"
-            if any(finding.kind.startswith(("changed", "uncommitted")) for finding in findings)
-            else "",
-        )
-
-
-def _path_findings(pinned: Pinned, declared: Declared, code: set[str]) -> list[Finding]:
-    path = PurePosixPath(declared.path)
-    outputs = {output.path for output in pinned.outputs}
-    if outputs.intersection((path, *path.parents)) or declared.path in code:
-        return []
-    if any(file.startswith(f"{declared.path}/") for file in code):
-        return []
-    text = f"{declared.path}, the path of {declared.name}, is neither a DVC output nor a file in git: nothing pins it"
-    return [Finding("path", declared.path, text)]
-
-
 def _require_gate(project: Project, declared: Declared) -> None:
     gate = project.config.register.gate
     if not gate:
@@ -208,70 +165,6 @@ def _require_gate(project: Project, declared: Declared) -> None:
     dirty = repository.dirty_paths(project.worktree)
     if dirty:
         raise RefusedError(f"the gate left the working tree dirty ({named(dirty)}); no version was registered")
-
-
-def _prove(project: Project, manifest: Manifest) -> Manifest:
-    """The manifest with SHA-256, size and file count of every output, read from the objects that will be pushed."""
-    project.on_step("prove")
-    store = project.store(manifest.project)
-    cache = store.cache()
-
-    project.place.create()
-    with Proofs(project.place.proofs) as proofs:
-        outputs = manifest.outputs
-        parts = proving.gather(outputs, cache.place_of, store.members)
-        states = proving.find_missing(parts)
-        found = proving.prove(outputs, parts, states, cache.place_of, proofs)
-    of_output: dict[PurePosixPath, list[proving.Part]] = {}
-    for part in parts:
-        of_output.setdefault(part.output.path, []).append(part)
-    proved = tuple(_proved(project, manifest.commit, one, of_output.get(one.path, []), found) for one in outputs)
-    return replace(manifest, outputs=proved)
-
-
-def _proved(
-    project: Project, commit: str, output: Output, parts: list[proving.Part], found: Mapping[str, Digests]
-) -> Output:
-    if output.storage == "dvc":
-        size = sum(found[part.source].size for part in parts)
-        digest = proving.sha256_of(output, parts, found) if parts or output.is_directory else None
-        return replace(output, sha256=digest, size=size, files=len(parts))
-    # As git holds it, which is what a release gets: the working tree may have other line ends.
-    content = None if output.is_directory else export.read_file(project.git, commit, str(output.path))
-    if output.storage == "git" and content is not None:
-        return replace(output, sha256=hashlib.sha256(content).hexdigest(), size=len(content), files=1)
-    return output
-
-
-def _find_code(project: Project, manifest: Manifest) -> tuple[Finding, ...]:
-    """The files that run code when they are loaded, by their bytes; none is loaded. Raises `RefusedError` by policy."""
-    from lastgood.core.loading import SUSPECT, find_code
-
-    store = project.store(manifest.project)
-    model = PurePosixPath(manifest.path)
-    findings = []
-    for part in proving.gather(manifest.outputs, store.cache().place_of, store.members):
-        path = PurePosixPath(part.path)
-        if path.is_relative_to(model) or path.suffix.lower() in SUSPECT:
-            with Path(part.source).open("rb") as stream:
-                why = find_code(path, stream)
-            if why:
-                findings.append(Finding("runs-code", part.path, f"{part.path} is {why}: load it only if you trust it"))
-    for entry in (
-        export.list_tree(project.git, manifest.commit, manifest.path)
-        if manifest.path and "://" not in manifest.path
-        else ()
-    ):
-        content = export.read_file(project.git, manifest.commit, entry.path)
-        if content is not None and (why := find_code(PurePosixPath(entry.path), BytesIO(content))):
-            findings.append(Finding("runs-code", entry.path, f"{entry.path} is {why}: load it only if you trust it"))
-    if findings and project.config.register.refuse_code:
-        raise RefusedError(
-            f"{'; '.join(map(str, findings[:5]))}; nothing was changed",
-            hint="save the model in a format that is only data (safetensors, ONNX, LightGBM's text), "
-            "or set [register] refuse_code = false in lastgood.toml",
-        )
-    return tuple(findings)
 
 
 def _warn(project: Project, commit: str, request: Request) -> list[Finding]:

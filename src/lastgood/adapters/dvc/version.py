@@ -41,8 +41,8 @@ class Pinned:
 
     `problems` say what would make it unrestorable elsewhere; an output whose path or hash is refused is not among
     `outputs`. `imports` are outputs that `dvc import` made. `lineage` maps each output to the data it was made from,
-    `needed` each artifact to the outputs that its own `dvc.yaml` needs: its own ones, and what they were made from. `unread` names the metrics
-    and parameters files that could not be read here.
+    `needed` each artifact to the outputs that its own `dvc.yaml` needs: its own ones, and what they were made
+    from. `unread` names the metrics and parameters files that could not be read here.
     """
 
     outputs: tuple[Output, ...]

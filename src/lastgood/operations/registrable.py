@@ -1,0 +1,118 @@
+"""What is asked of a commit before it is registered: that other machines can restore it, and what its outputs are."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+
+from lastgood.adapters.dvc.version import Declared, Pinned
+from lastgood.adapters.dvc.worktree import pipeline_findings
+from lastgood.adapters.git import export
+from lastgood.core.digests import Digests
+from lastgood.core.manifest import Manifest, Output
+from lastgood.errors import Finding, FindingsError, RefusedError, counted
+from lastgood.operations.fitting import check_fit
+from lastgood.project import Project
+from lastgood.releases import proving
+from lastgood.releases.proofs import Proofs
+
+
+def require_registrable(project: Project, commit: str, pinned: Pinned, declared: Declared) -> None:
+    """Everything that would keep another machine from restoring this commit, at once."""
+    project.on_step("check")
+    entries = export.list_tree(project.git, commit)
+    findings = [*pinned.problems, *_path_findings(pinned, declared, {entry.path for entry in entries})]
+    findings += [
+        Finding("code", path, f"{path} is a submodule or LFS pointer, which a release cannot restore")
+        for path in export.strange_code(project.git, entries)
+    ]
+    told = {(finding.kind, finding.subject) for finding in findings}
+    unfit = check_fit(project.git, entries, pinned.outputs, project.store(declared.project))
+    findings += [finding for finding in unfit if (finding.kind, finding.subject) not in told]
+    root = project.worktree.directory / declared.project
+    findings += pipeline_findings(root)
+    if findings:
+        raise FindingsError(
+            f"{declared.name} could not be restored from this commit: {counted(len(findings), 'finding')}; "
+            "nothing was changed",
+            findings,
+            hint="dvc repro (or dvc commit), then git commit"
+            if any(finding.kind.startswith(("changed", "uncommitted")) for finding in findings)
+            else "",
+        )
+
+
+def _path_findings(pinned: Pinned, declared: Declared, code: set[str]) -> list[Finding]:
+    path = PurePosixPath(declared.path)
+    outputs = {output.path for output in pinned.outputs}
+    if outputs.intersection((path, *path.parents)) or declared.path in code:
+        return []
+    if any(file.startswith(f"{declared.path}/") for file in code):
+        return []
+    text = f"{declared.path}, the path of {declared.name}, is neither a DVC output nor a file in git: nothing pins it"
+    return [Finding("path", declared.path, text)]
+
+
+def prove_outputs(project: Project, manifest: Manifest) -> Manifest:
+    """The manifest with SHA-256, size and file count of every output, read from the objects that will be pushed."""
+    project.on_step("prove")
+    store = project.store(manifest.project)
+    cache = store.cache()
+
+    project.place.create()
+    with Proofs(project.place.proofs) as proofs:
+        outputs = manifest.outputs
+        parts = proving.gather(outputs, cache.place_of, store.members)
+        states = proving.find_missing(parts)
+        found = proving.prove(outputs, parts, states, cache.place_of, proofs)
+    of_output: dict[PurePosixPath, list[proving.Part]] = {}
+    for part in parts:
+        of_output.setdefault(part.output.path, []).append(part)
+    proved = tuple(_proved(project, manifest.commit, one, of_output.get(one.path, []), found) for one in outputs)
+    return replace(manifest, outputs=proved)
+
+
+def _proved(
+    project: Project, commit: str, output: Output, parts: list[proving.Part], found: Mapping[str, Digests]
+) -> Output:
+    if output.storage == "dvc":
+        size = sum(found[part.source].size for part in parts)
+        digest = proving.sha256_of(output, parts, found) if parts or output.is_directory else None
+        return replace(output, sha256=digest, size=size, files=len(parts))
+    # As git holds it, which is what a release gets: the working tree may have other line ends.
+    content = None if output.is_directory else export.read_file(project.git, commit, str(output.path))
+    if output.storage == "git" and content is not None:
+        return replace(output, sha256=hashlib.sha256(content).hexdigest(), size=len(content), files=1)
+    return output
+
+
+def find_loading_code(project: Project, manifest: Manifest) -> tuple[Finding, ...]:
+    """The files that run code when they are loaded, by their bytes; none is loaded. Raises `RefusedError` by policy."""
+    from lastgood.core.loading import SUSPECT, find_code
+
+    store = project.store(manifest.project)
+    model = PurePosixPath(manifest.path)
+    findings = []
+    for part in proving.gather(manifest.outputs, store.cache().place_of, store.members):
+        path = PurePosixPath(part.path)
+        if path.is_relative_to(model) or path.suffix.lower() in SUSPECT:
+            with Path(part.source).open("rb") as stream:
+                why = find_code(path, stream)
+            if why:
+                findings.append(Finding("runs-code", part.path, f"{part.path} is {why}: load it only if you trust it"))
+    for entry in (
+        export.list_tree(project.git, manifest.commit, manifest.path)
+        if manifest.path and "://" not in manifest.path
+        else ()
+    ):
+        content = export.read_file(project.git, manifest.commit, entry.path)
+        if content is not None and (why := find_code(PurePosixPath(entry.path), BytesIO(content))):
+            findings.append(Finding("runs-code", entry.path, f"{entry.path} is {why}: load it only if you trust it"))
+    if findings and project.config.register.refuse_code:
+        raise RefusedError(
+            f"{'; '.join(map(str, findings[:5]))}; nothing was changed",
+            hint="save the model in a format that is only data (safetensors, ONNX, LightGBM's text), "
+            "or set [register] refuse_code = false in lastgood.toml",
+        )
+    return tuple(findings)
