@@ -151,12 +151,22 @@ def test_what_git_tracks_inside_an_output_directory_is_restored_beside_it(
     artifact(blank, "best", "models/part.csv")
     for version in ("v1.0.0", "v1.1.0"):
         blank.git("rm", "-r", "--quiet", "--cached", "--ignore-unmatch", "models")  # DVC adds none that git has
+        if not listed:
+            (blank.root / "models/.gitkeep").unlink(missing_ok=True)
         add(blank, "models/", version)
         blank.put("models/.gitkeep", "")
         blank.git("add", "--force", "models/.gitkeep")
         blank.commit(version)
         blank.tag(f"best@{version}")
     there = Opened.open(blank.root)
+    blank.put("README.md", "later")
+    blank.commit("later")
+    if listed or ignored:
+        assert register(there, Registration("best", "v2.0.0")).manifest.version == "v2.0.0"
+    else:  # DVC calls that changed, would remove the file, and refuses to commit the output
+        with pytest.raises(FindingsError, match=r"could not be restored") as refused:
+            register(there, Registration("best", "v2.0.0"))
+        assert [one.subject for one in refused.value.findings] == ["models", "models/.gitkeep"]
     assign(there, "best@v1.0.0", "prod", "go")
     release = sync(there, "best", "prod").release
     assert sorted(path.name for path in (release.path / "models").iterdir()) == [".gitkeep", "part.csv"]

@@ -1,11 +1,12 @@
 """What is asked of a commit before it is registered: that other machines can restore it, and what its outputs are."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
+from lastgood.adapters.dvc.ignoring import ignored
 from lastgood.adapters.dvc.version import Declared, Pinned
 from lastgood.adapters.dvc.worktree import pipeline_findings
 from lastgood.adapters.git import export
@@ -13,6 +14,7 @@ from lastgood.core.digests import Digests
 from lastgood.core.manifest import Manifest, Output
 from lastgood.errors import Finding, FindingsError, RefusedError, counted
 from lastgood.operations.fitting import check_fit
+from lastgood.operations.worktree import tracked_inside
 from lastgood.project import Project
 from lastgood.releases import proving
 from lastgood.releases.proofs import Proofs
@@ -31,7 +33,8 @@ def require_registrable(project: Project, commit: str, pinned: Pinned, declared:
     unfit = check_fit(project.git, entries, pinned.outputs, project.store(declared.project))
     findings += [finding for finding in unfit if (finding.kind, finding.subject) not in told]
     root = project.worktree.directory / declared.project
-    findings += pipeline_findings(root)
+    changed = pipeline_findings(root)
+    findings += [*changed, *_tracked_findings(project, PurePosixPath(declared.project), pinned, changed)]
     if findings:
         raise FindingsError(
             f"{declared.name} could not be restored from this commit: {counted(len(findings), 'finding')}; "
@@ -41,6 +44,22 @@ def require_registrable(project: Project, commit: str, pinned: Pinned, declared:
             if any(finding.kind.startswith(("changed", "uncommitted")) for finding in findings)
             else "",
         )
+
+
+def _tracked_findings(
+    project: Project, directory: PurePosixPath, pinned: Pinned, changed: Sequence[Finding]
+) -> list[Finding]:
+    """Why DVC calls a directory output changed that is as it was recorded: `dvc repro` and `dvc commit` do not help."""
+    root, found = project.worktree.directory, []
+    subjects = {directory / one.subject for one in changed}
+    for output in pinned.outputs:
+        if output.storage == "dvc" and output.path in subjects:
+            tracked = tracked_inside(project, output)
+            found += sorted(tracked - ignored(root, root / output.path, tracked))
+    return [
+        Finding("tracked", path, f"git tracks {path} inside an output: name it in .dvcignore, or `git rm --cached` it")
+        for path in (file.relative_to(root).as_posix() for file in found)
+    ]
 
 
 def _path_findings(pinned: Pinned, declared: Declared, code: set[str]) -> list[Finding]:
