@@ -76,6 +76,6 @@ def require_restorable(
             findings,
             hint=f"push the missing objects from a machine that has them: git checkout {version.event.tag} && dvc push"
             if any(finding.kind == "missing" for finding in findings)
-            else "",
+            else f"lastgood list {history.artifact}",
         )
     return manifest

@@ -40,10 +40,15 @@ def require_registrable(project: Project, commit: str, pinned: Pinned, declared:
             f"{declared.name} could not be restored from this commit: {counted(len(findings), 'finding')}; "
             "nothing was changed",
             findings,
-            hint="dvc repro (or dvc commit), then git commit"
-            if any(finding.kind.startswith(("changed", "uncommitted")) for finding in findings)
-            else "",
+            hint=_advise({finding.kind for finding in findings}),
         )
+
+
+def _advise(kinds: set[str]) -> str:
+    if kinds & {"collision", "tracked"}:
+        return "git rm --cached what the output holds, then git commit"
+    changed = any(kind.startswith(("changed", "uncommitted")) for kind in kinds)
+    return "dvc repro (or dvc commit), then git commit" if changed else ""
 
 
 def _tracked_findings(
