@@ -213,7 +213,13 @@ def test_sync_makes_it_live_and_then_has_nothing_to_do(run: Program) -> None:
 
 
 @pytest.mark.usefixtures("story")
-def test_sync_warns_of_a_failed_version(run: Program) -> None:
-    assert run("mark", "v2.0.0", "failed").code == 0
+def test_sync_refuses_a_failed_version_with_14_and_names_rollback(run: Program) -> None:
+    assert run("mark", "v2.0.0", "failed", "--reason", "wrong sign").code == 0
     done = run("sync", "--stage", "prod")
-    assert (done.code, "warning: v2.0.0 is marked failed" in done.err) == (0, True)
+    assert (done.code, done.out) == (14, "")
+    assert "prod of flights is assigned v2.0.0, which is marked failed" in done.err
+    assert done.err.endswith("\nhint: lastgood rollback flights --stage prod --from v2.0.0 --reason TEXT\n")
+    document = run("sync", "--stage", "prod", "--dry-run", "--json").json
+    assert (document["error"], document["code"]) == ("refused", 14)
+    assert "wrong sign" in document["message"]
+    assert run("where", "--stage", "prod").code == 12

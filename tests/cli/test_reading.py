@@ -231,6 +231,33 @@ def test_status_exits_with_7_and_names_what_finishes_when_this_machine_is_behind
 
 
 @pytest.mark.usefixtures("story")
+def test_status_shows_a_stage_whose_version_was_marked_failed_and_the_next_command(run: Program) -> None:
+    leave = "lastgood rollback flights --stage prod --from v2.0.0 --reason TEXT"
+    assert run("mark", "v2.0.0", "failed", "--reason", "wrong sign").code == 0
+    elsewhere = run("status", "--json")
+    stage = elsewhere.json["stages"][0]
+    assert (elsewhere.code, stage["waiting"], stage["finish"], stage["next"]) == (0, False, None, leave)
+    assert (stage["assigned"], stage["mark"], stage["live"]) == ("v2.0.0", "failed", None)
+    assert "wrong sign" in stage["failed"]
+    assert run("status").out.splitlines()[-1] == f"  {leave}"
+
+
+@pytest.mark.usefixtures("story")
+def test_status_exits_with_7_where_the_stage_is_followed_and_its_version_is_failed(run: Program) -> None:
+    leave = "lastgood rollback flights --stage prod --from v2.0.0 --reason TEXT"
+    assert run("sync", "--stage", "prod").code == 0
+    assert run("mark", "v2.0.0", "failed", "--reason", "wrong sign").code == 0
+    done = run("status", "--json")
+    assert (done.code, done.json["error"], done.json["hint"]) == (7, "unfinished", leave)
+    assert done.json["message"].endswith("wrong sign), and v2.0.0 is live here")
+    assert [done.json["stages"][0][key] for key in ("waiting", "finish", "live")] == [True, leave, "v2.0.0"]
+    words = run("status")
+    assert (words.code, words.out.count(leave), "to carry it out" in words.out) == (7, 1, False)
+    assert run("rollback", "--from", "v2.0.0", "--reason", "wrong sign").code == 0
+    assert run("status").code == 0
+
+
+@pytest.mark.usefixtures("story")
 def test_where_prints_one_path_that_holds_the_release(run: Program) -> None:
     assert run("sync", "--stage", "prod").code == 0
     done = run("where", "--stage", "prod")

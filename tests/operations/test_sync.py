@@ -10,6 +10,7 @@ from lastgood.core.config import Config
 from lastgood.errors import (
     FindingsError,
     LastgoodError,
+    RefusedError,
     UnfinishedError,
     UnhealthyError,
     UnknownError,
@@ -232,9 +233,64 @@ def test_nothing_assigned_names_the_stages_there_are(story: World) -> None:
     assert story.snapshot() == before
 
 
-def test_a_failed_version_is_synced_as_assigned_and_said(story: World) -> None:
+def test_an_assigned_version_that_was_marked_failed_does_not_replace_what_is_live(story: World) -> None:
+    story.rollback()
+    story.sync()
+    story.assign("v4.0.0")
+    story.mark("v4.0.0", "failed", "wrong sign")
+    before = story.snapshot()
+    for dry_run in (False, True):
+        with pytest.raises(RefusedError, match=r"prod of flights is assigned v4\.0\.0.*failed.*wrong sign") as caught:
+            sync.sync(story.open(), "flights", "prod", dry_run=dry_run)
+        assert caught.value.message.endswith("; v1.0.0 stays live here")
+        assert caught.value.hint == "lastgood rollback flights --stage prod --from v4.0.0 --reason TEXT"
+        assert story.live_model() == "first"
+        assert {**story.snapshot(), "refs": 0} == {**before, "refs": 0}
+    story.rollback(leaving="v4.0.0")
+    assert story.sync().version.text == "v1.0.0"
+
+
+def test_nothing_gets_live_where_nothing_is_and_the_assigned_version_is_marked_failed(story: World) -> None:
     story.mark("v3.0.0", "failed")
-    assert story.sync().warning == "v3.0.0 is marked failed"
+    with pytest.raises(RefusedError, match="nothing is live here, and nothing was changed"):
+        story.sync()
+    with pytest.raises(RefusedError, match="nothing is live here, and nothing was changed"):
+        serve(story)
+    assert not story.live.is_symlink()
+    assert not list((story.place / "releases").glob("*/*"))
+    assert story.snapshot()["follow"] == []
+
+
+def test_a_failed_version_that_is_live_stays_and_is_told_each_time(story: World) -> None:
+    story.sync()
+    story.mark("v3.0.0", "failed")
+    before = story.snapshot()
+    for _ in range(2):
+        with pytest.raises(RefusedError, match="it is live here, and nothing was changed"):
+            story.sync()
+    assert story.snapshot() == before
+
+
+def test_a_failed_version_that_an_unassignment_by_gto_brings_back_does_not_get_live(story: World) -> None:
+    story.rollback()
+    story.assign("v4.0.0")
+    story.sync()
+    story.mark("v1.0.0", "failed")
+    story.project.tag("flights#prod!#99", commit="flights@v4.0.0^{}")
+    assert story.status(fetch=True).stages[0].assigned == "v1.0.0"
+    with pytest.raises(RefusedError, match=r"assigned v1\.0\.0.*v4\.0\.0 stays live here"):
+        story.sync()
+    assert story.live_model() == "fourth"
+
+
+def test_a_version_that_is_marked_failed_while_it_is_built_does_not_get_live(story: World) -> None:
+    def mark_meanwhile(step: str) -> None:
+        if step == "build":
+            story.mark("v3.0.0", "failed")
+
+    with pytest.raises(RefusedError, match="nothing is live here"):
+        story.sync(on_step=mark_meanwhile)
+    assert not story.live.is_symlink()
 
 
 def test_an_unhealthy_version_is_live_and_told_with_the_way_back(story: World) -> None:

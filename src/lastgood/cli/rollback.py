@@ -214,6 +214,7 @@ def _outcome(project: "Project", result: "Result") -> str:
             text.prose(f"{switched}{target} is live here: {result.live}") if result.live else "",
             f"to leave {target}: lastgood rollback {name} --stage {plan.stage} --from {target} --reason TEXT"
             if plan.leaving.name.key < plan.target.name.key  # what was to be left is not what anybody is served
+            or plan.target.judgement == "failed"
             else "",
             _unpublished(result),
         )

@@ -28,7 +28,8 @@ def status(
 ) -> None:
     """Tell what the working tree holds, what each stage is assigned, what is live here and what waits.
 
-    Exits with 7 when something recorded is not carried out on this machine, and names the command that finishes it.
+    Exits with 7 when something recorded is not carried out on this machine, or when a stage that it follows is assigned
+    a version that is marked failed, and names the command that comes next.
     """
     from lastgood.operations.status import status as look
 
@@ -54,10 +55,18 @@ def _failure(seen: "Status", *, strict: bool) -> "LastgoodError | None":
     if unpublished := [stage.pending[-1] for stage in waiting if stage.pending]:
         told = "; ".join(map(str, unpublished))
         return UnfinishedError(f"carried out here, but not published: {told}", hint=unpublished[0].finish)
+    if failed := [stage for stage in waiting if stage.failed]:
+        told = "; ".join(f"{stage.failed}, and {_live_text(stage)}" for stage in failed)
+        return UnfinishedError(told, hint=failed[0].leave or "")
     if waiting:
         names = ", ".join(f"{stage.stage} of {stage.artifact}" for stage in waiting)
         return UnfinishedError(f"recorded, but not carried out here: {names}", hint=waiting[0].finish or "")
     return None
+
+
+def _live_text(stage: "StageStatus") -> str:
+    """What is live here in a stage whose assigned version is marked failed."""
+    return f"{stage.live} is live here" if stage.live else "nothing is live here"
 
 
 OK = "as recorded"
@@ -94,6 +103,8 @@ def _stage_document(stage: "StageStatus") -> json.Document:
         "stage": stage.stage,
         "assigned": stage.assigned,
         "mark": stage.judgement,
+        "failed": stage.failed.message if stage.failed else None,
+        "next": stage.finish or stage.leave,
         "live": stage.live,
         "partial": stage.partial,
         "path": stage.path,
@@ -107,11 +118,12 @@ def _stage_document(stage: "StageStatus") -> json.Document:
 
 
 def _text(seen: "Status") -> str:
-    finish = [f"  {stage.finish}" for stage in seen.stages if stage.waiting and not stage.pending]
+    finish = [f"  {stage.finish}" for stage in seen.stages if stage.waiting and not stage.pending and not stage.failed]
     publish = [f"  {stage.finish}" for stage in seen.stages if stage.pending]
     return text.paragraphs(
         _tree_text(seen.worktree) if seen.worktree else "",
         _stages_text(seen.stages),
+        *(_failed_text(stage) for stage in seen.stages if stage.failed),
         "waiting; to carry it out here:" if finish else "",
         *finish,
         *(text.prose(act) for stage in seen.stages for act in stage.pending),
@@ -161,9 +173,16 @@ def _stages_text(stages: "Sequence[StageStatus]") -> str:
     )
 
 
+def _failed_text(stage: "StageStatus") -> str:
+    """That no sync brings the stage's version, what is live instead, and how to leave it."""
+    return text.paragraphs(text.prose(f"{stage.failed}; {_live_text(stage)}; to leave it:"), f"  {stage.leave}")
+
+
 def _here(stage: "StageStatus") -> str:
     if stage.pending:
         return "not published"
+    if stage.waiting and stage.failed:
+        return "to roll back"
     return "waiting" if stage.waiting else "followed" if stage.followed else "not followed"
 
 

@@ -42,8 +42,9 @@ def sync(
 ) -> None:
     """Make the version that a stage is assigned live on this machine, and follow the stage from now on.
 
-    What is missing is fetched, its release built and proved, the link switched by one rename. With --root and --repo it
-    needs no working tree. With --watch only changes are told; SIGTERM ends it.
+    What is missing is fetched, its release built and proved, the link switched by one rename. A version that is marked
+    failed is not made live: what is live stays, exit code 14 (rollback leaves it). With --root and --repo it needs no
+    working tree. With --watch only changes are told; SIGTERM ends it.
     """
     if repository and root is None:
         raise UsageError("--repo needs --root; nothing was changed", hint="--root DIR")
@@ -73,7 +74,7 @@ def _repeat(session: Session, once: "Callable[[], Synced]", seconds: float) -> N
     while not ended.is_set():
         try:
             done = once()
-            state: object = (done.version.text, done.version.commit, str(done.release.path), done.warning)
+            state: object = (done.version.text, done.version.commit, str(done.release.path))
             if state != told:
                 _tell(session, done, one_line=True)
         except LastgoodError as error:
@@ -88,8 +89,6 @@ def _repeat(session: Session, once: "Callable[[], Synced]", seconds: float) -> N
 
 def _tell(session: Session, done: "Synced", *, one_line: bool = False) -> None:
     session.warn(warnings_of(done.view, [done.history]))
-    if done.warning:
-        session.note(f"warning: {text.one_line(done.warning)}")
     if session.as_json and one_line:
         write(sys.stdout, json.dump(_document(done), one_line=True))
     else:
@@ -112,7 +111,6 @@ def _document(done: "Synced") -> json.Document:
         "path": str(path) if path else None,
         "link": str(done.link),
         "partial": done.release.partial,
-        "warning": done.warning,
         "offline": [json.published(one) for one in done.published],
         "dry_run": done.dry_run,
         "as_of": json.moment(done.view.as_of),

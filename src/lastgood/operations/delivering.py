@@ -8,7 +8,9 @@ from pathlib import Path
 
 from lastgood.adapters.git import export
 from lastgood.adapters.git.command import GitError
+from lastgood.core.failed import require_not_failed
 from lastgood.core.manifest import Manifest, Output
+from lastgood.core.registry import History
 from lastgood.core.selection import select
 from lastgood.core.tags import version_tag
 from lastgood.errors import Finding, FindingsError, LastgoodError, NotCarriedOutError
@@ -92,11 +94,21 @@ def _export(project: Project, manifest: Manifest, target: Path) -> None:
         ) from error
 
 
-def switch(project: Project, release: Release, stage: str) -> Path:
-    """Make a release live in a stage: one rename. Returns the live link."""
+def switch(project: Project, history: History, release: Release, stage: str) -> Path:
+    """Make a release live in a stage: one rename. Returns the live link. Every way to live leads through here.
+
+    Raises `RefusedError` for a version that is marked failed; then what was live is live.
+    """
+    refuse_failed(project, history, release.version, stage)
     project.on_step("switch")
     settle(project, release, stage)
     return project.place.live_link(release.artifact, stage)
+
+
+def refuse_failed(project: Project, history: History, version: str, stage: str) -> None:
+    """Raise `RefusedError` for a failed version: before anything is fetched or built for it, and before the switch."""
+    former = activation.live(project.place, history.artifact, stage)
+    require_not_failed(history, version, stage, former.version if former else None)
 
 
 def settle(project: Project, release: Release, stage: str) -> None:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from lastgood.core.events import Mark
+from lastgood.core.failed import find_failed
 from lastgood.core.preflight import require_no_future
 from lastgood.core.registry import History, Version
 from lastgood.errors import RaceError, RefusedError
@@ -32,7 +33,12 @@ def find_fulfilled(history: History, stage: str, assigned: Version, request: "Re
 
 
 def is_unfinished(project: Project, history: History, stage: str, request: "Request") -> bool:
-    """Whether the stage was rolled back already and only this machine is behind: then that is what is asked for."""
+    """Whether the stage was rolled back already and only this machine is behind: then that is what is asked for.
+
+    Not when its target was marked failed since: then that is what is to be left.
+    """
+    if find_failed(history, stage) is not None:
+        return False
     if request.leaving is not None or request.to is not None or request.again:
         return False
     if request.offline and pending.acts(project.place, history.artifact, stage):

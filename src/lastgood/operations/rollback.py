@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
+from lastgood.core.failed import find_failed
 from lastgood.core.manifest import EnvironmentChange, Manifest
 from lastgood.core.offline import Act, Outcome, foresee
 from lastgood.core.plan import Accept, Choice, Policy, choose, choose_named
@@ -18,6 +19,7 @@ from lastgood.errors import (
     LastgoodError,
     NotCarriedOutError,
     RaceError,
+    RefusedError,
     Rejected,
     StaleError,
     UnfinishedError,
@@ -160,7 +162,10 @@ def prepare(project: Project, request: Request) -> Plan:
         fulfilled = assigned
     if fulfilled is not None:
         leaving = history.by_name.get(request.leaving or "", assigned)
-        return Plan(request, view, history, stage, leaving, assigned, here, acts=acts)
+        failed = find_failed(history, stage)
+        return Plan(
+            request, view, history, stage, leaving, assigned, here, warnings=(failed,) if failed else (), acts=acts
+        )
     purpose.require_quiet(project, history, stage, request)
     choice = _choose(project, history, assigned, stage, request)
     manifest = require_restorable(project, history, choice.target, here=here, stage=stage)
@@ -246,7 +251,7 @@ def _switch(project: Project, plan: Plan, release: Release) -> str:
     name = plan.history.artifact
     finish, done = _finish(plan)
     try:
-        link = delivering.switch(project, release, plan.stage)
+        link = delivering.switch(project, plan.history, release, plan.stage)
     except OSError as error:
         raise UnfinishedError(f"{done}, but {plan.stage} could not be switched here: {error}", hint=finish) from error
     words = delivering.check_health(project, release, plan.stage)
@@ -277,7 +282,7 @@ def _finish_here(project: Project, plan: Plan) -> Result:
         return Result(plan, live=str(link), unpublished=plan.acts)
     try:
         bring_live(project, plan.history, plan.stage)
-    except (StaleError, UnhealthyError):  # to be planned again; carried out, but not well
+    except (StaleError, UnhealthyError, RefusedError):  # to be planned again; carried out, but not well; failed since
         raise
     except LastgoodError as error:
         finish = _finish(plan)[0]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from lastgood.adapters.git import repository
 from lastgood.core.events import CANDIDATE
+from lastgood.core.failed import find_failed, leave_command
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.offline import Act
 from lastgood.core.registry import History, Registry, Version
@@ -46,8 +47,9 @@ class Worktree:
 @dataclass(frozen=True, slots=True)
 class StageStatus:
     """One stage of one artifact. `waiting`: followed or live here, but not what it should be; or `pending`, done here
-    while origin was out of reach and not published.
+    while origin was out of reach and not published. `finish` is the command that ends the waiting.
 
+    `failed`: the assigned version is marked failed. No sync makes it live; `leave` is the command that leaves it.
     `placed` says how many files of what is live were placed how: as a reflink, a hard link or a copy. `partial`: what
     is live leaves out outputs that the artifact's own `dvc.yaml` needs, for `lastgood.toml` names fewer.
     """
@@ -65,6 +67,8 @@ class StageStatus:
     placed: tuple[tuple[str, int], ...] = ()
     pending: tuple[Act, ...] = ()
     partial: bool = False
+    failed: Finding | None = None
+    leave: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,8 +119,11 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
             and (event.version, event.commit) == (release.version, release.commit)
         )
         unpublished = kept.get((artifact, stage))
-        behind = (follows or (artifact, stage) in linked) and event is not None and not same
-        waiting = behind or unpublished is not None
+        failed = find_failed(history, stage) if history else None
+        leave = leave_command(history, stage, event.version) if failed and history and event else None
+        concerned = (follows or (artifact, stage) in linked) and event is not None
+        waiting = (concerned and (failed is not None or not same)) or unpublished is not None
+        finish = leave if leave and not unpublished else f"lastgood sync {artifact} --stage {stage}"
         yield StageStatus(
             artifact=artifact,
             stage=stage,
@@ -125,12 +132,14 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
             live=release.version if release else None,
             followed=follows,
             waiting=waiting,
-            finish=f"lastgood sync {artifact} --stage {stage}" if waiting else None,
+            finish=finish if waiting else None,
             path=str(release.path) if release else None,
             problems=(*problems, *([unpublished.problem] if unpublished and unpublished.problem else [])),
             placed=tuple(read_placement(release).items()) if release else (),
             pending=unpublished.acts if unpublished else (),
             partial=release is not None and release.partial,
+            failed=failed,
+            leave=leave,
         )
 
 

@@ -4,7 +4,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lastgood.core.events import Mark
 from lastgood.core.offline import foresee
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
@@ -37,11 +36,6 @@ class Synced:
     dry_run: bool = False
     published: tuple[Published, ...] = ()
 
-    @property
-    def warning(self) -> str | None:
-        """What a person should know about the version that is live now."""
-        return f"{self.version.text} is marked failed" if self.version.mark is Mark.FAILED else None
-
 
 def sync(
     project: Project,
@@ -54,9 +48,9 @@ def sync(
     """Make the version that the registry assigns to a stage live here, and follow the stage from now on.
 
     What was done here for that stage while origin was out of reach is published first: it outranks the registry until
-    origin has it. Raises `UnknownError`, `FindingsError`, `UnreachableError`, `PushRefusedError`, `NotCarriedOutError`;
-    then what was live is live. `RaceError` when such an act had lost its purpose: then the assigned version is live, if
-    there is one.
+    origin has it. Raises `UnknownError`, `FindingsError`, `UnreachableError`, `PushRefusedError`, `NotCarriedOutError`,
+    and `RefusedError` while the assigned version is marked failed; then what was live is live. `RaceError` when such an
+    act had lost its purpose: then the assigned version is live, if there is one.
     """
     published: tuple[Published, ...] = ()
 
@@ -89,6 +83,7 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
             raise StaleError("something was done here while origin was out of reach")
         # Looked up under the lock: what was live before it may be what a rollback has just left (ordering.md, O6).
         former = activation.live(project.place, history.artifact, stage)
+        delivering.refuse_failed(project, history, version.text, stage)
         behind = is_behind(project, history, stage)
         if behind:
             require_nothing_lost(view, history.artifact)
@@ -135,14 +130,16 @@ def bring_live(project: Project, history: History, stage: str) -> Release:
     """Build the assigned version's release and switch to it.
 
     Raises `StaleError` when something else was recorded here since the history was read, while this one waited for the
-    lock or built: the version may have been rolled back. `UnhealthyError` when its health command fails.
+    lock or built: the version may have been rolled back. `RefusedError` for a version that is marked failed,
+    `UnhealthyError` when its health command fails.
     """
     version = history.assigned_version(stage)
+    delivering.refuse_failed(project, history, version.text, stage)
     manifest = require_restorable(project, history, version, here=True, stage=stage)
     release = delivering.deliver(project, manifest, stage)
     require_newest(project, history)
     try:
-        delivering.switch(project, release, stage)
+        delivering.switch(project, history, release, stage)
     except OSError as error:
         raise UnfinishedError(
             f"{stage} could not be switched to {version.text} here: {error}; the former release is live",
