@@ -58,7 +58,7 @@ def _story(_blank: Project, session_home: Path, tmp_path_factory: pytest.TempPat
         assert main([*place, "mark", "v1.1.0", "failed", "--reason", "late"]) == 0
         project.commit_version(model="third", data={"a.csv": "3\n", "z.csv": "4\n"}, code={"scripts/new.py": "x = 1\n"})
         assert main([*place, "register", "--bump", "major"]) == 0
-        assert main([*place, "assign", "v2.0.0", "--stage", "prod"]) == 0
+        assert main([*place, "assign", "v2.0.0", "--stage", "prod", "--reason", "better"]) == 0
         return project
 
 

@@ -134,9 +134,9 @@ def test_a_disk_that_fills_up_while_building_is_5_and_the_former_release_stays_l
     story.commit_version(model="large", code={"big.bin": "x" * 4 * MEBIBYTE})
     assert run("register", "--version", "v2.1.0").code == 0
     story.commit_version(model="bad", code={"big.bin": "small"})
-    assert run("mark", "v2.1.0", "stable").code == 0
+    assert run("mark", "v2.1.0", "stable", "--reason", "good").code == 0
     assert run("register", "--version", "v2.2.0").code == 0
-    assert run("assign", "v2.2.0", "--stage", "prod").code == 0
+    assert run("assign", "v2.2.0", "--stage", "prod", "--reason", "better").code == 0
     recorded = refs(story)
     done = run("rollback", "--from", "v2.2.0", "--reason", "x", "--here")
     assert done.code == 5
@@ -165,7 +165,11 @@ def test_where_nothing_can_be_written_reading_works_and_the_rest_is_1_and_no_bug
     before = refs(story)
     for reading in (("status",), ("list",), ("history",), ("show", "v1.0.0"), ("diff", "v1.0.0", "v2.0.0")):
         assert run(*reading).code == 0
-    for changing in (("rollback", "--reason", "x"), ("mark", "v2.0.0", "failed"), ("sync", "--stage", "prod")):
+    for changing in (
+        ("rollback", "--reason", "x"),
+        ("mark", "v2.0.0", "failed", "--reason", "x"),
+        ("sync", "--stage", "prod"),
+    ):
         done = run(*changing)
         assert done.code == 1
         assert "/.lastgood cannot be written: Read-only file system; nothing was changed" in done.err

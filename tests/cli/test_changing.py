@@ -104,7 +104,7 @@ def test_register_uploads_warns_of_the_branch_and_says_what_is_next(run: Program
     assert done.code == 0, done.err
     assert done.out.startswith("registered flights@v1.0.0\n")
     assert "uploaded 1 object to the DVC remote" in done.out
-    assert done.out.splitlines()[-1] == "next: lastgood assign flights@v1.0.0 --stage STAGE"
+    assert done.out.splitlines()[-1] == "next: lastgood assign flights@v1.0.0 --stage STAGE --reason TEXT"
     assert "warning: commit" in done.err
     assert "is on no branch of origin" in done.err
     assert max(map(len, done.out.splitlines())) <= 80
@@ -114,7 +114,7 @@ def test_register_uploads_warns_of_the_branch_and_says_what_is_next(run: Program
     ("arguments", "words"),
     [
         (("mark", "v2.0.0", "stable", "--reason", "a good week"), "flights@v2.0.0 is marked stable"),
-        (("assign", "v1.0.0", "--stage", "staging"), "staging is assigned to flights@v1.0.0"),
+        (("assign", "v1.0.0", "--stage", "staging", "--reason", "a try"), "staging is assigned to flights@v1.0.0"),
     ],
 )
 def test_marks_and_assignments_are_written_once(
@@ -133,8 +133,8 @@ def test_marks_and_assignments_are_written_once(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("mark", "v2.0.0", "stable"),
-        ("assign", "v1.0.0", "--stage", "staging"),
+        ("mark", "v2.0.0", "stable", "--reason", "good"),
+        ("assign", "v1.0.0", "--stage", "staging", "--reason", "a try"),
         ("adopt", "--dry-run"),
         ("checkout", "v1.0.0", "--dry-run"),
         ("sync", "--stage", "prod", "--dry-run"),

@@ -83,7 +83,7 @@ def test_what_tired_people_type_is_answered_with_what_they_meant(
         (("rollback", "--stage", "staging", "--reason", "x"), 12, "unknown", "nothing is assigned to stage staging"),
         (("sync", "--stage", "staging"), 12, "unknown", "nothing is assigned to stage staging"),
         (("rollback", "--to", "v1.1.0", "--reason", "x"), 14, "refused", "v1.1.0 is marked failed"),
-        (("assign", "v1.1.0", "--stage", "prod"), 14, "refused", "v1.1.0 is marked failed"),
+        (("assign", "v1.1.0", "--stage", "prod", "--reason", "x"), 14, "refused", "v1.1.0 is marked failed"),
         (("register", "--version", "v2.0.0"), 14, "refused", "v2.0.0 exists"),
     ],
 )

@@ -67,7 +67,7 @@ def test_looking_imports_nothing_heavy(run: Program, story: Project, arguments: 
 
 def test_a_rollback_to_a_built_release_imports_nothing_heavy(run: Program, story: Project) -> None:
     for version in ("v1.0.0", "v2.0.0"):
-        assert run("assign", version, "--stage", "prod").code == 0
+        assert run("assign", version, "--stage", "prod", "--reason", "better").code == 0
         assert run("sync", "--stage", "prod").code == 0
     require_light(look(story, "rollback", "--from", "v2.0.0", "--reason", "late"), "rollback")
     assert run("where", "--stage", "prod", "--json").json["version"] == "v1.0.0"

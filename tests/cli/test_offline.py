@@ -63,7 +63,7 @@ def test_programs_get_the_same_by_name(run: Program, down: Project) -> None:
     assert seen.json["stages"][0]["pending"] == [act]
     assert run("where", "--stage", "prod", "--json").json["version"] == "v1.0.0"
     come_back(down)
-    assert run("mark", "v2.0.0", "failed", "--json").json["warnings"][0]["kind"] == "pending"
+    assert run("mark", "v2.0.0", "failed", "--reason", "late", "--json").json["warnings"][0]["kind"] == "pending"
     answer = run("sync", "--stage", "prod", "--json").json
     assert (answer["version"], answer["changed"]) == ("v1.0.0", False)
     assert (answer["offline"][0]["id"], answer["offline"][0]["outcome"]) == (act["id"], "recorded")
@@ -75,8 +75,8 @@ def test_what_lost_its_purpose_ends_with_4_and_both_are_named(run: Program, down
     assert run(*BACK, "--offline").code == 7
     come_back(down)
     other = down.clone("other")
-    assert run("mark", "v1.1.0", "stable", at=other.root).code == 0
-    assert run("assign", "v1.1.0", "--stage", "prod", at=other.root).code == 0
+    assert run("mark", "v1.1.0", "stable", "--reason", "good", at=other.root).code == 0
+    assert run("assign", "v1.1.0", "--stage", "prod", "--reason", "better", at=other.root).code == 0
     failed = run("sync", "--stage", "prod")
     assert failed.code == 4
     assert "from v2.0.0 to v1.0.0" in failed.err

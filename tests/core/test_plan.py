@@ -84,7 +84,11 @@ def test_a_deregistered_version_is_skipped() -> None:
             "v1.0.0: same content; v0.9.0: deregistered",
             "register and mark a good version first",
         ),
-        (("v1.0.0", "v1.0.0 failed", "v2.0.0"), "v1.0.0: marked failed", "lastgood mark flights@v1.0.0 stable"),
+        (
+            ("v1.0.0", "v1.0.0 failed", "v2.0.0"),
+            "v1.0.0: marked failed",
+            "lastgood mark flights@v1.0.0 stable --reason TEXT",
+        ),
         (
             ("v1.0.0", "v1.1.0", "v1.1.0 failed", "v2.0.0"),
             "v1.1.0: marked failed; v1.0.0: not marked stable",
@@ -121,8 +125,8 @@ def test_a_named_target_needs_no_mark() -> None:
     ("wanted", "error", "words", "hint"),
     [
         ("v9.0.0", UnknownError, "has no version v9.0.0", "lastgood list flights"),
-        ("v4.0.0", UsageError, "is not below v4.0.0", "lastgood assign flights@v4.0.0 --stage STAGE"),
-        ("v2.0.0", RefusedError, "is marked failed", "lastgood mark flights@v2.0.0 stable"),
+        ("v4.0.0", UsageError, "is not below v4.0.0", "lastgood assign flights@v4.0.0 --stage STAGE --reason TEXT"),
+        ("v2.0.0", RefusedError, "is marked failed", "lastgood mark flights@v2.0.0 stable --reason TEXT"),
         ("v0.9.0", RefusedError, "is deregistered", ""),
     ],
 )

@@ -37,7 +37,8 @@ def test_a_version_is_guessed_only_where_nothing_else_can_be_meant(typed: str, h
 
 def test_a_mistyped_stage_is_not_answered_with_assigning_it() -> None:
     assert unknown_stage("flights", "prd", ("prod",)).hint == "did you mean prod?"
-    assert unknown_stage("flights", "canary", ("prod",)).hint == "lastgood assign flights@VERSION --stage canary"
+    hint = "lastgood assign flights@VERSION --stage canary --reason TEXT"
+    assert unknown_stage("flights", "canary", ("prod",)).hint == hint
 
 
 def test_an_artifact_that_nothing_has_is_told_with_those_there_are() -> None:

@@ -77,7 +77,7 @@ def test_a_project_without_a_version_is_looked_at_and_registered(project: Projec
         lambda: rollback(there, Request(None, "why not")),
         lambda: sync(there, None, "prod"),
         lambda: show(there, "v1.0.0"),
-        lambda: mark(there, "flights@v1.0.0", Mark.STABLE, ""),
+        lambda: mark(there, "flights@v1.0.0", Mark.STABLE, "good"),
     ):
         with pytest.raises(UnknownError):
             attempt()

@@ -285,8 +285,8 @@ def test_adopting_between_our_own_events_keeps_the_order_by_time(story: World) -
 def test_marking_the_only_stable_version_failed_warns_that_there_is_no_way_back(world: World) -> None:
     world.release("v1.0.0", model="1", mark="stable")
     done = world.mark("v1.0.0", "failed")
-    assert done.warning is not None
-    assert "a rollback has nowhere to go" in done.warning.message
+    assert [one.kind for one in done.warnings] == ["stable"]
+    assert "a rollback has nowhere to go" in done.warnings[0].message
 
 
 def test_marking_twice_writes_once(story: World) -> None:
@@ -318,7 +318,7 @@ def test_assigning_a_failed_version_is_refused_with_the_way_to_allow_it(story: W
     before = story.snapshot()
     with pytest.raises(RefusedError, match=r"v2\.0\.0 is marked failed") as caught:
         story.assign("v2.0.0")
-    assert caught.value.hint == "lastgood mark flights@v2.0.0 stable"
+    assert caught.value.hint == "lastgood mark flights@v2.0.0 stable --reason TEXT"
     assert story.snapshot() == before
 
 

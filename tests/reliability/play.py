@@ -97,7 +97,7 @@ class Play:
         if flag % 4 and good:  # the higher ones, which there is something below of
             name = good[-1 - version % max(1, len(good) // 2)]
         forecast = foretelling.assign(self.model, self.seen, name, where, self.now)
-        return Line(("assign", f"{ARTIFACT}@{name}", "--stage", where), forecast)
+        return Line(("assign", f"{ARTIFACT}@{name}", "--stage", where, "--reason", "better"), forecast)
 
     def _rollback(self, version: int, stage: int, flag: int) -> Line:
         where = STAGES[stage % 2] if self.model.newest("staging") or flag == 0 else "prod"

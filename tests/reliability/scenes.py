@@ -100,7 +100,9 @@ COMMANDS = (
         worktree=(V5, V5),
         again=(0, 14),  # "exists, and versions are immutable", which is so
     ),
-    Command("assign", ("assign", f"flights@{V4}", "--stage", "prod"), _nothing, assigned=(V3, V4)),
+    Command(
+        "assign", ("assign", f"flights@{V4}", "--stage", "prod", "--reason", "better"), _nothing, assigned=(V3, V4)
+    ),
     Command("mark", ("mark", f"flights@{V3}", "stable", "--reason", "fine"), _nothing),
 )
 

@@ -57,7 +57,7 @@ def test_racers_across_clones_make_one_rollback(base: tuple[World, Known], tmp_p
         codes = race(*(racer(clone.root, *line) for clone in clones))
         events += 1
         wrong += wrong_with(world, base[1], codes, V1, events)
-        alone(world, "assign", f"flights@{V3}", "--stage", "prod")
+        alone(world, "assign", f"flights@{V3}", "--stage", "prod", "--reason", "better")
         events += 1
     figures.record("racers across clones", begun, cases=CLONES * ROUNDS, rounds=ROUNDS, wrong=len(wrong))
     assert not wrong, "\n".join(wrong)
@@ -86,7 +86,7 @@ def test_racers_on_one_host_make_one_rollback_and_wait_or_are_told(
         allowed = {7, 11} if number % 2 else {11}  # 7: done here and not published yet
         wrong += wrong_with(world, base[1], [code for code in codes if code not in allowed], V1, events)
         wrong += [] if checker.live() == V1 else [f"round {number}: live is {checker.live()} after sync"]
-        alone(world, "assign", f"flights@{V3}", "--stage", "prod")
+        alone(world, "assign", f"flights@{V3}", "--stage", "prod", "--reason", "better")
         events += 1
     figures.record(
         "racers on one host", begun, cases=CLONES * ROUNDS, rounds=ROUNDS, told_locked=told, wrong=len(wrong)

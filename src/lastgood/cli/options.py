@@ -16,7 +16,8 @@ Reference = Annotated[
     str,
     typer.Argument(
         metavar="REF",
-        help="A version: NAME@v1.2.0, NAME@latest, NAME#STAGE; with one artifact v1.2.0 will do.",
+        help="A version: NAME@v1.2.0, NAME@latest (the newest release, no pre-release), NAME#STAGE; "
+        "with one artifact v1.2.0 will do.",
         show_default=False,
     ),
 ]

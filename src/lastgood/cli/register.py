@@ -75,5 +75,5 @@ def _text(done: "Registered") -> str:
         f"dry run: could register {name}; nothing was changed" if done.dry_run else f"registered {name}",
         manifest_text(done.manifest),
         "" if done.dry_run else f"{uploaded} to the DVC remote",
-        "" if done.dry_run else f"next: lastgood assign {name} --stage STAGE",
+        "" if done.dry_run else f"next: lastgood assign {name} --stage STAGE --reason TEXT",
     )

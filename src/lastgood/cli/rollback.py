@@ -66,8 +66,9 @@ def rollback(
     """
     _require_artifact(name)
     _require_versions({"--from": leaving, "--to": to})
-    if not reason.strip() and not dry_run:
-        raise UsageError("a rollback needs a reason; nothing was changed", hint="--reason TEXT")
+    from lastgood.core.preflight import require_reason
+
+    require_reason(reason, "a rollback", dry_run=dry_run)
     if here and record_only:
         raise UsageError("--here and --record-only exclude each other; nothing was changed", hint="take one of them")
     from lastgood.operations.rollback import Request

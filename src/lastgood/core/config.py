@@ -47,7 +47,7 @@ class RegistryConfig:
 
     `require_signed`: whether events count only if they are signed, or the stages whose assignments do; `signers` by
     stage, `register` or `*`. `allowed_signers` is ssh's file, beside this one; git's own setting when empty. `gpg_home`
-    holds the keyring; gpg's own when empty (docs/signing.md).
+    holds the keyring; gpg's own when empty (docs/signing.md). `stages` are those that may be assigned; any when empty.
     """
 
     remote: str = "origin"
@@ -56,6 +56,7 @@ class RegistryConfig:
     require_signed: bool | tuple[str, ...] = False
     allowed_signers: str = ""
     gpg_home: str = ""
+    stages: tuple[str, ...] = ()
     signers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property

@@ -73,14 +73,14 @@ def choose_named(history: History, leaving: Version, wanted: str) -> Choice:
     if target.name.key >= leaving.name.key:
         raise UsageError(
             f"{target.text} is not below {leaving.text}, which a rollback leaves; nothing was changed",
-            hint=f"lastgood assign {history.artifact}@{target.text} --stage STAGE",
+            hint=f"lastgood assign {history.artifact}@{target.text} --stage STAGE --reason TEXT",
         )
     if target.deregistered:
         raise RefusedError(f"{history.artifact} {target.text} is deregistered; nothing was changed")
     if target.mark is Mark.FAILED:
         raise RefusedError(
             f"{history.artifact} {target.text} is marked failed; nothing was changed",
-            hint=f"lastgood mark {history.artifact}@{target.text} stable",
+            hint=f"lastgood mark {history.artifact}@{target.text} stable --reason TEXT",
         )
     return Choice(target)
 
@@ -92,7 +92,7 @@ def _nothing_good(history: History, leaving: Version, stage: str, skipped: list[
     if possible is not None:
         hint = f"lastgood rollback {history.artifact} --stage {stage} --to {possible.version} --reason TEXT"
     elif failed is not None:
-        hint = f"lastgood mark {history.artifact}@{failed.version} stable"
+        hint = f"lastgood mark {history.artifact}@{failed.version} stable --reason TEXT"
     listed = "; ".join(f"{one.version}: {one.why}" for one in skipped[:MOST_SHOWN]) or "there is none"
     if len(skipped) > MOST_SHOWN:
         listed += f"; and {len(skipped) - MOST_SHOWN} more"

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.registry import DAY, History, Version
-from lastgood.errors import Finding, FindingsError, RefusedError
+from lastgood.errors import Finding, FindingsError, RefusedError, UsageError
 
 WITHDRAWN = "withdrawn"
 """The kind of finding for a version whose tag origin no longer has, while a stage there is assigned to its commit."""
@@ -77,6 +77,12 @@ def require_as_registered(history: History, version: Version) -> None:
         name = f"{history.artifact} {version.text}"
         message = f"{name} is not what was registered: {'; '.join(map(str, tampered))}; nothing was changed"
         raise FindingsError(message, tampered, hint="lastgood verify")
+
+
+def require_reason(reason: str, what: str, *, dry_run: bool = False) -> None:
+    """Raise `UsageError` for an event without a reason: nobody could tell later why it was recorded."""
+    if not reason.strip() and not dry_run:
+        raise UsageError(f"{what} needs a reason; nothing was changed", hint="--reason TEXT")
 
 
 def require_no_future(history: History, stages: Collection[str], now: int, what: str) -> None:

@@ -6,6 +6,8 @@ from lastgood.core.registry import History, Registry, Version
 from lastgood.core.version import SemanticVersion
 from lastgood.errors import UnknownError, UsageError
 
+LATEST = ("latest", "greatest")
+
 
 def find_history(registry: Registry, name: str | None) -> History:
     """The named artifact, or the only one. Raises `UnknownError`."""
@@ -18,7 +20,7 @@ def find_version(registry: Registry, reference: str) -> tuple[History, Version]:
     if at:
         _require_artifact(artifact, reference)
         history = registry.history(artifact)
-        return history, _latest(history) if version in {"latest", "greatest"} else history.version(version)
+        return history, _latest(history, version) if version in LATEST else history.version(version)
     artifact, hash_sign, stage = reference.partition("#")
     if hash_sign:
         history = find_history(registry, artifact or None)
@@ -26,19 +28,46 @@ def find_version(registry: Registry, reference: str) -> tuple[History, Version]:
     if SemanticVersion.parse(reference):
         history = registry.only()
         return history, history.version(reference)
-    if reference == "latest":
+    if reference in LATEST:
         history = registry.only()
-        return history, _latest(history)
+        return history, _latest(history, reference)
     _require_artifact(reference, reference)
     history = registry.history(reference)
     return history, _latest(history)
 
 
-def _latest(history: History) -> Version:
+def find_named(registry: Registry, reference: str) -> tuple[History, Version]:
+    """The artifact and version that a reference names for an event to be recorded. Raises as `find_version` does.
+
+    An artifact's bare name is refused: what is newest may be a candidate that somebody else has just registered.
+    """
+    if not {"@", "#"} & set(reference) and not SemanticVersion.parse(reference) and reference not in LATEST:
+        _require_artifact(reference, reference)
+        history = registry.history(reference)
+        newest = history.versions[-1].text
+        raise UsageError(
+            f"{reference} names an artifact and no version; nothing was changed",
+            hint=f"name the version, as in {reference}@{newest}; {reference}@latest is the newest release",
+        )
+    return find_version(registry, reference)
+
+
+def _latest(history: History, word: str = "latest") -> Version:
+    """`latest` is the newest release: the greatest version that is no pre-release. `greatest` counts those, too.
+
+    GTO takes both words for the greatest (gto.base, `get_latest_version`); a release candidate is what people register
+    before they know that it is good, and nobody who writes `latest` means it.
+    """
     standing = [version for version in history.versions if not version.deregistered]
     if not standing:
         raise UnknownError(f"every version of {history.artifact} is deregistered; nothing was changed")
-    return standing[-1]
+    releases = [version for version in standing if not version.name.is_pre_release]
+    if word == "latest" and not releases:
+        raise UnknownError(
+            f"{history.artifact} has pre-releases only, and so no latest release; nothing was changed",
+            hint=f"write {history.artifact}@{standing[-1].text}",
+        )
+    return (standing if word == "greatest" else releases)[-1]
 
 
 def _marked(history: History, mark: Mark) -> Version:

@@ -1,11 +1,13 @@
 """What is said of a name that nothing has, and what was meant by it; for words only, nothing is done with a guess."""
 
+import re
 from collections.abc import Collection
 
 from lastgood.errors import UnknownError
 
 MINIMUM = 3
 """Letters of a name that another one must begin with, to be what was meant: `prod` by `production`."""
+_BETWEEN = re.compile("[-_/]")
 
 
 def unknown_version(artifact: str, text: str, known: Collection[str]) -> UnknownError:
@@ -25,7 +27,7 @@ def unknown_stage(artifact: str, stage: str, known: Collection[str]) -> UnknownE
     return UnknownError(
         f"nothing is assigned to stage {stage} of {artifact} (stages: {', '.join(known) or 'none yet'}); "
         "nothing was changed",
-        hint=f"did you mean {meant}?" if meant else f"lastgood assign {artifact}@VERSION --stage {stage}",
+        hint=f"did you mean {meant}?" if meant else f"lastgood assign {artifact}@VERSION --stage {stage} --reason TEXT",
     )
 
 
@@ -60,3 +62,41 @@ def find_meant(typed: str, known: Collection[str]) -> str | None:
 
 def _begin_alike(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
+
+
+def find_slip(typed: str, known: Collection[str], *, case_only: bool = False) -> str | None:
+    """The other known name that `typed` is one slip of the fingers from, or `None`.
+
+    A slip is another case or other separators (`Prod`, `pre-prod`), or one letter that is missing, doubled, wrong or
+    exchanged with its neighbour in a word of letters (`pord`, `prd`). `prod-eu`, `prod2` and `eu-b` beside `eu-a` are
+    names of their own, and so is `prod` beside `production`.
+    """
+    others = [name for name in known if name != typed]
+    same = next((name for name in others if _plain(name) == _plain(typed)), None)
+    if same is not None or case_only:
+        return same
+    return next((name for name in others if _is_slip(typed.lower(), name.lower())), None)
+
+
+def _plain(name: str) -> str:
+    return re.sub(_BETWEEN, "", name.lower())
+
+
+def _is_slip(one: str, other: str) -> bool:
+    ours, theirs = re.split(_BETWEEN, one), re.split(_BETWEEN, other)
+    if len(ours) != len(theirs):
+        return False
+    pairs = [pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]]
+    return len(pairs) == 1 and _is_near(*pairs[0])
+
+
+def _is_near(one: str, other: str) -> bool:
+    """Whether two words of letters, one of them with four or more, differ in one place."""
+    short, long = sorted((one, other), key=len)
+    if len(short) < MINIMUM or len(long) <= MINIMUM or not (short.isalpha() and long.isalpha()):
+        return False
+    at = next((place for place, letter in enumerate(short) if letter != long[place]), len(short))
+    if len(short) < len(long):
+        return short[at:] == long[at + 1 :]
+    exchanged = short[at + 1 : at + 2] + short[at : at + 1] + short[at + 2 :]
+    return short[at + 1 :] == long[at + 1 :] or exchanged == long[at:]

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass, field, replace
 
-from lastgood.core.events import RESERVED_STAGES, Mark
-from lastgood.core.preflight import require_no_future
-from lastgood.core.references import find_version
-from lastgood.core.registry import History, Version
-from lastgood.core.tags import is_stage
+from lastgood.adapters import gto
+from lastgood.core.config import FILE
+from lastgood.core.events import Mark
+from lastgood.core.failed import describe_failed, leave_command
+from lastgood.core.preflight import require_no_future, require_reason
+from lastgood.core.references import find_named
+from lastgood.core.registry import History, Registry, Version
+from lastgood.core.stages import require_meant, require_possible
 from lastgood.core.transaction import Draft
-from lastgood.errors import RefusedError, UsageError
+from lastgood.errors import RefusedError
 from lastgood.operations import recording
 from lastgood.operations.facts import require_restorable
 from lastgood.operations.reading import View, read, retrying
@@ -30,19 +33,23 @@ class Assigned:
     view: View | None = None
 
 
-def assign(project: Project, reference: str, stage: str, reason: str, *, dry_run: bool = False) -> Assigned:
+def assign(  # what goes where, why
+    project: Project, reference: str, stage: str, reason: str, *, dry_run: bool = False, new_stage: bool = False
+) -> Assigned:
     """Assign a stage to a version that can be restored; said twice, the second time writes nothing.
 
-    Raises `UsageError` for a stage that cannot be, `RefusedError` for a failed version, `FindingsError`.
+    `new_stage` says that the stage is meant as it is written, though it resembles another one. Raises `UsageError` for
+    a stage that cannot be, a reference that names no version or no reason; `RefusedError` for a failed version and a
+    stage that is not meant; `FindingsError`.
     """
-    if not is_stage(stage) or stage in RESERVED_STAGES:
-        hint = f"lastgood mark {reference} {stage}" if stage in RESERVED_STAGES else "letters, digits, -, _ and /"
-        raise UsageError(f"{stage!r} cannot be a stage; nothing was changed", hint=hint)
+    require_possible(stage, f"lastgood mark {reference} {stage} --reason TEXT")
+    require_reason(reason, "an assignment", dry_run=dry_run)
     if dry_run:
-        return _prepare(project, read(project, fetch=True), reference, stage, dry_run=True)
+        view = read(project, fetch=True)
+        return replace(_prepare(project, view, reference, stage, new_stage=new_stage), dry_run=True)
 
     def attempt(view: View) -> Assigned:
-        prepared = _prepare(project, view, reference, stage, dry_run=False)
+        prepared = _prepare(project, view, reference, stage, new_stage=new_stage)
         if prepared.fulfilled:
             recording.complete(project, view, prepared.history.artifact)
             return prepared
@@ -56,18 +63,46 @@ def assign(project: Project, reference: str, stage: str, reason: str, *, dry_run
     return retrying(project, attempt)
 
 
-def _prepare(project: Project, view: View, reference: str, stage: str, *, dry_run: bool) -> Assigned:
-    history, version = find_version(view.registry, reference)
+def _prepare(project: Project, view: View, reference: str, stage: str, *, new_stage: bool) -> Assigned:
+    history, version = find_named(view.registry, reference)
     standing = history.assigned.get(stage)
     former = standing.version if standing else None
+    _require_good(history, version, stage, former)
     if former == version.text:
-        return Assigned(history, version, stage, former, fulfilled=True, dry_run=dry_run, view=view)
-    if version.deregistered or version.mark is Mark.FAILED:
-        why = "deregistered" if version.deregistered else "marked failed"
-        raise RefusedError(
-            f"{history.artifact} {version.text} is {why}; nothing was changed",
-            hint=f"lastgood mark {history.artifact}@{version.text} stable" if not version.deregistered else "",
-        )
+        return Assigned(history, version, stage, former, fulfilled=True, view=view)
+    require_meant(stage, _known(project, view.registry), _lists(project), new=new_stage)
     require_no_future(history, (stage,), project.now(), "this")
     require_restorable(project, history, version, here=False, stage=stage)
-    return Assigned(history, version, stage, former, dry_run=dry_run, view=view)
+    return Assigned(history, version, stage, former, view=view)
+
+
+def _require_good(history: History, version: Version, stage: str, former: str | None) -> None:
+    """Refuse what is deregistered or failed; where the stage is assigned it already, the way out is to leave it."""
+    if version.mark is Mark.FAILED and former == version.text:
+        raise RefusedError(
+            f"{describe_failed(history, stage, version)}; nothing was changed",
+            hint=leave_command(history, stage, version.text),
+        )
+    if version.deregistered or version.mark is Mark.FAILED:
+        why = "deregistered" if version.deregistered else "marked failed"
+        allow = f"lastgood mark {history.artifact}@{version.text} stable --reason TEXT"
+        raise RefusedError(
+            f"{history.artifact} {version.text} is {why}; nothing was changed",
+            hint="" if version.deregistered else allow,
+        )
+
+
+def _known(project: Project, registry: Registry) -> frozenset[str]:
+    """The stages that something is assigned to, and those that the configuration speaks of."""
+    assigned = {stage for history in registry.artifacts.values() for stage in history.assigned}
+    return frozenset({*assigned, *project.config.release, project.config.rollback.stage})
+
+
+def _lists(project: Project) -> dict[str, tuple[str, ...]]:
+    """The stages that the trusted configuration allows, and those that GTO's own does, where they say."""
+    ours = project.config.registry.stages
+    theirs = gto.read_stages(project.root) if project.root is not None else None
+    return {
+        **({f"[registry] stages in {FILE}": ours} if ours else {}),
+        **({f"stages in {gto.FILE}": theirs} if theirs is not None else {}),
+    }

@@ -9,6 +9,7 @@ from lastgood.core.failed import find_failed
 from lastgood.core.manifest import EnvironmentChange, Manifest
 from lastgood.core.offline import Act, Outcome, foresee
 from lastgood.core.plan import Accept, Choice, Policy, choose, choose_named
+from lastgood.core.preflight import require_reason
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
 from lastgood.core.tags import version_tag
@@ -24,7 +25,6 @@ from lastgood.errors import (
     StaleError,
     UnfinishedError,
     UnhealthyError,
-    UsageError,
 )
 from lastgood.operations import delivering, offline, purpose, recording
 from lastgood.operations.facts import require_restorable, unpinned
@@ -115,8 +115,7 @@ def rollback(
     there was to do was to publish an act that had lost its purpose: then this machine follows the registry.
     """
     started = time.monotonic()
-    if not request.reason.strip() and not dry_run:
-        raise UsageError("a rollback needs a reason; nothing was changed", hint="--reason TEXT")
+    require_reason(request.reason, "a rollback", dry_run=dry_run)
     if request.offline:
         offline.require_usable(project, here=request.here)
     published: tuple[Published, ...] = ()
