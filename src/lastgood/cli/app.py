@@ -29,6 +29,7 @@ from lastgood.cli import (
     show,
     status,
     sync,
+    unassign,
     verify,
     where,
 )
@@ -56,6 +57,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "adopt": (adopt.adopt, "Write the tags of others into the journal."),
     "mark": (mark.mark, "Mark a version stable or failed."),
     "assign": (assign.assign, "Assign a stage to a version."),
+    "unassign": (unassign.unassign, "Leave a stage without a version."),
     "rollback": (rollback.rollback, "Roll a stage back to the last good version."),
     "checkout": (checkout.checkout, "Bring a version into the working tree."),
     "sync": (sync.sync, "Make live here what a stage is assigned."),

@@ -20,7 +20,7 @@ CANDIDATE = "candidate"
 
 
 class Kind(StrEnum):
-    """What happened. Three come from GTO's undo tags, which lastgood reads and never writes.
+    """What happened. Three come from GTO's undo tags; lastgood writes one of them, for a stage's only version.
 
     What was superseded is no tag and no rule's business: `core.offline.tell` puts it among the events for people.
     """

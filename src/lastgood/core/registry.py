@@ -115,6 +115,12 @@ class History:
     @cached_property
     def assigned(self) -> Mapping[str, Event]:
         """For each stage the newest assignment that was not undone (GTO: one version per stage), marks left out."""
+        return {stage: events[-1] for stage, events in self.standing.items()}
+
+    @cached_property
+    def standing(self) -> Mapping[str, tuple[Event, ...]]:
+        """For each stage its assignments that were not undone, one for each version, newest last: without the last one
+        GTO goes back to the one before."""
         active: dict[str, dict[str, Event]] = defaultdict(dict)
         gone: set[str] = set()
         for event in self.events:
@@ -127,12 +133,10 @@ class History:
                 gone.add(event.version)
             elif event.kind is Kind.REGISTERED:
                 gone.discard(event.version)
-        newest = {}
+        standing = {}
         for stage, versions in sorted(active.items()):
-            standing = [event for version, event in versions.items() if version not in gone]
-            if standing:
-                newest[stage] = standing[-1]
-        return newest
+            standing[stage] = tuple(event for version, event in versions.items() if version not in gone)
+        return {stage: events for stage, events in standing.items() if events}
 
     @property
     def deprecated(self) -> bool:

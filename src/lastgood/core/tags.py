@@ -22,7 +22,8 @@ MOST_DIGITS = 15
 
 
 class Action(StrEnum):
-    """What a tag of GTO's grammar says. The last three are read and honoured, never written (DESIGN §3)."""
+    """What a tag of GTO's grammar says. Deregistrations and deprecations are read and honoured, never written; so is an
+    unassignment, but for that of a stage's only version (docs/design/decisions.md)."""
 
     REGISTER = "register"
     ASSIGN = "assign"

@@ -102,6 +102,11 @@ class Draft:
         moves = {"From": leaving or "", "To": version.text}
         self._stage(version, stage, Message(subject, self.author.reason, None, moves))
 
+    def unassign(self, version: Version, stage: str) -> None:
+        """Take a version away from a stage, as GTO does it: the name of its tag ends in `!`, before the counter."""
+        subject = f"Unassign {self.history.artifact} {version.text} from {stage}"
+        self._stage(version, stage, Message(subject, self.author.reason, None, {"From": version.text}), undo="!")
+
     def roll_back(self, leaving: Version, target: Version, stage: str, *, mark: bool) -> Transaction:
         """The transaction that leaves a version, marked failed if it is not yet, for another."""
         if mark and leaving.mark is not Mark.FAILED:
@@ -113,11 +118,11 @@ class Draft:
         """The transaction of all tags drafted so far."""
         return Transaction(self.history.artifact, subject, tuple(self.tags))
 
-    def _stage(self, version: Version, stage: str, said: Message) -> None:
+    def _stage(self, version: Version, stage: str, said: Message, *, undo: str = "") -> None:
         counter = self.history.counter + len(self.tags) + 1
         trailers = {**self._trailers(version.text), "Stage": str(stage), **said.trailers}
         message = format_message(said._replace(trailers=trailers))
-        name = tags.stage_tag(self.history.artifact, stage, counter)
+        name = tags.stage_tag(self.history.artifact, f"{stage}{undo}", counter)
         when = max(self._later_than(stage), self._registered(version))
         self.tags.append(NewTag(name, version.commit, when, message))
 
