@@ -223,3 +223,48 @@ def test_sync_refuses_a_failed_version_with_14_and_names_rollback(run: Program) 
     assert (document["error"], document["code"]) == ("refused", 14)
     assert "wrong sign" in document["message"]
     assert run("where", "--stage", "prod").code == 12
+
+
+@pytest.mark.usefixtures("story")
+def test_marking_failed_what_is_assigned_says_so_and_names_the_next_command(run: Program) -> None:
+    leave = "lastgood rollback flights --stage prod --from v2.0.0 --reason TEXT"
+    tried = run("mark", "v2.0.0", "failed", "--dry-run", "--json").json
+    assert (tried["assigned"], tried["next"], tried["tags"]) == (["prod"], [leave], [])
+    done = run("mark", "v2.0.0", "failed", "--reason", "wrong sign")
+    assert (done.code, done.out.splitlines()[-1]) == (0, f"next: {leave}")
+    assert "warning: prod of flights is assigned v2.0.0" in done.err
+    again = run("mark", "v2.0.0", "failed", "--reason", "wrong sign", "--json").json
+    assert (again["fulfilled"], again["next"]) == (True, [leave])
+    assert [one["kind"] for one in again["warnings"] if one["kind"] == "failed"] == ["failed"]
+
+
+@pytest.mark.usefixtures("story")
+def test_marking_stable_what_is_failed_tells_who_failed_it_and_why(run: Program) -> None:
+    document = run("mark", "v1.1.0", "stable", "--dry-run", "--json").json["overrides"]
+    assert (document["stage"], document["version"], document["reason"]) == ("failed", "v1.1.0", "late")
+    assert document["actor"].startswith("Ada ")
+    done = run("mark", "v1.1.0", "stable", "--reason", "it was the data")
+    assert (done.code, done.out.splitlines()[0]) == (0, "flights@v1.1.0 is marked stable")
+    told = " ".join(done.out.split())
+    assert "overrides failed, by Ada" in told
+    assert told.endswith(": late")
+    assert run("mark", "v2.0.0", "stable", "--reason", "good", "--json").json["overrides"] is None
+
+
+@pytest.mark.usefixtures("story")
+def test_unassign_says_what_dvc_still_answers(run: Program) -> None:
+    assert run("assign", "v1.0.0", "--stage", "canary", "--reason", "a share").code == 0
+    tried = run("unassign", "--stage", "canary", "--dry-run", "--json").json
+    assert (tried["version"], tried["tags"], tried["dvc"]) == ("v1.0.0", [], "v1.0.0")
+    assert run("unassign", "--stage", "canary", "--dry-run").out.startswith("dry run: would take v1.0.0 away")
+    done = run("unassign", "flights", "--stage", "canary", "--reason", "over")
+    assert (done.code, done.out.splitlines()[0]) == (
+        0,
+        "nothing is assigned to canary of flights any more; it had v1.0.0",
+    )
+    assert "warning: dvc artifacts get --stage canary does not know that" in done.err
+    assert run("unassign", "--stage", "canary", "--reason", "over").out.startswith("nothing to do: ")
+    assert run("unassign", "--stage", "prod", "--reason", "over").code == 14
+    assert run("history", "--json").json["events"][0]["kind"] == "unassigned"
+    assert run("sync", "--stage", "canary").code == 12
+    assert "canary" not in run("status").out

@@ -26,6 +26,10 @@ USAGE = [
     ("sync", "--stage", "prod", "--watch", "5", "--dry-run"),
     ("assign", "v1.0.0", "--stage", "stable"),
     ("assign", "v1.0.0", "--stage", "not a stage"),
+    ("assign", "v1.0.0", "--stage", "staging"),
+    ("assign", "flights", "--stage", "staging", "--reason", "x"),
+    ("mark", "v1.0.0", "failed"),
+    ("unassign", "--stage", "prod"),
     ("show", "~~"),
 ]
 
@@ -84,6 +88,8 @@ def test_what_tired_people_type_is_answered_with_what_they_meant(
         (("sync", "--stage", "staging"), 12, "unknown", "nothing is assigned to stage staging"),
         (("rollback", "--to", "v1.1.0", "--reason", "x"), 14, "refused", "v1.1.0 is marked failed"),
         (("assign", "v1.1.0", "--stage", "prod", "--reason", "x"), 14, "refused", "v1.1.0 is marked failed"),
+        (("assign", "v1.0.0", "--stage", "pord", "--reason", "x"), 14, "refused", "prod is a stage already"),
+        (("unassign", "--stage", "prod", "--reason", "x"), 14, "refused", "would go back to v1.0.0"),
         (("register", "--version", "v2.0.0"), 14, "refused", "v2.0.0 exists"),
     ],
 )

@@ -1,6 +1,6 @@
 import pytest
 
-from lastgood.core.references import find_history, find_version
+from lastgood.core.references import find_history, find_named, find_version
 from lastgood.errors import LastgoodError, UnknownError, UsageError
 from tests.core.story import NOW, commit_of, read, script, tag
 
@@ -70,3 +70,29 @@ def test_an_artifact_that_has_only_deregistered_versions_has_no_latest() -> None
         find_version(registry, "flights@latest")
     assert find_version(registry, "v1.0.0")[1].deregistered
     assert find_history(registry, None) is find_history(registry, "flights")
+
+
+def test_latest_is_the_newest_release_and_greatest_counts_pre_releases_too() -> None:
+    registry = read(script("v1.0.0", "v1.1.0", "v1.1.0!", "v2.0.0-rc.1", ours=False))
+    for latest in ("flights@latest", "latest", "flights"):
+        assert find_version(registry, latest)[1].text == "v1.0.0"
+    for greatest in ("flights@greatest", "greatest"):
+        assert find_version(registry, greatest)[1].text == "v2.0.0-rc.1"
+
+
+@pytest.mark.parametrize("reference", ["flights@v1.9.0", "flights@latest", "flights#prod", "v1.9.0", "latest", "#prod"])
+def test_what_names_a_version_may_be_recorded_of(reference: str) -> None:
+    assert find_named(ONE, reference) == find_version(ONE, reference)
+
+
+@pytest.mark.parametrize(
+    ("reference", "error", "words"),
+    [
+        ("flights", UsageError, "flights names an artifact and no version"),
+        ("ships", UnknownError, "no artifact ships"),
+        ("v1.0", UsageError, "is no reference"),
+    ],
+)
+def test_an_artifact_alone_is_nothing_to_record_of(reference: str, error: type[LastgoodError], words: str) -> None:
+    with pytest.raises(error, match=words):
+        find_named(ONE, reference)

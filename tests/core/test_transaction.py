@@ -154,6 +154,21 @@ def test_a_rollback_marks_what_it_leaves_once_and_says_from_where_to_where(
     assert (trailers["From"], trailers["To"], transaction.tags[-1].commit) == ("v2.0.0", "v1.0.0", target.commit)
 
 
+def test_an_unassignment_is_named_as_gto_names_it_and_is_later_than_what_it_takes_back() -> None:
+    history = tell("v1.0.0", "v1.0.0 canary")
+    draft = Draft(history, replace(ADA, when=NOW - 5))
+    draft.unassign(history.version("v1.0.0"), "canary")
+    (one,) = draft.finish("Unassign flights v1.0.0 from canary").tags
+    assert (one.name, one.commit, one.when) == ("flights#canary!#3", commit_of("v1.0.0"), NOW + 1)
+    message = parse_message(one.message)
+    assert (message.trailers["Version"], message.trailers["Stage"], message.trailers["From"]) == (
+        "v1.0.0",
+        "canary",
+        "v1.0.0",
+    )
+    assert one.message.startswith("Unassign flights v1.0.0 from canary\n")
+
+
 def test_what_is_not_known_is_not_said() -> None:
     history = tell("v1.0.0")
     draft = Draft(history, replace(ADA, run=None))

@@ -6,11 +6,16 @@ import time
 import pytest
 
 from lastgood.core.events import Mark
+from lastgood.core.references import find_version
+from lastgood.errors import RefusedError
+from lastgood.operations import reading
 from lastgood.operations.assign import assign
 from lastgood.operations.mark import mark
 from lastgood.operations.register import Request as Registration
 from lastgood.operations.register import register
 from lastgood.operations.rollback import Request, rollback
+from lastgood.operations.sync import sync
+from lastgood.operations.unassign import unassign
 from lastgood.project import Project as Opened
 from tests.builders import Project
 from tests.peers.judges import (
@@ -146,3 +151,59 @@ def test_what_people_do_with_gto_is_read_as_gto_shows_it(project: Project) -> No
     assert json.loads(gto(project, "show", "--json")) == {}
     assert read(there).deprecated
     rollback(there, Request("flights", "a stage does not go away by it", to="v1.0.0", leaving="v1.1.0"))
+
+
+def test_a_stage_that_unassign_left_without_a_version_has_none_for_gto_and_dvc_answers_as_it_said(
+    project: Project,
+) -> None:
+    there = opened(project)
+    release(project, there, "v1.0.0", stable=True, stage="prod")
+    assign(there, "flights@v1.0.0", "canary", "a share of the calls")
+    done = unassign(there, "flights", "canary", "the trial is over")
+    assert lastgood_show(there) == gto_show(project)
+    assert gto_show(project).stages == {"prod": "v1.0.0", "stable": "v1.0.0"}
+    assert gto_history(project)[0] == ("unassigned", "v1.0.0", "canary", done.record.tags[0])
+    assert per_stage(gto_history(project)) == per_stage(lastgood_history(there))
+    assert dvc_get(project, "--stage", "canary") == b"v1.0.0"
+    assert done.dvc.message == "dvc artifacts get --stage canary does not know that and still answers flights v1.0.0"
+    gto(project, "assign", "flights", "--version", "v1.0.0", "--stage", "canary", "--push")
+    assert lastgood_show(there) == gto_show(project)
+    assert gto_show(project).stages["canary"] == "v1.0.0"
+
+
+def test_a_failed_version_that_gto_brings_back_into_a_stage_does_not_replace_what_is_live(project: Project) -> None:
+    there = opened(project)
+    release(project, there, "v1.0.0", stage="prod")
+    release(project, there, "v2.0.0", stable=True, stage="prod")
+    sync(there, "flights", "prod")
+    mark(there, "flights@v1.0.0", Mark.FAILED, "late by hours")
+    gto(project, "deprecate", "flights", "v2.0.0", "prod", "--push")
+    assert lastgood_show(there) == gto_show(project)
+    assert gto_show(project).stages["prod"] == "v1.0.0"
+    with pytest.raises(RefusedError, match=r"assigned v1\.0\.0, .*late by hours\); v2\.0\.0 stays live here"):
+        sync(opened(project), "flights", "prod")
+    assert (there.place.live_link("flights", "prod") / "models/model.txt").read_text() == "v2.0.0"
+
+
+def test_a_list_of_stages_in_gto_s_own_settings_binds_both(project: Project) -> None:
+    there = opened(project)
+    release(project, there, "v1.0.0")
+    project.put(".gto", "stages: [prod, blue]\n")
+    with pytest.raises(RefusedError, match="lists no stage staging"):
+        assign(there, "flights@v1.0.0", "staging", "new")
+    with pytest.raises(AssertionError, match="staging"):
+        gto(project, "assign", "flights", "--version", "v1.0.0", "--stage", "staging")
+    assign(there, "flights@v1.0.0", "blue", "new")
+    gto(project, "assign", "flights", "--version", "v1.0.0", "--stage", "prod", "--push")
+    assert gto_show(project).stages == {"blue": "v1.0.0", "prod": "v1.0.0"}
+
+
+def test_latest_is_the_greatest_for_gto_and_the_newest_release_for_lastgood(project: Project) -> None:
+    """The one word that is read otherwise on purpose (docs/design/decisions.md); `greatest` is the same for both."""
+    there = opened(project)
+    release(project, there, "v1.0.0")
+    release(project, there, "v1.1.0-rc.1")
+    for word, ours in (("latest", "v1.0.0"), ("greatest", "v1.1.0-rc.1")):
+        theirs = json.loads(gto(project, "show", f"flights@{word}", "--json"))
+        assert theirs[0]["version"] == "v1.1.0-rc.1"
+        assert find_version(reading.read(there, fetch=True).registry, f"flights@{word}")[1].text == ours

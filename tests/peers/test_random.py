@@ -6,17 +6,18 @@ import time
 import pytest
 
 from lastgood.core.events import Mark
-from lastgood.errors import NoGoodVersionError, RefusedError
+from lastgood.errors import NoGoodVersionError, RefusedError, UnknownError
 from lastgood.operations.assign import assign
 from lastgood.operations.mark import mark
 from lastgood.operations.rollback import Request, rollback
+from lastgood.operations.unassign import unassign
 from lastgood.project import Project as Opened
 from tests.builders import Project
 from tests.peers.judges import dvc_get, gto, gto_show, lastgood_show, opened, read
 
 VERSIONS = ("v1.0.0", "v1.1.0-rc.1", "v1.1.0", "v1.9.0", "v1.10.0")
 STAGES = ("prod", "staging")
-OPERATIONS = ("stable", "stable", "failed", "assign", "assign", "rollback", "rollback", "gto")
+OPERATIONS = ("stable", "stable", "failed", "assign", "assign", "rollback", "rollback", "gto", "unassign")
 
 
 def act(project: Project, there: Opened, chance: random.Random) -> str:
@@ -25,6 +26,8 @@ def act(project: Project, there: Opened, chance: random.Random) -> str:
     try:
         if operation == "assign":
             assign(there, f"flights@{version}", stage, "chance")
+        elif operation == "unassign":
+            unassign(there, "flights", stage, "chance")
         elif operation == "rollback":
             if stage in read(there).assigned:
                 rollback(there, Request("flights", "chance", stage, again=True, mark=chance.random() < 0.7))
@@ -33,7 +36,7 @@ def act(project: Project, there: Opened, chance: random.Random) -> str:
             wait_for_gto(project, int(time.time()))
         else:
             mark(there, f"flights@{version}", Mark(operation), "chance")
-    except (NoGoodVersionError, RefusedError) as refused:
+    except (NoGoodVersionError, RefusedError, UnknownError) as refused:
         return f"{operation} {version} {stage}: {refused}"
     return f"{operation} {version} {stage}"
 
@@ -59,5 +62,6 @@ def test_after_any_sequence_the_three_agree(project: Project, seed: int) -> None
     else:
         assert dvc_get(project, "--stage", "stable").decode() == last_stable.text, done
     assert theirs == answer, done
-    assert dvc_get(project, "--stage", "prod").decode() == answer.stages["prod"], done
+    if "prod" in answer.stages:  # of a stage without a version DVC answers what it had (FIELD 7)
+        assert dvc_get(project, "--stage", "prod").decode() == answer.stages["prod"], done
     assert [finding for finding in read(there).findings if finding.kind == "order"] == []

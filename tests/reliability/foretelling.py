@@ -64,10 +64,10 @@ def assign(model: Model, facts: Facts, version: str, stage: str, now: int) -> Fo
     newest = model.newest(stage)
     if version not in model.commits:
         return only(12, model)
-    if newest is not None and newest.version == version:
-        return only(0, model)
     if model.mark_of(version) == "failed":
         return only(14, model)
+    if newest is not None and newest.version == version:
+        return only(0, model)
     if model.is_tampered(version):
         return only(3, model)
     can = facts.elsewhere(model.commits[version])
@@ -78,6 +78,8 @@ def sync(model: Model, facts: Facts, stage: str) -> Forecast:
     newest = model.newest(stage)
     if newest is None:
         return only(12, model)
+    if model.mark_of(newest.version) == "failed":
+        return only(14, model)
     return _brought(model, facts, stage, newest.version, follow=True)
 
 
@@ -85,6 +87,8 @@ def _brought(model: Model, facts: Facts, stage: str, version: str, *, follow: bo
     after = model.switched(stage, version, follow=follow)
     if model.live.get(stage) == version and facts.sound(model.commits[version], version):
         return only(0, after)
+    if model.mark_of(version) == "failed":
+        return Forecast(frozenset({14} if model.live.get(stage) != version else {0, 14}), model)
     if model.live.get(stage) != version and model.is_tampered(version):
         return only(3, model)
     return proved(facts.here(model.commits[version], version), after)
@@ -107,7 +111,7 @@ def rollback(model: Model, facts: Facts, request: Rollback, trees: Mapping[str, 
         return only(12, model)
     here = stage in model.follows and not request.record_only
     unpinned = request.leaving is None and not request.again
-    behind = model.live.get(stage) != newest.version
+    behind = model.live.get(stage) != newest.version and model.mark_of(newest.version) != "failed"
     if request.leaving not in {None, newest.version} or (unpinned and here and newest.went_down and behind):
         return _fulfilled(model, facts, stage, newest.version) if here else only(0, model)
     if unpinned and newest.went_down and now - newest.when < SETTLE:
