@@ -149,6 +149,25 @@ def test_watching_tells_changes_and_errors_once_and_ends_in_peace(run: Program, 
     assert (process.returncode, rest, said) == (0, "", "")
 
 
+def test_watching_tells_a_failed_version_once_keeps_what_is_live_and_goes_on_after_the_rollback(
+    run: Program, story: Project
+) -> None:
+    with watch(story, "--json") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["version"] == "v2.0.0"
+        assert run("mark", "v2.0.0", "failed", "--reason", "wrong sign").code == 0
+        failed = json.loads(process.stdout.readline())
+        time.sleep(0.5)
+        assert run("where", "--stage", "prod").out.rstrip("\n").rpartition("/")[2].startswith("v2.0.0-")
+        assert run("rollback", "--record-only", "--reason", "wrong sign").code == 0
+        back = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        rest, said = process.communicate(timeout=30)
+    assert (failed["error"], failed["code"], back["version"]) == ("refused", 14, "v1.0.0")
+    assert failed["hint"] == "lastgood rollback flights --stage prod --from v2.0.0 --reason TEXT"
+    assert (process.returncode, rest, said) == (0, "", "")
+
+
 def test_watching_ends_with_130_on_an_interrupt(story: Project) -> None:
     with watch(story) as process:
         assert process.stdout is not None
