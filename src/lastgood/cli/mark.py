@@ -42,9 +42,7 @@ def mark(
         "version": done.version.text,
         "mark": judgement,
         "former": done.version.judgement,
-        "overrides": json.event(done.overrides, adopted=done.overrides.tag in done.history.adopted)
-        if done.overrides
-        else None,
+        "overrides": json.event(done.overrides, done.history) if done.overrides else None,
         "assigned": list(done.assigned),
         "next": list(done.next),
         "fulfilled": done.fulfilled,

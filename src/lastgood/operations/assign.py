@@ -95,7 +95,8 @@ def _require_good(history: History, version: Version, stage: str, former: str | 
 def _known(project: Project, registry: Registry) -> frozenset[str]:
     """The stages that something is assigned to, and those that the configuration speaks of."""
     assigned = {stage for history in registry.artifacts.values() for stage in history.assigned}
-    return frozenset({*assigned, *project.config.release, project.config.rollback.stage})
+    configured = {stage for stage, _ in project.config.release}
+    return frozenset({*assigned, *configured, project.config.rollback.stage})
 
 
 def _lists(project: Project) -> dict[str, tuple[str, ...]]:
