@@ -8,6 +8,7 @@ import pytest
 from lastgood.errors import FindingsError
 from lastgood.operations.reading import read
 from lastgood.operations.repair import repair
+from lastgood.operations.repair_objects import Reach
 from lastgood.operations.rollback import Request, rollback
 from lastgood.operations.show import list_versions
 from lastgood.operations.status import status
@@ -134,7 +135,7 @@ def test_repair_puts_the_tags_of_origin_in_their_place(ci: Project) -> None:
     for name in names:
         clobber(ci, name)
     there = Opened.open(ci.root)
-    planned = repair(there, dry_run=True)
+    planned = repair(there, reach=Reach(dry_run=True))
     assert sorted(one.subject for one in planned.mended if one.kind == "tag") == sorted(names)
     done = repair(there)
     assert sorted(one.subject for one in done.mended if one.kind == "tag") == sorted(names)

@@ -14,6 +14,7 @@ from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import read
 from lastgood.operations.show import list_versions
 from lastgood.project import Project
+from lastgood.releases.release import description_path
 from tests.operations.world import World
 
 TYPO = '[release.prod]\noutputs = ["modles/"]\n'
@@ -73,7 +74,7 @@ def test_a_release_that_was_built_without_its_model_is_replaced(story: World) ->
     history, version = history_of(project)
     manifest = read_manifest(project, history, version)
     data: tuple[Output, ...] = tuple(one for one in manifest.outputs if str(one.path) == "data/raw")
-    delivering.switch(project, delivering.build_release(project, manifest, data), "prod")
+    delivering.switch(project, history, delivering.build_release(project, manifest, data), "prod")
     assert not (story.live / "models/model.txt").exists()
     assert story.status().stages[0].partial
     (finding,) = story.verify(deep=True).all_findings
@@ -138,10 +139,9 @@ def test_an_artifacts_own_section_comes_before_the_stages(story: World) -> None:
 def test_a_damaged_release_of_an_artifacts_own_section_is_built_anew(story: World) -> None:
     story.settings('[release.prod.flights]\noutputs = ["models"]\n')
     path = story.sync().release.path
-    path.chmod(0o755)
-    (path / "release.json").unlink()
-    repair.repair(story.open(), deep=False)
-    assert (path / "release.json").is_file()
+    description_path(path).unlink()
+    repair.repair(story.open())
+    assert description_path(path).is_file()
     assert outputs_of(story) == ["models/metrics.json", "models/model.txt"]
 
 
