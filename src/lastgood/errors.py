@@ -39,6 +39,12 @@ class LastgoodError(Exception):
         self.message = message
         self.hint = hint or type(self).hint
 
+    @property
+    def cause(self) -> str:
+        """What is wrong, without the remark that nothing was changed: for messages that say it inside another one, and
+        for commands that only read."""
+        return self.message.removesuffix("; nothing was changed").removesuffix("; nothing was recorded")
+
 
 class UsageError(LastgoodError):
     """The command line or a configuration file is wrong."""

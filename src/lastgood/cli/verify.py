@@ -75,7 +75,8 @@ def _document(done: "Verified", failure: LastgoodError | None) -> json.Document:
 def _text(done: "Verified") -> str:
     rows = []
     for one in done.versions:
-        words = [*map(str, one.findings), *one.unknown]
+        unknown = [f"cannot tell: {why}" for why in one.unknown] if one.findings else one.unknown
+        words = [*map(str, one.findings), *unknown]
         state = text.count(len(one.findings), "finding") if one.findings else "cannot tell" if words else "ok"
         rows.append((f"{one.artifact}@{one.version}", state, words[0] if words else ""))
         rows += [("", "", more) for more in words[1:]]

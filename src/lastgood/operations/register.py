@@ -148,7 +148,7 @@ def _name(project: Project, view: View, wanted: Wanted, *, dry_run: bool) -> str
     except RefusedError as error:
         if dry_run or not retrying(project, lambda fresh: recording.complete(project, fresh, wanted.artifact)):
             raise
-        text = error.message.removesuffix("; nothing was changed")
+        text = error.cause
         text = f"{text}; {project.remote} had its last event by half, and has all of it now"
         raise RefusedError(text, hint=error.hint) from None
 

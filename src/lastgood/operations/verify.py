@@ -105,7 +105,7 @@ def _look(project: Project, history: History, version: Version) -> Looked:
     with found.telling():
         manifest = read_manifest(project, history, version)
         found.findings += _check_code(project, version, manifest)
-        found.unknown += [f"cannot tell: {one.message}" for one in unpinned(manifest)]
+        found.unknown += [one.message for one in unpinned(manifest)]
         found.manifest = manifest
     return found
 
