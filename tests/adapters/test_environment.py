@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from packaging.markers import default_environment
 
-from lastgood.adapters.environment import Uv, UvError, read_python
-from lastgood.core.requirements import Wanted, parse_requirements
+from lastgood.adapters.environment import Uv, UvError, read_target
+from lastgood.core.pins import Target
+from lastgood.core.requirements import Wanted, parse_lock
 from lastgood.releases.environments import (
     Recipe,
     build_environment,
@@ -44,7 +46,7 @@ def build(place: Place, wanted: Wanted, *, timeout: float = 120, name: str = "lo
         assert python is not None
         uv.create(path, python)
         uv.install(path, wanted)
-        return read_python(path, timeout)
+        return HERE
 
     return build_environment(place, Recipe(f"{name}.txt", ("\n".join(wanted.lines).encode(),), HERE, "here"), make)
 
@@ -67,7 +69,7 @@ def test_scripts_and_interpreter_work_after_the_rename(place: Place, wheels: Pat
     environment = build(place, Wanted(("tiny==1.0",)))
     assert answer(environment) == "1.0"
     assert not any("staging" in path.read_text(errors="replace") for path in environment.glob("bin/tiny*"))
-    assert read_python(environment, 60) == platform.python_version()
+    assert read_target(environment / "bin/python", 60) == read_target(Path(sys.executable), 60)
     assert list_environments(place) == (environment.name,)
     assert litter(place) == []
 
@@ -92,7 +94,7 @@ def test_another_lock_makes_another_environment(place: Place, wheels: Path) -> N
 
 def test_a_wheel_that_is_not_the_locked_one_is_refused_and_nothing_is_left(place: Place, wheels: Path) -> None:
     digest = make_wheel(wheels, "1.0")
-    wanted = parse_requirements("requirements.txt", lambda _: f"tiny==1.0 --hash=sha256:{digest}\n".encode())
+    wanted = parse_lock("requirements.txt", lambda _: f"tiny==1.0 --hash=sha256:{digest}\n".encode(), Target({}))
     assert answer(build(place, wanted)) == "1.0"
     bad = Wanted((f"tiny==1.0 --hash=sha256:{'0' * 64}",), hashed=True)
     with pytest.raises(UvError, match=r"(?s)[Hh]ash"):
@@ -111,43 +113,10 @@ def test_a_package_without_a_wheel_runs_no_code(place: Place, wheels: Path, tmp_
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_uv_lock_is_exported_without_its_registry_and_options(place: Place, wheels: Path, tmp_path: Path) -> None:
-    digest = make_wheel(wheels, "1.0")
-    project = f"""\
-[project]
-name = "flights"
-version = "1"
-requires-python = ">=3.11"
-dependencies = ["tiny"]
-[tool.uv]
-cache-dir = "{tmp_path / "theirs"}"
-[[tool.uv.index]]
-url = "{NOBODY}"
-default = true
-"""
-    lock = f"""\
-version = 1
-requires-python = ">=3.11"
-[[package]]
-name = "flights"
-version = "1"
-source = {{ virtual = "." }}
-dependencies = [{{ name = "tiny" }}]
-[package.metadata]
-requires-dist = [{{ name = "tiny" }}]
-[[package]]
-name = "tiny"
-version = "1.0"
-source = {{ registry = "{NOBODY}" }}
-wheels = [{{ url = "{NOBODY}/tiny-1.0-py3-none-any.whl", hash = "sha256:{digest}" }}]
-"""
-    directory = tmp_path / "work"
-    directory.mkdir()
-    wanted = Uv(directory, 60).export(lock.encode(), project.encode())
-    assert (wanted.hashed, wanted.closed) == (True, True)
-    assert NOBODY not in "".join(wanted.lines)
-    assert answer(build(place, wanted)) == "1.0"
-    assert not (tmp_path / "theirs").exists()
+def test_an_interpreter_says_what_markers_ask_without_site_directories(tmp_path: Path) -> None:
+    assert read_target(Path(sys.executable), 60).variables == default_environment()
+    with pytest.raises(UvError, match="does not start"):
+        read_target(tmp_path / "none", 60)
 
 
 def test_a_configuration_above_our_directory_is_not_obeyed(place: Place, wheels: Path) -> None:
@@ -158,10 +127,8 @@ def test_a_configuration_above_our_directory_is_not_obeyed(place: Place, wheels:
     assert not [*place.root.parent.rglob("theirs")]
 
 
-def test_the_configuration_of_the_user_is_obeyed(place: Place, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_configuration_of_the_user_is_obeyed(place: Place, home: Path) -> None:
     make_wheel(home / "wheels", "1.0")
-    monkeypatch.delenv("UV_DEFAULT_INDEX", raising=False)
-    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
     (home / "config" / "uv").mkdir(parents=True)
     (home / "config" / "uv" / "uv.toml").write_text(f'no-index = true\nfind-links = ["{home / "wheels"}"]\n')
     assert answer(build(place, Wanted(("tiny==1.0",)))) == "1.0"

@@ -4,18 +4,20 @@ import base64
 import csv
 import io
 import zipfile
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 
-def make_wheel(directory: Path, version: str, *, name: str = "tiny") -> str:
+def make_wheel(directory: Path, version: str, *, name: str = "tiny", requires: Sequence[str] = ()) -> str:
     """A wheel whose module answers with its version, and so does its console script; the file's SHA-256."""
     info = f"{name}-{version}.dist-info"
     files = {
         f"{name}.py": f"ANSWER = {version!r}\ndef main():\n    print(ANSWER)\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        + "".join(f"Requires-Dist: {one}\n" for one in requires),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",
     }
@@ -34,9 +36,8 @@ def make_wheel(directory: Path, version: str, *, name: str = "tiny") -> str:
 
 def use_only(directory: Path, patch: pytest.MonkeyPatch) -> None:
     """Configure uv, as its user, to know no packages but those of a directory."""
-    directory.mkdir(parents=True, exist_ok=True)
-    nothing = directory.parent / "no-index"
-    nothing.mkdir(exist_ok=True)
-    patch.setenv("UV_DEFAULT_INDEX", nothing.as_uri())  # uv has no variable for `--no-index`
+    for path in (directory, nothing := directory.parent / "empty-index"):
+        path.mkdir(parents=True, exist_ok=True)
+    patch.setenv("UV_DEFAULT_INDEX", nothing.as_uri())  # uv has no variable for its --no-index
     patch.setenv("UV_FIND_LINKS", str(directory))
     patch.setenv("UV_CACHE_DIR", str(directory.parent / "uv-cache"))

@@ -3,9 +3,12 @@ or raises its own error, and what people are shown holds no character that could
 
 import io
 import random
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import PurePosixPath
+
+from packaging.markers import default_environment
 
 from lastgood.adapters.dvc.bounded import EndlessError, require_finite
 from lastgood.cli.output import text
@@ -17,7 +20,8 @@ from lastgood.core.listing import parse_listing, why_unsafe
 from lastgood.core.loading import find_code
 from lastgood.core.manifest import Manifest
 from lastgood.core.messages import Message, format_message, parse_message
-from lastgood.core.requirements import UnusableLockError, parse_requirements
+from lastgood.core.pins import Target, UnusableLockError
+from lastgood.core.requirements import parse_lock
 from lastgood.core.secrets import mask
 from lastgood.core.version import SemanticVersion
 from lastgood.errors import FindingsError, UsageError
@@ -32,8 +36,21 @@ GOOD: dict[str, object] = {
     "path": "m",
     "outputs": [],
 }
+HERE = Target({name: str(value) for name, value in default_environment().items()})
+LINE = re.compile(
+    r"[a-z0-9-]+(\[[a-z0-9,-]+\])?([=<>!~]=?=?[A-Za-z0-9.+!*,<>=~-]*| @ https://[A-Za-z0-9.:-]+/[^ ${}\\\\]+)?"
+    r"( --hash=sha(256|384|512):[0-9a-f]+)*"
+)
 LOCKS = (
-    "numpy==1.0 --hash=sha256:00",
+    f"numpy==1.0 --hash=sha256:{'0' * 64}",
+    "\ufeff",
+    "${HOME}",
+    "[extra]",
+    "; os_name == 'posix'",
+    "===",
+    "[[packages]]\nname = 'numpy'\nversion = '1'\n",
+    "[[package]]\nname = 'a'\nsource = { virtual = '.' }\ndependencies = [{ name = 'b' }]\n",
+    "version = 1\n",
     "-r other.txt",
     "-c ../x",
     "--index-url https://e",
@@ -115,11 +132,14 @@ def _listing(given: str) -> None:
 
 
 def _lock(given: str) -> None:
-    files = {"requirements.txt": given.encode("utf-8", "surrogatepass"), "other.txt": b"-r requirements.txt\n"}
-    for lock in ("requirements.txt", "pylock.toml"):
+    """What is written for uv is a name with a version or an address, and hashes: whatever the lock says."""
+    content = given.encode("utf-8", "surrogatepass")
+    files = dict.fromkeys(("requirements.txt", "pylock.toml", "uv.lock"), content)
+    for lock in files:
+        beside = {"other.txt": b"-r requirements.txt\n", "pyproject.toml": b'[project]\nname = "a"\n'}
         with suppress(UnusableLockError):
-            wanted = parse_requirements(lock, {**files, lock: files["requirements.txt"]}.get)
-            assert not any(line.startswith("-") for line in wanted.lines)
+            wanted = parse_lock(lock, {**beside, **files}.get, HERE)
+            assert all(LINE.fullmatch(line) for line in (*wanted.lines, *wanted.constraints))
 
 
 def _config(given: str) -> None:

@@ -2,22 +2,59 @@
 
 uv's index, cache and credentials come from the user's configuration and environment. It runs below a directory with an
 empty `uv.toml`, which ends its search for a project's configuration: neither the version's nor the checkout's counts.
+No code of a package runs here: the new Python starts before there are any, and modules are not compiled, for which it
+would start again and execute every `.pth` file.
 """
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lastgood.core.requirements import Wanted, parse_requirements
+from lastgood.core.pins import Target
+from lastgood.core.requirements import Wanted
 from lastgood.errors import LastgoodError
 
-_DROPPED = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "UV_PROJECT", "UV_WORKING_DIR", "UV_PYTHON")
+_LOADER = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+"""Where the system finds the libraries of a Python: some do not start without."""
+_KEPT = frozenset(
+    {
+        *("HOME", "USER", "LOGNAME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "NETRC", *_LOADER),
+        *("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_CACHE_HOME", "XDG_DATA_HOME"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "SSL_CLIENT_CERT", "PYENV_ROOT", "PYENV_VERSION"),
+    }
+)
+"""What uv reads to find its configuration, cache, indexes and Pythons. Nothing else of the user's reaches it."""
+_COMPILERS = frozenset({"CC", "CXX", "CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "PKG_CONFIG_PATH"})
+"""What besides packages without a wheel read, where the configuration lets them build."""
+_DROPPED = frozenset({"UV_PROJECT", "UV_WORKING_DIR", "UV_WORKING_DIRECTORY", "UV_PYTHON", "UV_COMPILE_BYTECODE"})
 _LAST = 20
 """Lines of what uv says that a message repeats."""
+_QUESTION = """\
+import json, os, platform, sys
+number = sys.implementation.version
+kind = "" if number.releaselevel == "final" else number.releaselevel[0] + str(number.serial)
+print(json.dumps({
+    "implementation_name": sys.implementation.name,
+    "implementation_version": "{0.major}.{0.minor}.{0.micro}".format(number) + kind,
+    "os_name": os.name,
+    "platform_machine": platform.machine(),
+    "platform_python_implementation": platform.python_implementation(),
+    "platform_release": platform.release(),
+    "platform_system": platform.system(),
+    "platform_version": platform.version(),
+    "python_full_version": platform.python_version(),
+    "python_version": ".".join(platform.python_version_tuple()[:2]),
+    "sys_platform": sys.platform,
+}))
+"""
+"""The variables of markers (PEP 508)."""
 
 
 class UvError(LastgoodError):
@@ -43,22 +80,9 @@ class Uv:
         """Make an empty virtual environment that may be renamed. Raises `UvError`."""
         self._run("venv", "--quiet", "--relocatable", "--python", str(python), str(path))
 
-    def export(self, lock: bytes, project: bytes) -> Wanted:
-        """What a `uv.lock` asks for besides its project itself, as `uv sync` would. Raises `UvError`.
-
-        `project` is the `pyproject.toml` beside it; its `[tool.uv]` may name groups, its indexes are not read.
-        """
-        there = self.directory / "project"
-        there.mkdir()
-        (there / "uv.lock").write_bytes(lock)
-        (there / "pyproject.toml").write_bytes(project)
-        options = ("--frozen", "--no-config", "--offline", "--no-emit-workspace", "--no-header", "--no-annotate")
-        out = self._run("export", "--quiet", *options, "--project", str(there))
-        found = parse_requirements("uv.lock as exported", lambda _path: out.encode())
-        return Wanted(found.lines, hashed=found.hashed, closed=True)
-
     def install(self, path: Path, wanted: Wanted) -> None:
-        """Fill an environment with exactly what a lock asks for; from wheels, unless `build`. Raises `UvError`."""
+        """Fill an environment with exactly what a lock asks for; from wheels, unless `build`. Raises `UvError`, also
+        when a package replaces what the environment's interpreter starts from."""
         if not wanted.lines:
             return
         requirements = self._write("requirements.txt", wanted.lines)
@@ -67,10 +91,14 @@ class Uv:
         options += [] if self.build else ["--no-build"]
         if wanted.constraints:
             options += ["--constraint", str(self._write("constraints.txt", wanted.constraints))]
+        names = ["pyvenv.cfg", *(f"bin/{file.name}" for file in (path / "bin").glob("python*"))]
+        before = _interpreter(path, names)
         python = str(path / "bin" / "python")
         self._run(
-            "pip", "install", "--quiet", "--compile-bytecode", *options, "--python", python, "-r", str(requirements)
+            "pip", "install", "--quiet", "--no-compile-bytecode", *options, "--python", python, "-r", str(requirements)
         )
+        if _interpreter(path, names) != before:
+            raise UvError("a package replaces the interpreter of its environment, or its pyvenv.cfg")
 
     def _write(self, name: str, lines: tuple[str, ...]) -> Path:
         path = self.directory / name
@@ -82,7 +110,7 @@ class Uv:
         process = subprocess.Popen(
             [find_uv(), *arguments],
             cwd=self.directory,
-            env=_environment(),
+            env=_environment(build=self.build),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -114,19 +142,36 @@ def find_uv() -> str:
         raise UvError(f"the package uv has no executable here: {error}") from error
 
 
-def read_python(environment: Path, timeout: float) -> str:
-    """The version that an environment's interpreter says it is; it runs, so it is one. Raises `UvError`."""
-    command = [str(environment / "bin" / "python"), "-I", "-c", "import platform; print(platform.python_version())"]
+def read_target(python: Path, timeout: float) -> Target:
+    """What an interpreter says of itself; it runs, so it is one. Raises `UvError`.
+
+    It starts without site directories, so that no `.pth` file runs, and without anything of the user's environment.
+    """
+    command = [str(python), "-I", "-S", "-B", "-c", _QUESTION]
+    kept = {name: os.environ[name] for name in _LOADER if name in os.environ}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise UvError(f"its interpreter does not start: {error}") from error
-    return done.stdout.strip()
+        done = subprocess.run(command, capture_output=True, timeout=timeout, check=True, cwd="/", env=kept)
+        found = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise UvError(f"{python} does not start: {error}") from error
+    return Target({str(name): str(value) for name, value in found.items()})
 
 
-def _environment() -> dict[str, str]:
-    """The user's, without what would lead uv to another project or environment; our own Python is found last."""
-    kept = {name: value for name, value in os.environ.items() if name not in _DROPPED and not name.startswith("GIT_")}
-    ours = Path(sys.base_prefix) / "bin"
-    kept["PATH"] = os.pathsep.join(part for part in (kept.get("PATH", os.defpath), str(ours)) if part)
+def _interpreter(path: Path, names: Iterable[str]) -> dict[str, str | bytes]:
+    """What files of an environment's Python are: where their links lead, or their contents."""
+    files = {name: path / name for name in names}
+    return {name: str(file.readlink()) if file.is_symlink() else file.read_bytes() for name, file in files.items()}
+
+
+def _environment(*, build: bool) -> dict[str, str]:
+    """Of the user's what uv reads, and none of his other secrets; our own Python is found last."""
+    wanted = _KEPT | _COMPILERS if build else _KEPT
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in wanted or (name.startswith("UV_") and not name.startswith("UV_PUBLISH_") and name not in _DROPPED)
+    }
+    ours = str(Path(sys.base_prefix) / "bin")
+    path = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part.startswith("/")]
+    kept["PATH"] = os.pathsep.join([*path, ours])
     return {**kept, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}

@@ -1,25 +1,28 @@
 """What an environment lock asks for, as requirements that name packages only: no address, no option of the version."""
 
+import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+
+from lastgood.core.pins import Target, UnusableLockError, check_hash, format_requirement
+from lastgood.core.pylock import parse_pylock
+from lastgood.core.secrets import mask
+from lastgood.core.uvlock import parse_uv_lock
 
 Read = Callable[[str], bytes | None]
 """A file of the version by its path from the git root, `None` where there is none."""
 
 _INCLUDES = ("-r", "--requirement", "-c", "--constraint")
 _BUILDS = ("-e", "--editable", ".", "/", "file:")
-
-
-class UnusableLockError(ValueError):
-    """A lock that names something else than packages: a directory, an address, a file that is not there."""
+_COMMENT = re.compile(r"(^|\s)#.*")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Requirements, one a line, in the format of pip; `closed` says that they name every package there is to be.
+    """Lines of `core.pins`; `closed` says that they name every package there is to be.
 
     `constraints` only limit. `hashed` says that each requirement carries the hashes of its files. `ignored` are the
     options of the lock that are not obeyed: where packages come from is not the version's to say (DESIGN §3, Trust).
@@ -32,38 +35,81 @@ class Wanted:
     ignored: tuple[str, ...] = ()
 
 
-def is_uv_lock(lock: str) -> bool:
-    """Whether a lock is uv's own, which only uv can read, with the `pyproject.toml` beside it."""
-    return PurePosixPath(lock).name == "uv.lock"
-
-
 def sources(lock: str, read: Read) -> tuple[bytes, ...]:
     """The contents of every file that decides what a lock asks for, itself first. Raises `UnusableLockError`."""
-    if is_uv_lock(lock):
+    if _is_uv_lock(lock):
         return _content(lock, read), _content(str(PurePosixPath(lock).with_name("pyproject.toml")), read)
     if _is_pylock(lock):
         return (_content(lock, read),)
     return tuple(_content(path, read) for path in dict.fromkeys(path for path, _, _ in _lines(lock, read)))
 
 
-def parse_requirements(lock: str, read: Read) -> Wanted:
-    """What a `pylock.toml` or a requirements file asks for, with what it includes. Raises `UnusableLockError`."""
-    if _is_pylock(lock):
-        return _parse_pylock(lock, _content(lock, read))
-    wanted: list[str] = []
-    constraints: list[str] = []
-    ignored = []
+def parse_lock(lock: str, read: Read, target: Target) -> Wanted:
+    """What a `uv.lock`, a `pylock.toml` or a requirements file, with what it includes, asks for on an interpreter.
+
+    Raises `UnusableLockError` for everything that is no package, by name.
+    """
+    if not (_is_uv_lock(lock) or _is_pylock(lock)):
+        return _parse_requirements(lock, read, target)
+    contents = sources(lock, read)
+    try:
+        document, *beside = [tomllib.loads(decode(content)) for content in contents]
+        lines = parse_uv_lock(document, beside[0], target) if beside else parse_pylock(document, target)
+    except UnusableLockError as error:
+        raise UnusableLockError(f"{lock}: {error}") from error
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UnusableLockError(f"{lock} cannot be read: {error}") from error
+    return Wanted(lines, hashed=any(" --hash=" in line for line in lines), closed=True)
+
+
+def decode(content: bytes) -> str:
+    """The text of a lock, without the byte order mark that some editors write; what is no UTF-8 is shown as such."""
+    return content.decode("utf-8-sig", errors="replace")
+
+
+def logical_lines(text: str) -> Iterator[str]:
+    """The lines of a requirements file as pip joins them, without comments, which no backslash continues."""
+    joined = ""
+    for line in _LINE_END.split(text):
+        if line.endswith("\\") and not line.lstrip().startswith("#"):
+            joined += line[:-1] + " "
+            continue
+        yield _COMMENT.sub("", joined + line).replace("\t", " ").strip()
+        joined = ""
+    yield _COMMENT.sub("", joined).replace("\t", " ").strip()
+
+
+def _parse_requirements(lock: str, read: Read, target: Target) -> Wanted:
+    found: dict[bool, list[str]] = {False: [], True: []}
+    ignored: list[str] = []
     for path, line, limits in _lines(lock, read):
         if not line:
             continue
         if line.startswith(_BUILDS):
-            raise UnusableLockError(f"{path} asks for a directory, not a package: {line}")
-        if line.startswith("-"):
-            ignored.append(line.split("=", 1)[0].split()[0])
-        else:
-            (constraints if limits else wanted).append(line)
-    hashed = any(" --hash" in line for line in wanted)
-    return Wanted(tuple(wanted), tuple(constraints), hashed=hashed, ignored=tuple(dict.fromkeys(ignored)))
+            raise UnusableLockError(f"{path} asks for a directory, not a package: {mask(line)}")
+        wanted, *options = re.split(r" +(?=-)", " " + line)
+        try:
+            hashes = [check_hash(_value(option)) for option in options if _name(option) == "--hash"]
+            pin = format_requirement(wanted.strip(), hashes, target) if wanted.strip() else None
+        except UnusableLockError as error:
+            raise UnusableLockError(f"{path}: {error}") from error
+        ignored += [_name(option) for option in options if _name(option) != "--hash"]
+        found[limits] += [pin] if pin else []
+    hashed = any(" --hash=" in line for line in found[False])
+    return Wanted(tuple(found[False]), tuple(found[True]), hashed=hashed, ignored=tuple(dict.fromkeys(ignored)))
+
+
+def _name(option: str) -> str:
+    """The name of an option: `--hash=…`, `--hash …`, `-r…`."""
+    return re.split(r"[=\s]", option, maxsplit=1)[0] if option.startswith("--") else option[:2]
+
+
+def _value(option: str) -> str:
+    return option.removeprefix(_name(option)).lstrip("= \t").rstrip()
+
+
+def _is_uv_lock(lock: str) -> bool:
+    return PurePosixPath(lock).name == "uv.lock"
 
 
 def _is_pylock(lock: str) -> bool:
@@ -85,14 +131,11 @@ def _lines(
     if path in above:
         raise UnusableLockError(f"{path} includes itself")
     yield path, "", limits
-    text = _content(path, read).decode(errors="replace").replace("\r\n", "\n").replace("\\\n", " ")
-    for raw in text.splitlines():
-        line = "" if raw.lstrip().startswith("#") else raw.split(" #", 1)[0].strip()
-        option, _, value = line.replace("=", " ", 1).partition(" ") if line.startswith("--") else line.partition(" ")
-        if option in _INCLUDES:
-            yield from _lines(
-                _beside(path, value.strip()), read, limits=limits or option in _INCLUDES[2:], above=(*above, path)
-            )
+    for line in logical_lines(decode(_content(path, read))):
+        if line.startswith("-") and _name(line) in _INCLUDES:
+            included = _beside(path, _value(line))
+            limits_more = limits or _name(line) in _INCLUDES[2:]
+            yield from _lines(included, read, limits=limits_more, above=(*above, path))
         elif line:
             yield path, line, limits
 
@@ -108,24 +151,5 @@ def _beside(path: str, name: str) -> str:
         else:
             parts.append(part)
     if "://" in name or name.startswith("/"):
-        raise UnusableLockError(f"{path} includes a file outside of the version: {name}")
+        raise UnusableLockError(f"{path} includes a file outside of the version: {mask(name)}")
     return "/".join(parts)
-
-
-def _parse_pylock(lock: str, content: bytes) -> Wanted:
-    """PEP 751: the packages by name, version, marker and hashes; the addresses of their files are not followed."""
-    try:
-        packages = tomllib.loads(content.decode(errors="replace")).get("packages", [])
-        lines = tuple(_pylock_line(lock, package) for package in packages)
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise UnusableLockError(f"{lock} cannot be read: {error}") from error
-    return Wanted(lines, hashed=bool(lines), closed=True)
-
-
-def _pylock_line(lock: str, package: Mapping[str, Any]) -> str:
-    files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
-    hashes = sorted({f"{kind}:{digest}" for file in files for kind, digest in file["hashes"].items()})
-    if "version" not in package or not hashes:
-        raise UnusableLockError(f"{lock} asks for {package['name']} from an address, not as a package")
-    marker = f" ; {package['marker']}" if "marker" in package else ""
-    return " ".join([f"{package['name']}=={package['version']}{marker}", *(f"--hash={one}" for one in hashes)])

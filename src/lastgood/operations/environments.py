@@ -8,7 +8,8 @@ from pathlib import Path
 from lastgood.adapters import environment as adapter
 from lastgood.adapters.environment import Uv, UvError, find_uv
 from lastgood.core.manifest import Manifest
-from lastgood.core.requirements import UnusableLockError, Wanted, is_uv_lock, parse_requirements, sources
+from lastgood.core.pins import UnusableLockError
+from lastgood.core.requirements import parse_lock, sources
 from lastgood.errors import Finding, FindingsError, NotCarriedOutError
 from lastgood.operations.code import read_code
 from lastgood.operations.manifests import running_python
@@ -79,7 +80,8 @@ def find_digest(project: Project, manifest: Manifest) -> str:
 
 
 def ensure_environment(project: Project, manifest: Manifest) -> Path | None:
-    """The environment of a version, built if need be, its interpreter started once; `None` for one without a lock.
+    """The environment of a version, built if need be, its interpreter started once, before packages are in it; `None`
+    for one without a lock.
 
     Raises `FindingsError` where it cannot be built here, `NotCarriedOutError` when that fails; then nothing changed.
     """
@@ -94,9 +96,12 @@ def ensure_environment(project: Project, manifest: Manifest) -> Path | None:
         if python is None:
             finding = _no_python(manifest, recipe)
             raise FindingsError(f"{finding}; nothing was changed", [finding])
+        target = adapter.read_target(python, uv.timeout)
+        wanted = parse_lock(recipe.lock, lambda path: read_code(project, manifest, path), target)
         uv.create(path, python)
-        uv.install(path, _wanted(project, manifest, uv, recipe))
-        return adapter.read_python(path, uv.timeout)
+        version = adapter.read_target(path / "bin" / "python", uv.timeout).variables["python_full_version"]
+        uv.install(path, wanted)
+        return version
 
     try:
         return build_environment(project.place, recipe, make)
@@ -114,12 +119,6 @@ def variables(environment: Path | None, caller: Mapping[str, str]) -> dict[str, 
     kept = {name: value for name, value in caller.items() if name not in _OWN}
     path = f"{environment / 'bin'}:{kept.get('PATH', '/usr/local/bin:/usr/bin:/bin')}"
     return {**kept, "VIRTUAL_ENV": str(environment), "PATH": path}
-
-
-def _wanted(project: Project, manifest: Manifest, uv: Uv, recipe: Recipe) -> Wanted:
-    if is_uv_lock(recipe.lock):
-        return uv.export(*recipe.sources)
-    return parse_requirements(recipe.lock, lambda path: read_code(project, manifest, path))
 
 
 def _uv(project: Project, directory: Path) -> Uv:
