@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 
-def make_wheel(directory: Path, version: str, *, name: str = "tiny", requires: Sequence[str] = ()) -> str:
+def make_wheel(
+    directory: Path, version: str, *, name: str = "tiny", requires: Sequence[str] = (), extras: Sequence[str] = ()
+) -> str:
     """A wheel whose module answers with its version, and so does its console script; the file's SHA-256."""
     info = f"{name}-{version}.dist-info"
     files = {
         f"{name}.py": f"ANSWER = {version!r}\ndef main():\n    print(ANSWER)\n",
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        + "".join(f"Provides-Extra: {one}\n" for one in extras)
         + "".join(f"Requires-Dist: {one}\n" for one in requires),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",

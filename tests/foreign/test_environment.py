@@ -122,6 +122,14 @@ def test_a_version_without_a_lock_and_one_with_a_broken_lock_are_said_to_be(proj
     assert any("uv.lock" in warning and "v2.0.0" in warning for warning in difference.warnings)
 
 
+def test_the_packages_that_are_compared_are_those_that_are_installed(project: Project) -> None:
+    for version, pin in (("v1.0.0", "1.0"), ("v2.0.0", "2.0")):
+        project.put("requirements.txt", f"\ufeffbom=={pin}\n# no continuation \\\nafter=={pin} --hash=sha256:aa\n")
+        project.version(version, model=version)
+    found = diff(Opened.open(project.root), "v1.0.0", "v2.0.0").environment
+    assert found == (PackageChange("after", "1.0", "2.0"), PackageChange("bom", "1.0", "2.0"))
+
+
 def test_a_lock_that_differs_in_its_hashes_alone_is_not_called_the_same(project: Project) -> None:
     for version, digest in (("v1.0.0", "aa"), ("v2.0.0", "bb")):
         project.put("requirements.txt", f"numpy==2.0.0 \\\r\n    --hash=sha256:{digest}\r\n")

@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from lastgood.adapters.git import export
 from lastgood.core.manifest import Environment, EnvironmentChange, PackageChange
 from lastgood.core.registry import Version
+from lastgood.core.requirements import decode, logical_lines
 from lastgood.errors import UnreachableError
 from lastgood.operations.code import bring_code
 from lastgood.project import Project
@@ -45,7 +46,7 @@ def read_lock(project: Project, version: Version, environment: Environment, warn
     if lock is None or content is None:
         warnings.append(f"{version.text} pins no environment lock")
         return {}
-    text = content.decode(errors="replace").replace("\r\n", "\n")
+    text = decode(content)
     is_toml = lock.endswith((".lock", ".toml")) and "[[package" in text
     pins: dict[str, set[str]] = {}
     try:
@@ -74,8 +75,8 @@ def _toml_version(package: Mapping[str, Any]) -> str:
 def _pins(text: str) -> list[tuple[str, str]]:
     """The requirements of a pip requirements file; options, hashes and includes are not looked at."""
     pins = []
-    for line in text.replace("\\\n", " ").splitlines():
-        wanted = line.split(" --hash", 1)[0].split(" #", 1)[0].strip()
+    for line in logical_lines(text):
+        wanted = line.split(" -", 1)[0]
         try:
             requirement = Requirement(wanted)
         except InvalidRequirement:
