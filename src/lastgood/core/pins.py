@@ -46,12 +46,14 @@ class Target:
         """Whether a marker, `None` for none, is true here. Raises `UnusableLockError` for what is no marker."""
         if marker is None:
             return True
-        from packaging.markers import Marker
+        from packaging.requirements import Requirement
 
         if not isinstance(marker, str) or len(marker) > _LONGEST:
             raise UnusableLockError(f"{_shown(marker)} is not a valid marker")
         with _refusing(marker, "marker"):
-            return Marker(_MEMBER.sub(self._decide, marker)).evaluate(dict(self.variables))
+            text = _MEMBER.sub(self._decide, _text(marker))
+            found = Requirement(f"x ; {text}").marker  # `Marker` of packaging 23 stops where it understands no more
+            return found is None or found.evaluate(dict(self.variables))
 
     def _decide(self, found: re.Match[str]) -> str:
         """Memberships as a condition that every version of packaging knows."""
