@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 import lastgood
+from lastgood.adapters.children import START
 from lastgood.adapters.dvc import worker
 from lastgood.cli import app
 
@@ -37,17 +38,19 @@ class ForkedWorker:
         self,
         command: Sequence[str],
         *,
+        cwd: str,
         stdin: int,
         stdout: int,
         stderr: IO[str],
         env: Mapping[str, str],
         start_new_session: bool,
     ) -> None:
-        assert (*command[1:], stdin, stdout, start_new_session) == ("-m", worker.__name__, -1, -1, True)
+        assert (*command[1:5], stdin, stdout, start_new_session) == ("-I", "-c", START, worker.__name__, -1, -1, True)
         (request, asking), (answering, answer) = os.pipe(), os.pipe()
         self.returncode: int | None = None
         self.pid = os.fork()
         if self.pid == 0:
+            os.chdir(cwd)
             become(worker.main, {0: request, 1: answer, 2: stderr.fileno()}, env)
         os.close(request)
         os.close(answer)

@@ -34,7 +34,8 @@ def test_a_worker_that_is_not_needed_ends_with_its_owner() -> None:
 
 
 def test_a_worker_that_died_before_it_was_asked_is_told(project: Project) -> None:
-    worker = Worker({**os.environ, "PYTHONPATH": "", "PYTHONHOME": str(project.root)})
+    worker = Worker(os.environ)
+    worker.process.kill()
     worker.process.wait()
     with pytest.raises(LastgoodError, match="the worker ended without an answer"):
         ask(request(project.root), deadline=60, environ={}, worker=worker)

@@ -4,15 +4,16 @@ import json
 import os
 import selectors
 import signal
-import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from subprocess import PIPE, Popen
 from time import monotonic
 from typing import IO, Any
 
+from lastgood.adapters.children import anchored, child_environment, python_command
 from lastgood.adapters.dvc.progress import Progress
 from lastgood.adapters.dvc.translate import scrub
 from lastgood.errors import (
@@ -28,6 +29,9 @@ from lastgood.errors import (
 START_UP = 60.0
 """Seconds for the interpreter and DVC's import on a busy machine, before the deadline begins to count."""
 
+ELSEWHERE = "/"
+"""Where the worker works: nothing that it does needs the project as its working directory."""
+
 ERRORS: dict[str, type[LastgoodError]] = {
     error.__name__: error
     for error in (AbsentRemoteError, LastgoodError, LockedError, NotAProjectError, UnreachableError)
@@ -42,11 +46,17 @@ class Worker:
 
     subject = "the DVC remote"
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        command = [sys.executable, "-m", "lastgood.adapters.dvc.worker"]
+    def __init__(self, environ: Mapping[str, str], avoid: Iterable[Path] = ()) -> None:
+        command = python_command("lastgood.adapters.dvc.worker", avoid)
         self.errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  # closed by end
         self.process = Popen(
-            command, stdin=PIPE, stdout=PIPE, stderr=self.errors, env=_environment(environ), start_new_session=True
+            command,
+            cwd=ELSEWHERE,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=self.errors,
+            env=_environment(environ),
+            start_new_session=True,
         )
         self.end = weakref.finalize(self, _end, self.process, self.errors, os.getpid())
 
@@ -73,7 +83,7 @@ def ask(
     `worker` is one that was started before. Raises what the worker raised, and `UnreachableError` when it was silent
     for too long.
     """
-    worker = worker or Worker(environ)
+    worker = worker or Worker(environ, (Path(request["root"]),))
     try:
         return _converse(worker, request, deadline, on_progress)
     except EOFError:
@@ -136,7 +146,7 @@ def _error(document: Mapping[str, Any]) -> LastgoodError:
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Without `GIT_*`, which hooks and CI set for another repository."""
-    kept = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
+    kept = {name: value for name, value in anchored(child_environment(environ)).items() if not name.startswith("GIT_")}
     return {**kept, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 
+from lastgood.adapters.children import absolute_path, child_environment
 from lastgood.adapters.git.objects import ObjectReader
 from lastgood.errors import LastgoodError, UnreachableError
 
@@ -44,13 +45,15 @@ _ENVIRONMENT = {
 
 
 def strip_environment() -> None:
-    """Forget the `GIT_*` variables that hooks and CI leave behind (`GIT_DIR`, `GIT_INDEX_FILE` …); keep credentials.
+    """Forget the `GIT_*` variables that hooks and CI leave behind (`GIT_DIR`, `GIT_INDEX_FILE` …) and what of `PATH` is
+    relative; keep credentials.
 
     GitPython and DVC hand our whole environment to their children, so it is done in our own process, once, at start.
     """
     for name in list(os.environ):
         if name.startswith("GIT_") and not name.startswith(_KEPT):
             del os.environ[name]
+    os.environ["PATH"] = absolute_path(os.environ)
 
 
 class GitError(LastgoodError):
@@ -180,7 +183,7 @@ class Git:
                 stdout=PIPE,
                 stderr=stderr,
                 pipesize=PIPE_SIZE,
-                env={**os.environ, **_ENVIRONMENT, **self.environment, **(environment or {})},
+                env={**child_environment(os.environ), **_ENVIRONMENT, **self.environment, **(environment or {})},
             )
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
             if error.filename == "git":

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from lastgood.adapters.children import child_environment
 from lastgood.adapters.git.command import Git
 from lastgood.core.signing import Signature
 from lastgood.errors import RefusedError
@@ -117,7 +118,7 @@ class Checker:
             return Signature(why="is signed with ssh, and no file of allowed signers is configured")
         # Without a zone it is local time, which `_run` makes UTC; OpenSSH before 9.1 knows no `Z`.
         at = f"-Overify-time={datetime.fromtimestamp(min(when, 253402300799), UTC):%Y%m%d%H%M%S}"
-        program, file = self.programs.ssh, str(self.signers)
+        program, file = self.programs.ssh, str(self.signers.absolute())
         code, found, _ = _run(program, "-Y", "find-principals", "-f", file, "-s", str(scratch), at)
         names = [name.strip() for name in found.decode(errors="replace").splitlines() if name.strip()]
         if code != 0 or not names:
@@ -151,10 +152,10 @@ class Checker:
 
 def _run(*command: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
     """Exit code, standard output and standard error; one that hangs or is not there has failed."""
-    environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
+    environment = {**child_environment(os.environ), "TZ": "UTC", "LC_ALL": "C"}
     try:
         done = subprocess.run(  # a list, no shell
-            command, input=stdin, capture_output=True, check=False, timeout=PATIENCE, env=environment
+            command, input=stdin, capture_output=True, check=False, timeout=PATIENCE, env=environment, cwd="/"
         )
     except FileNotFoundError as error:
         raise RefusedError(f"{command[0]} is not installed here, and signatures must be checked") from error
