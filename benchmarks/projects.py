@@ -18,7 +18,7 @@ _FILES = {
     "dvc.yaml": f"artifacts:\n  {ARTIFACT}:\n    path: {MODEL}\n    type: model\n",
     "requirements.txt": "# nothing\n",
     "scripts/predict.py": "print('late')\n",
-    ".gitignore": "/.lastgood/\n",
+    ".gitignore": "/.venv/\n",
     ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
     ".dvcignore": "",
 }
@@ -55,7 +55,7 @@ class World:
     @property
     def place(self) -> Path:
         """Lastgood's own directory in the clone."""
-        return self.work / ".lastgood"
+        return self.work / ".git/lastgood"
 
     @property
     def live(self) -> Path:

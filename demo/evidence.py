@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 # What a working tree or a release holds beyond its version: git's and DVC's own files, bytecode.
-_BESIDE = {".git", ".dvc/cache", ".dvc/tmp", ".lastgood"}
+_BESIDE = {".git", ".dvc/cache", ".dvc/tmp"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ artifacts:
 """,
     "scripts/train.py": _TRAIN,
     "requirements.txt": "# nothing\n",
-    ".gitignore": "/.lastgood/\n",
+    ".gitignore": "/.venv/\n",
     "data/.gitignore": "/raw\n",
     "models/.gitignore": "/model.txt\n",
 }

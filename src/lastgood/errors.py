@@ -100,7 +100,7 @@ class NotAProjectError(LastgoodError):
 
 
 class LockedError(LastgoodError):
-    """Another process works under this `.lastgood/`, or holds a lock of git; the message names it."""
+    """Another process works in this directory of lastgood, or holds a lock of git; the message names it."""
 
     exit_code = 11
     name = "locked"

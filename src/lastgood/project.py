@@ -1,4 +1,4 @@
-"""A project, opened: its repository, its `.lastgood/`, its trusted configuration, its clock. It decides nothing."""
+"""A project, opened: its repository, its place, its trusted configuration, its clock. It decides nothing."""
 
 import os
 import time
@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
-from lastgood.adapters.git import mirror, repository
+from lastgood.adapters.git import mirror, repository, trust
 from lastgood.adapters.git.command import Git, strip_environment
 from lastgood.adapters.git.identity import Identity, find_identity
 from lastgood.adapters.git.repository import Clone
 from lastgood.core import tags
 from lastgood.core.config import FILE, Config
-from lastgood.errors import NotAProjectError, UsageError
+from lastgood.errors import Finding, NotAProjectError, NotWritableError, UnreachableError, UsageError
+from lastgood.releases import moving
 from lastgood.releases.lock import exclusive
 from lastgood.releases.place import Place
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from lastgood.adapters.dvc.progress import Progress
     from lastgood.adapters.dvc.store import Store
 
-DIRECTORY = ".lastgood"
 WAIT = 30.0
 """Seconds a changing command waits for another one on the same machine, which is most often the same purpose."""
 
@@ -42,8 +43,8 @@ class Project:
     """The opened parts. `git` is where refs are read and written: the clone, or our mirror where a clone is shallow
     and on a serving host; `root` is the working tree, `None` on a serving host.
 
-    `now` gives seconds since 1970. `report` is told of progress, `report_transfer` of a store's, `on_step` the name of
-    each step before it is done.
+    `notices` is what there is to say of the place. `now` gives seconds since 1970. `report` is told of progress,
+    `report_transfer` of a store's, `on_step` the name of each step before it is done.
     """
 
     place: Place
@@ -51,6 +52,7 @@ class Project:
     config: Config
     root: Path | None = None
     remote: str | None = None
+    notices: tuple[Finding, ...] = ()
     now: Callable[[], int] = field(default=lambda: int(time.time()))
     report: Report = _silent
     report_transfer: Callable[["Progress"], None] = field(default=lambda _progress: None)
@@ -65,17 +67,18 @@ class Project:
         git = Git(clone.root)
         _require_dvc(git, clone)
         config = _read_config(clone.root / FILE)
-        place = Place(clone.root / DIRECTORY)
+        place, notices = _open_place(git, clone)
         remote = config.registry.remote if config.registry.remote in repository.remotes(git) else None
         if clone.shallow and remote:
             git = mirror.open_for_clone(place.create().mirror, clone.common_dir)
-        return cls(place, git, config, clone.root, remote)
+        return cls(place, git, config, clone.root, remote, notices)
 
     @classmethod
     def serve(cls, root: Path, url: str | None) -> "Project":
         """A serving host's directory; `url` is the repository's address, remembered after the first time."""
         strip_environment()
         place = Place(root.resolve())
+        place.check(trust.trusted_owners(place.root))
         if url is None and not place.mirror.is_dir():
             raise UsageError(
                 f"{root} was never synced; nothing was changed", hint="name the repository: --repo URL --root DIR"
@@ -119,7 +122,7 @@ class Project:
         from lastgood.adapters.dvc.child import Worker
 
         if not self._spare:
-            self._spare.append(Worker(os.environ))
+            self._spare.append(Worker(os.environ, (self.root or self.place.root,)))
 
     def store(self, project: str) -> "Store":
         """The cache and remotes of a DVC project, configured by the checkout that runs us, never by the version."""
@@ -143,6 +146,38 @@ class Project:
         """Be the only changing command on this machine in this project. Raises `LockedError` after a while."""
         with exclusive(self.place, purpose, wait=WAIT):
             yield
+
+
+def _open_place(git: Git, clone: Clone) -> tuple[Place, tuple[Finding, ...]]:
+    """Our place in a clone, an older `.lastgood/` moved there; and what there is to say of one that is not ours."""
+    place = Place.of_clone(clone.git_dir, clone.common_dir)
+    notices: tuple[Finding, ...] = ()
+    if not place.moved.exists():
+        if moving.is_left(clone.root, place):
+            notices = _move(git, clone, place)
+        moving.settle(place)
+    # What git trusts for its owner, or by `safe.directory`, is trusted here: nobody else can put anything beside it.
+    return place.check({trust.ROOT, clone.common_dir.stat().st_uid}), notices
+
+
+def _move(git: Git, clone: Clone, place: Place) -> tuple[Finding, ...]:
+    older = clone.root / moving.OLDER
+    why = "it belongs to another user"
+    try:
+        if moving.is_ours(clone.root):
+            why = repository.brought_by(git, moving.OLDER, WAIT)
+        if not why:
+            moving.move(clone.root, place)
+            return ()
+    except OSError as error:
+        raise NotWritableError(
+            f"{older} cannot be moved to {place.root}: {error.strerror}; nothing of it was lost",
+            hint=f"see whose they are: ls -ld {quote(str(older))} {quote(str(place.root.parent))}",
+        ) from error
+    except UnreachableError:
+        why = "git did not tell in time whether a commit brought it"
+    text = f"{older} is not read, for {why}: what lastgood keeps lies in {place.root}"
+    return (Finding("foreign-place", str(older), text),)
 
 
 def _read_config(path: Path) -> Config:

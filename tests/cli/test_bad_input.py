@@ -17,7 +17,7 @@ MEBIBYTE = 1024 * 1024
 
 def live(project: Project) -> str:
     """What is live in prod, by the link alone."""
-    return os.path.realpath(project.root / ".lastgood/live/flights/prod")
+    return os.path.realpath(project.root / ".git/lastgood/live/flights/prod")
 
 
 def corrupt(directory: Path, text: bytes) -> None:
@@ -113,8 +113,8 @@ def test_outputs_that_a_stage_no_longer_needs_are_gone_after_the_next_sync(run: 
 
 @pytest.fixture
 def small_disk(story: Project) -> Iterator[Path]:
-    """`.lastgood/` on a file system of two mebibytes."""
-    place = story.root / ".lastgood"
+    """Our directory on a file system of two mebibytes."""
+    place = story.root / ".git/lastgood"
     shutil.rmtree(place)
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
@@ -147,8 +147,8 @@ def test_a_disk_that_fills_up_while_building_is_5_and_the_former_release_stays_l
 
 @pytest.fixture
 def read_only(story: Project) -> Iterator[Path]:
-    """`.lastgood/` on a file system that is read-only, as another user's is to us."""
-    place = story.root / ".lastgood"
+    """Our directory on a file system that is read-only, as another user's is to us."""
+    place = story.root / ".git/lastgood"
     shutil.rmtree(place)
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(place)]
@@ -172,5 +172,5 @@ def test_where_nothing_can_be_written_reading_works_and_the_rest_is_1_and_no_bug
     ):
         done = run(*changing)
         assert done.code == 1
-        assert "/.lastgood cannot be written: Read-only file system; nothing was changed" in done.err
+        assert "/.git/lastgood cannot be written: Read-only file system; nothing was changed" in done.err
     assert refs(story) == before

@@ -196,7 +196,7 @@ def test_checkout_refuses_to_lose_work_and_puts_it_aside_when_told(run: Program,
     story.put("scripts/train.py", "# mine, again\n")
     done = run("checkout", "v1.0.0", "--save")
     assert "  put aside  scripts/train.py\n" in done.out
-    (second,) = set((story.root / ".lastgood/saved").iterdir()) - {directory}
+    (second,) = set((story.root / ".git/lastgood/saved").iterdir()) - {directory}
     assert f"  into       {second}\n" in done.out
     assert run("checkout", "v1.0.0", "--json").json["saved"] == {"directories": [], "paths": []}
 

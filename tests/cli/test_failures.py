@@ -193,7 +193,7 @@ def test_a_bug_is_70_and_leaves_a_report_without_secrets(
     done = run("list", "https://you:hidden@example.org/")
     assert (done.code, done.out) == (70, "")
     report = Path(done.err.partition("report: ")[2].splitlines()[0])
-    assert report.parent == story.root / ".lastgood"
+    assert report.parent == story.root / ".git/lastgood"
     content = report.read_text()
     assert report.stat().st_mode & 0o777 == 0o600
     for word in ("ZeroDivisionError", "Traceback", "lastgood 0", "python 3", "dvc 3", "'list'"):

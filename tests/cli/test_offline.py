@@ -98,4 +98,4 @@ def test_a_dry_run_says_what_it_would_do(run: Program, down: Project) -> None:
     done = run("rollback", "--offline", "--dry-run")
     assert done.code == 0
     assert "would record this and switch this machine, to be published later" in " ".join(done.out.split())
-    assert not (down.root / ".lastgood/pending").exists()
+    assert not (down.root / ".git/lastgood/pending").exists()

@@ -14,7 +14,7 @@ def served(run: Program, story: Project) -> Project:
         assert run("assign", version, "--stage", "prod", "--reason", "a try").code == 0
         assert run("sync", "--stage", "prod").code == 0
     assert run("mark", "v1.1.0", "failed", "--reason", "late").code == 0
-    (story.root / ".lastgood/history.jsonl").unlink()
+    (story.root / ".git/lastgood/history.jsonl").unlink()
     return story
 
 
@@ -58,7 +58,7 @@ def test_json_has_every_fact(run: Program, served: Project) -> None:
     assert run("prune", "--keep", "1", "--json").json == {**document, "dry_run": False, "as_of": None} | {
         "as_of": run("status", "--json").json["as_of"]
     }
-    assert not any(path.name.startswith("v1.1.0") for path in served.root.glob(".lastgood/releases/*/*"))
+    assert not any(path.name.startswith("v1.1.0") for path in served.root.glob(".git/lastgood/releases/*/*"))
 
 
 def test_on_a_serving_host_the_cache_is_told_of(run: Program, story: Project) -> None:

@@ -339,7 +339,7 @@ def test_assigning_twice_or_dry_writes_nothing(story: World) -> None:
 
 def test_init_writes_the_defaults_once_and_says_what_is_there(world: World) -> None:
     done = init.init(world.open())
-    assert done.created == ("lastgood.toml", ".lastgood/")
+    assert done.created == ("lastgood.toml", ".git/lastgood/")
     assert done.artifacts == ("flights",)
     assert done.notes == ()
     assert world.open().config == Config()

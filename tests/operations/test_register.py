@@ -146,7 +146,7 @@ def test_an_edited_output_is_refused(world: World) -> None:
 
 def test_a_lock_file_that_git_ignores_is_refused(world: World) -> None:
     world.project.git("rm", "--quiet", "--cached", "dvc.lock")
-    world.project.put(".gitignore", "/.lastgood/\n/dvc.lock\n")
+    world.project.put(".gitignore", "/dvc.lock\n")
     world.project.commit()
     refused(world, r"dvc\.lock' is git-ignored", LastgoodError)
 

@@ -124,7 +124,7 @@ def test_a_file_in_place_of_a_directory_that_an_output_needs_is_put_aside(story:
     outs = "    - models/model.txt\n    m"
     code = {
         "dvc.yaml": pipeline.replace(outs, outs.replace("    m", "    - out/extra.txt\n    m")),
-        ".gitignore": "/.lastgood/\n/out\n",
+        ".gitignore": "/out\n",
         "scripts/train.py": f"{train}Path('out').mkdir(exist_ok=True)\nPath('out/extra.txt').write_text('theirs')\n",
     }
     story.release("v5.0.0", model="fifth", code=code)

@@ -31,8 +31,8 @@ class World:
 
     @property
     def place(self) -> Path:
-        """This clone's `.lastgood`."""
-        return self.root / ".lastgood"
+        """Where lastgood keeps what is this clone's."""
+        return self.root / ".git/lastgood"
 
     @property
     def live(self) -> Path:
@@ -178,7 +178,7 @@ class World:
             "config": (clone / ".git/config").read_text(),
             "shallow": _text(clone / ".git/shallow"),
             "remote": files(base / "dvc-remote"),
-            "tree": files(clone, without=(".git", ".lastgood", ".dvc/cache", ".dvc/tmp")),
+            "tree": files(clone, without=(".git", ".dvc/cache", ".dvc/tmp")),
             "live": {str(one): str(one.readlink()) for one in (self.place / "live").glob("*/*") if one.is_symlink()},
             "follow": sorted(one.name for one in (self.place / "follow").glob("*.json")),
             "note": _text(self.place / "checkout.json"),

@@ -9,7 +9,7 @@ from lastgood.operations.sync import sync
 from tests.builders import Project, git
 from tests.peers.judges import opened, run, same_files
 
-NOT_THE_VERSION = frozenset({".git", ".dvc/tmp", ".dvc/cache", ".lastgood"})
+NOT_THE_VERSION = frozenset({".git", ".dvc/tmp", ".dvc/cache"})
 CODE = {
     "scripts/with space.py": "print('ä')\n",
     "notes/naïve ümlaut.md": "one\n",

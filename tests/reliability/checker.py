@@ -14,7 +14,7 @@ from pathlib import Path
 
 ARTIFACT = "flights"
 NOTES = ("pushing", "checkout.json")
-_OUTSIDE = (".git", ".lastgood", ".dvc/cache", ".dvc/tmp", ".dvc/config.local")
+_OUTSIDE = (".git", ".dvc/cache", ".dvc/tmp", ".dvc/config.local")
 
 
 def description_of(release: Path) -> Path:
@@ -114,8 +114,8 @@ class Checker:
 
     @property
     def place(self) -> Path:
-        """Its `.lastgood`."""
-        return self.clone / ".lastgood"
+        """What lastgood keeps of it."""
+        return self.clone / ".git/lastgood"
 
     @property
     def origin(self) -> Path:
@@ -224,7 +224,7 @@ class Checker:
                 yield str(description)
         for pattern in ("**/.new-*", *NOTES):
             yield from map(str, self.place.glob(pattern))
-        yield from (str(path) for path in (self.clone / ".git").rglob("*.lock"))
+        yield from (str(path) for path in (self.clone / ".git").rglob("*.lock") if not path.is_relative_to(self.place))
         yield from (str(path) for path in self.origin.rglob("*.lock"))
         for store in (self.base / "dvc-remote", self.cache or self.clone / ".dvc/cache"):
             yield from map(str, store.glob("lastgood/*"))

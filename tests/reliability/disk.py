@@ -31,7 +31,7 @@ FLUSHES = frozenset({"fsync", "fdatasync", "syncfs", "sync"})
 REPOSITORIES = ("work/.git/", "origin.git/")
 HASHED = ("/files/md5/", "/work/data/raw/", "/work/models/")
 """Where files are read to be hashed, and not to be hashed again if what came of it can be kept."""
-NOTES = ("/.lastgood/checkout.json", "/.lastgood/pushing")
+NOTES = ("/.git/lastgood/checkout.json", "/.git/lastgood/pushing")
 SAFE = (
     "staging/",
     "proofs.db",
@@ -44,7 +44,7 @@ SAFE = (
     "cache/",
     "mirror.git/",
 )
-"""Below `.lastgood/`: scratch, locks, and what a machine remembers and can do without (ordering.md, decisions.md)."""
+"""Below our directory: scratch, locks, and what a machine remembers and can do without (ordering.md, decisions.md)."""
 
 
 @dataclass
@@ -272,8 +272,8 @@ class Disk:
     def _matters(self, path: str) -> bool:
         """Whether a promise is made about this name: what is scratch, a lock or a memory may be lost."""
         shown = self._shown(path)
-        if shown.startswith("work/.lastgood/"):
-            inner = shown.removeprefix("work/.lastgood/")
+        if shown.startswith("work/.git/lastgood/"):
+            inner = shown.removeprefix("work/.git/lastgood/")
             unfinished = "/.new-" in f"/{inner}" or inner.rpartition("/")[2].startswith(".")
             return not f"{inner}/".startswith(SAFE) and not unfinished
         if shown.startswith(("work/.dvc/cache/", "dvc-remote/")):

@@ -154,10 +154,7 @@ def wrong_with(done: Run) -> list[str]:
 
 def outside(base: Path) -> dict[str, str]:
     """Everything below `base` but for what lastgood, git and DVC may write: their own directories."""
-    mine = {
-        f"{base}/{one}"
-        for one in ("origin.git", "work/.git", "work/.lastgood", "work/.dvc/cache", "work/.dvc/tmp", "dvc-remote")
-    }
+    mine = {f"{base}/{one}" for one in ("origin.git", "work/.git", "work/.dvc/cache", "work/.dvc/tmp", "dvc-remote")}
     found = {}
     for directory, names, files in os.walk(base):
         names[:] = [name for name in names if f"{directory}/{name}" not in mine]
@@ -202,7 +199,7 @@ def survive(enemy: Enemy, more: Sequence[Sequence[str]] = ()) -> list[str]:
     wrong += [] if versions == {"v1.0.0": "stable", "v2.0.0": "candidate"} else [f"listed {versions}"]
     done = run(at, "rollback", "flights", "--from", "v2.0.0", "--reason", "bad", "--json")
     wrong += wrong_with(done)
-    model = at / ".lastgood/live/flights/prod/models/model.txt"
+    model = at / ".git/lastgood/live/flights/prod/models/model.txt"
     wrong += [] if done.code == 0 and model.read_text() == "first" else [f"rollback: {done.code} {done.out}{done.err}"]
     return wrong + escapes(enemy, before)
 

@@ -125,7 +125,7 @@ class Hands:
 
     def spoil_release(self, name: str, which: int, *, remove: bool) -> None:
         """The same with one file of a release."""
-        release = self.project.root / ".lastgood/releases" / ARTIFACT / name
+        release = self.project.root / ".git/lastgood/releases" / ARTIFACT / name
         files = sorted(path for path in release.rglob("*") if path.is_file())
         spoil(files[which % len(files)], remove=remove)
 

@@ -59,7 +59,7 @@ class Scene:
 
     @property
     def place(self) -> Path:
-        return self.project.root / ".lastgood"
+        return self.project.root / ".git/lastgood"
 
     @property
     def live(self) -> Path:

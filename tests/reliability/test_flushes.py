@@ -38,14 +38,14 @@ UNSAFE = {
 }
 """What nobody has flushed when the command begins: DVC flushes nothing of what it fetches, pushes and places."""
 OTHERS = (
-    (r"fdatasync .*/\.lastgood(/proofs\.db(-wal)?)?$", "SQLite's, of a memory"),
+    (r"fdatasync .*/\.git/lastgood(/proofs\.db(-wal)?)?$", "SQLite's, of a memory"),
     (r"fsync .*/(\.git|tree\.git)/(index|HEAD)\.lock$", "git's, of what can be made again, or is flushed at the end"),
     (r"fsync .*/(staging/\w+/tree|work/models|work/data)/", "of a file so young that what was read of it is not kept"),
     (r"fsync .*/releases/flights$", "after the description of a release: once more after its directory's name"),
     (r"that fetches: syncfs .*/releases/.*", "files of a release, flushed when it was built: proofs do not ask where"),
     (r"that fetches: fsync .*/cache/files/md5/\w\w/\w+$", "just fetched and flushed: proofs do not ask by whom"),
     (r"that fetches: fsync .*/cache/files/md5$", "after listings: the objects that are fetched next flush it again"),
-    (r"aside: fsync .*/\.lastgood$", "all that is put aside is flushed together, before anything is changed"),
+    (r"aside: fsync .*/\.git/lastgood$", "all that is put aside is flushed together, before anything is changed"),
     (r"aside: fsync .*/cache/files/md5/\w\w/\w+$", "of a cache that is safe here; that of plain checkout is not"),
     (r"fsync .*/dvc-remote/files/md5(/\w\w)?$", "after listings: register flushes the whole remote in the end"),
 )

@@ -136,7 +136,7 @@ def test_no_trap_of_a_clone_is_sprung_and_no_secret_told(project: Project) -> No
             said += done.stdout + done.stderr
             assert done.returncode in {0, 2, 3, 6, 7, 14}, (command, done.stdout, done.stderr)
     assert world.live_model() == "first"
-    kept = "".join(one.read_text(errors="replace") for one in _written(project.root / ".lastgood"))
+    kept = "".join(one.read_text(errors="replace") for one in _written(project.root / ".git/lastgood"))
     assert list(canary.iterdir()) == []
     assert [
         name

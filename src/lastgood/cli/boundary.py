@@ -160,10 +160,10 @@ def _write_report(trace: str, arguments: Sequence[str]) -> str | None:
 
 
 def _places(arguments: Sequence[str]) -> list[Path]:
-    """The `.lastgood/` above the directory that the command works in, where there is one; or `--root`."""
+    """Our directory in the clone that the command works in, where there is one; or `--root`."""
     given = dict(pairwise(arguments))
     start = Path(given.get("-C", ".")).absolute()
-    places = [directory / ".lastgood" for directory in (start, *start.parents)]
+    places = [directory / ".git" / "lastgood" for directory in (start, *start.parents)]
     if "--root" in given:
         places.insert(0, start / given["--root"])
     return [place for place in places if place.is_dir()]

@@ -18,7 +18,7 @@ def checkout(
     context: typer.Context,
     reference: options.Reference,
     save: Annotated[
-        bool, typer.Option("--save", help="First put aside, below .lastgood/saved, what would be lost; say where.")
+        bool, typer.Option("--save", help="First put aside, below .git/lastgood/saved, what would be lost; say where.")
     ] = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def init(context: typer.Context, dry_run: options.DryRun = False, as_json: options.Json = False) -> None:
-    """Write lastgood.toml with every setting at its default, and .lastgood/; what is there stays as it is."""
+    """Write lastgood.toml with every setting at its default, and .git/lastgood/; what is there stays as it is."""
     from lastgood.operations.init import init as prepare
 
     session = Session.of(context, as_json=as_json)

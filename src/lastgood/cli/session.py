@@ -48,6 +48,7 @@ class Session:
             project = Project.serve(self.directory / root, url)
         project.report, project.report_transfer = self.progress.report, self.progress.transfer
         project.on_step = self.progress.step
+        self.warn(project.notices)
         return project
 
     def answer(self, document: json.Document, words: str) -> None:

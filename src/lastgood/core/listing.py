@@ -17,7 +17,9 @@ LONGEST = 255
 """Bytes that a part of a path may have on Linux and macOS."""
 LONGEST_PATH = 2048
 """Half of what Linux allows: the rest is for the directory of the release."""
-RESERVED = frozenset({".git", ".dvc"})
+PLACE = ".lastgood"
+"""Where lastgood kept what it knows, in the working tree: older ones still read what is there."""
+RESERVED = frozenset({".git", ".dvc", PLACE})
 PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
 """Paths that are surely safe, told at once: most are, and no part of theirs is hidden, odd or empty."""
 
@@ -66,6 +68,11 @@ def why_unsafe(path: str) -> str:
 def fold(path: str) -> str:
     """The form in which two names are one on a file system that ignores case or normalises unicode (macOS)."""
     return normalize("NFC", path).casefold()
+
+
+def is_reserved_code(name: str) -> bool:
+    """Whether git may not have this name at the root of a version: as state of ours it would be believed."""
+    return fold(name) == PLACE
 
 
 def clashes(paths: Iterable[str]) -> tuple[tuple[str, str], ...]:

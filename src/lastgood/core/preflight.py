@@ -53,6 +53,7 @@ class Facts:
     artifact: bool = True
     strange_code: Sequence[str] = ()
     unfit: Sequence[Finding] = ()
+    reserved_code: Sequence[str] = ()
     lock: str | None = None
     built: bool = False
     missing_here: Sequence[Missing] | None = None
@@ -106,6 +107,7 @@ def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
         for path in facts.strange_code
     )
     findings.extend(facts.unfit)
+    findings.extend(reserved(path, name) for path in facts.reserved_code)
     manifest = facts.manifest
     if manifest is not None and not facts.artifact:
         text = f"{manifest.path}, the path of {name}, is neither a DVC output nor a file in git: nothing brings it back"
@@ -116,6 +118,11 @@ def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
     if not facts.built:
         findings.extend(_missing(facts))
     return tuple(findings)
+
+
+def reserved(path: str, of: str) -> Finding:
+    """What is said of a version that tracks a directory of ours."""
+    return Finding("code", path, f"{path} in {of} is a name of lastgood's own, which no version may track")
 
 
 def _missing(facts: Facts) -> list[Finding]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from lastgood.adapters.git import export, mirror
+from lastgood.adapters.git import export, mirror, repository
+from lastgood.core.listing import is_reserved_code
 from lastgood.core.manifest import Manifest
 from lastgood.core.tags import version_tag
 from lastgood.project import Project
@@ -15,6 +16,11 @@ def bring_code(project: Project, commits: Mapping[str, str]) -> None:
     """
     if project.git.git_dir is not None and project.remote is not None:
         mirror.bring(project.git, project.remote, commits, project.deadline * 10)
+
+
+def reserved_code(project: Project, commit: str) -> tuple[str, ...]:
+    """The names at the root of a commit that are reserved for us; none where its tree is not here."""
+    return tuple(name for name in repository.names_at(project.git, commit) if is_reserved_code(name))
 
 
 def read_code(project: Project, manifest: Manifest, path: str) -> bytes | None:

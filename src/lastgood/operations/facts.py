@@ -8,7 +8,7 @@ from lastgood.core.preflight import Facts, check, require_as_registered
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import pins_artifact, select
 from lastgood.errors import Finding, FindingsError, counted
-from lastgood.operations.code import bring_code
+from lastgood.operations.code import bring_code, reserved_code
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.selection import require_selection
 from lastgood.project import Project
@@ -33,7 +33,9 @@ def gather(project: Project, version: Version, manifest: Manifest, *, here: bool
         return Facts(manifest, code=False)
     chosen = select(manifest, project.config.wanted(stage, version.event.artifact))
     if here and find_release(project.place, manifest, chosen) is not None:
-        return Facts(manifest, built=True)  # its code and lock were proved when it was born; a listing grows with files
+        return Facts(
+            manifest, reserved_code=reserved_code(project, version.commit), built=True
+        )  # its code and lock were proved when it was born; a listing grows with files
     bring_code(project, {version.commit: version.event.tag})
     lock = manifest.environment.lock
     content = export.read_file(git, version.commit, lock) if lock else None
@@ -48,6 +50,7 @@ def gather(project: Project, version: Version, manifest: Manifest, *, here: bool
     entries = export.list_tree(git, version.commit)
     return Facts(
         manifest,
+        reserved_code=reserved_code(project, version.commit),
         artifact=pins_artifact(manifest, {entry.path: entry.mode for entry in entries}),
         strange_code=export.strange_code(git, entries),
         unfit=check_fit(git, entries, chosen, store),  # when the listings are here

@@ -9,6 +9,7 @@ from lastgood.core.tags import TAGS
 from lastgood.errors import UsageError
 from lastgood.operations import origin_tags
 from lastgood.project import Project
+from lastgood.releases import durable
 from lastgood.releases.lock import is_held
 
 MANY = 300
@@ -46,7 +47,7 @@ def fetch_refs(project: Project) -> tuple[refs.Origin, Mapping[str, str]]:
     }
     origin_tags.bring(project, differing)
     project.place.create()
-    (project.place.root / FETCHED).write_text("")
+    durable.touch(project.place.root / FETCHED)
     if not is_held(project.place.lock):
         (project.place.root / PUSHING).unlink(missing_ok=True)
     return origin, here

@@ -1,12 +1,13 @@
-"""Preparing a project: `lastgood.toml` with every setting and its default, and `.lastgood/`; nothing else."""
+"""Preparing a project: `lastgood.toml` with every setting and its default, and our directory; nothing else."""
 
+import os
 from dataclasses import dataclass
 
 from lastgood.adapters.git import repository
 from lastgood.core.config import FILE, defaults
 from lastgood.errors import UsageError
 from lastgood.operations import manifests
-from lastgood.project import DIRECTORY, Project
+from lastgood.project import Project
 from lastgood.releases.durable import write_atomic
 
 _HEAD = """\
@@ -38,10 +39,10 @@ def init(project: Project, *, dry_run: bool = False) -> Initialized:
     """Write what is missing; said twice, the second time changes nothing. Raises `UsageError` on a serving host."""
     if project.root is None:
         raise UsageError("a serving host needs no init: lastgood sync NAME --stage S --root DIR --repo URL")
-    path = project.root / FILE
+    path, place = project.root / FILE, f"{os.path.relpath(project.place.root, project.root)}/"
     created: list[str] = []
     existed: list[str] = []
-    for there, name in ((path.exists(), FILE), (project.place.root.exists(), f"{DIRECTORY}/")):
+    for there, name in ((path.exists(), FILE), (project.place.root.exists(), place)):
         (existed if there else created).append(name)
     if not dry_run:
         project.place.create()

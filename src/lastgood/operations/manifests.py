@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from lastgood.adapters.git import export, repository
+from lastgood.core.listing import PLACE
 from lastgood.core.manifest import Environment, Manifest
 from lastgood.core.registry import History, Version
 from lastgood.core.tags import split_artifact
@@ -71,9 +72,18 @@ def derive(project: Project, version: Version) -> tuple[Manifest, tuple[Finding,
     _require_code(project, version)
     directory = project_of(project, version.commit, version.event.artifact)
     pinned = read_pinned(project, version.commit, directory)
+    _require_no_place(version, pinned)
     declared = find_declared(pinned, version.event.artifact)
     manifest = make_manifest(project, version.text, version.commit, pinned, declared, python=None)
     return replace(manifest, artifact=version.event.artifact, project=directory), pinned.unread
+
+
+def _require_no_place(version: Version, pinned: "Pinned") -> None:
+    """Raise `FindingsError` for a version with an output where older versions of lastgood read what they know."""
+    found = [one for one in pinned.problems if one.kind == "unsafe-path" and f"`{PLACE}`" in one.message]
+    if found:
+        name = f"{version.event.artifact} {version.text}"
+        raise FindingsError(f"{name} cannot be restored: {found[0]}; nothing was changed", found)
 
 
 def _require_code(project: Project, version: Version) -> None:

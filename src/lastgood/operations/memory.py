@@ -1,10 +1,10 @@
-"""Small JSON files below `.lastgood/`, each replaced whole: what a machine remembers, and can do without."""
+"""Small JSON files in our directory, each replaced whole: what a machine remembers, and can do without."""
 
 import json
 from contextlib import suppress
 
 from lastgood.project import Project
-from lastgood.releases import lock
+from lastgood.releases import durable, lock
 
 GATE = ".memory"
 
@@ -12,7 +12,7 @@ GATE = ".memory"
 def load(project: Project, name: str) -> object:
     """The document of that name; `None` where it is not there or cannot be read."""
     try:
-        return json.loads((project.place.root / name).read_bytes())
+        return json.loads(durable.read_plain(project.place.root / name))
     except (OSError, ValueError):
         return None
 
@@ -22,5 +22,6 @@ def save(project: Project, name: str, document: object) -> None:
     has only forgotten something."""
     fresh = project.place.root / f".{name}.new"  # one name, one writer: what a dead one left is written over
     with suppress(OSError), lock.flocked(project.place.root / GATE):
+        fresh.unlink(missing_ok=True)
         fresh.write_text(json.dumps(document, separators=(",", ":")))
         fresh.replace(project.place.root / name)

@@ -17,7 +17,7 @@ those where the working tree had something else."""
 @dataclass(frozen=True, slots=True)
 class Note:
     """What a checkout was doing: from which commit to which, the tag that names it, and the names below
-    `.lastgood/saved` under which it put work aside, or was about to."""
+    `saved/` of our directory under which it put work aside, or was about to."""
 
     tag: str
     former: str
@@ -28,7 +28,7 @@ class Note:
 def read_note(project: Project) -> Note | None:
     """What an interrupted checkout left, or `None`."""
     try:
-        document = json.loads(_place(project).read_bytes())
+        document = json.loads(durable.read_plain(_place(project)))
         saved = tuple(Path(str(name)).name for name in document.get("saved", ()))
         return Note(str(document["tag"]), str(document["former"]), str(document["commit"]), saved)
     except FileNotFoundError:
@@ -42,7 +42,7 @@ def write_note(project: Project, note: Note) -> None:
     """Have the note on disk; the caller holds the lock of this clone."""
     document = {"schema": 1, "tag": note.tag, "former": note.former, "commit": note.commit, "saved": note.saved}
     project.place.create()
-    durable.remove_leftovers(project.place.root)  # under the lock of the one command that writes so beside the note
+    durable.remove_leftovers(project.place.worktree)  # under the lock of the one command that writes so beside the note
     durable.write_atomic(_place(project), json.dumps(document).encode())
 
 
@@ -70,4 +70,4 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def _place(project: Project) -> Path:
-    return project.place.root / "checkout.json"
+    return project.place.checkout

@@ -85,7 +85,7 @@ def carry(project: Project, prepared: Prepared, *, more: Sequence[str] = ()) -> 
     note = project.place.create().root / PUSHING
     if project.remote is not None:
         project.on_step("push")
-        note.touch()  # that it is there says all
+        durable.touch(note)  # that it is there says all
         durable.fsync_directory(note.parent)
         try:
             transactions.publish(project.git, prepared, project.remote, project.deadline, more=more)

@@ -12,7 +12,9 @@ from lastgood.adapters.dvc.worktree import pipeline_findings
 from lastgood.adapters.git import export
 from lastgood.core.digests import Digests
 from lastgood.core.manifest import Manifest, Output
+from lastgood.core.preflight import reserved
 from lastgood.errors import Finding, FindingsError, RefusedError, counted
+from lastgood.operations.code import reserved_code
 from lastgood.operations.fitting import check_fit
 from lastgood.operations.worktree import tracked_inside
 from lastgood.project import Project
@@ -29,6 +31,7 @@ def require_registrable(project: Project, commit: str, pinned: Pinned, declared:
         Finding("code", path, f"{path} is a submodule or LFS pointer, which a release cannot restore")
         for path in export.strange_code(project.git, entries)
     ]
+    findings += [reserved(path, "this commit") for path in reserved_code(project, commit)]
     told = {(finding.kind, finding.subject) for finding in findings}
     unfit = check_fit(project.git, entries, pinned.outputs, project.store(declared.project))
     findings += [finding for finding in unfit if (finding.kind, finding.subject) not in told]

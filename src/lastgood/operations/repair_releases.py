@@ -3,8 +3,11 @@
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
+from lastgood.adapters.git import export
+from lastgood.core.digests import tree_sha256
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.repairs import Mended
 from lastgood.core.selection import select
@@ -17,8 +20,11 @@ from lastgood.releases.place import Place
 from lastgood.releases.proofs import Proofs
 from lastgood.releases.pruning import remove_directory
 from lastgood.releases.release import (
+    Release,
     check_release,
     description_path,
+    divide,
+    is_of,
     load_release,
     release_directories,
     release_path,
@@ -26,11 +32,17 @@ from lastgood.releases.release import (
 from lastgood.releases.staging import gate, stage
 from lastgood.releases.use import unused
 
+AT_ONCE = 100
+"""Files of code that are in memory together."""
+LINK = "120000"
+"""git's mode of a symbolic link, whose content is its target."""
 Results = list[Mended | Finding]
 
 
-def find_damaged(place: Place, *, deep: bool) -> dict[Path, tuple[Finding, ...]]:
-    """The directories among the releases that are no finished release, or with `deep` not what they were born as."""
+def find_damaged(project: Project, manifests: Iterable[Manifest], *, deep: bool) -> dict[Path, tuple[Finding, ...]]:
+    """The directories among the releases that are no finished release, not what the manifest under their version's tag
+    says, or with `deep` not what they were born as."""
+    known, place = {(one.artifact, one.version, one.commit): one for one in manifests}, project.place
     found: dict[Path, tuple[Finding, ...]] = {}
     for path in release_directories(place):
         try:
@@ -38,11 +50,35 @@ def find_damaged(place: Place, *, deep: bool) -> dict[Path, tuple[Finding, ...]]
         except FindingsError as error:
             found[path] = error.findings
             continue
-        if deep:
+        manifest = known.get((release.artifact, release.version, release.commit))
+        if manifest is not None and not is_of(release, manifest):
+            found[path] = (_forged(path, manifest),)
+        elif deep:
             with Proofs(Path(":memory:")) as proofs:  # from the disk, not from memory: bits rot without a new time
-                if findings := check_release(release, proofs):
-                    found[path] = findings
+                findings = check_release(release, proofs)
+            if not findings and manifest is not None and not _has_code_of(project, release, manifest):
+                findings = (_forged(path, manifest),)
+            if findings:
+                found[path] = findings
     return found
+
+
+def _forged(path: Path, manifest: Manifest) -> Finding:
+    text = f"{path} says of itself what the tag of {manifest.artifact} {manifest.version} does not"
+    return Finding("broken-release", str(path), text)
+
+
+def _has_code_of(project: Project, release: Release, manifest: Manifest) -> bool:
+    """Whether the code that a release was born with is the commit's, as git has it."""
+    entries = {one.path: one for one in export.list_tree(project.git, manifest.commit)}
+    _, code = divide(entries, release.outputs, release.tracked)
+    members = []
+    for start in range(0, len(code), AT_ONCE):
+        part = [entries[path] for path in code[start : start + AT_ONCE]]
+        for entry, content in zip(part, export.read_blobs(project.git, [one.oid for one in part]), strict=True):
+            size = -1 if entry.mode == LINK else len(content)
+            members.append((entry.path, size, sha256(content).hexdigest()))
+    return tree_sha256(members) == release.code
 
 
 def mend_releases(project: Project, manifests: Iterable[Manifest], *, deep: bool, dry_run: bool) -> Results:
@@ -52,7 +88,7 @@ def mend_releases(project: Project, manifests: Iterable[Manifest], *, deep: bool
     """
     known = list(manifests)
     results: Results = []
-    for path, findings in find_damaged(project.place, deep=deep).items():
+    for path, findings in find_damaged(project, known, deep=deep).items():
         name = f"{path.parent.name}/{path.name}"
         if _is_live(project.place, path):
             wanted = _find(project, known, path)

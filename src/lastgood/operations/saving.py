@@ -1,4 +1,4 @@
-"""Putting work aside, below `.lastgood/saved`: every file is there, and on disk, before anything overwrites it."""
+"""Putting work aside, in `saved/` of our directory: every file is there, and on disk, before it is overwritten."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def name_saved(project: Project) -> str:
 
 
 def save_work(project: Project, work: Work, name: str, reference: str) -> None:
-    """Put the work aside as `.lastgood/saved/NAME`, which is there whole or not at all; nothing of it is taken away.
+    """Put the work aside as `saved/NAME`, which is there whole or not at all; nothing of it is taken away.
 
     `files/` has the files at their paths, `staged/` what is staged and nowhere else, `saved.json` the rest: the commit
     and branch that were checked out, git's letters for each path, the names of all files of an output. Files are hard

@@ -11,9 +11,9 @@ from lastgood.operations.memory import load, save
 from lastgood.project import Project
 
 SEEN = "seen.json"
-"""Below `.lastgood/`: by journal ref the newest entry seen, and how many events were recorded up to it.
+"""Below our directory: by journal ref the newest entry seen, and how many events were recorded up to it.
 
-A clone that is new, or whose `.lastgood/` was removed, has seen nothing.
+A clone that is new, or whose directory was removed, has seen nothing.
 """
 GONE_BACK = "gone-back"
 Seen = Mapping[str, tuple[str, int]]
@@ -72,7 +72,8 @@ def remember_own(project: Project, prepared: Prepared) -> None:
 
 def hint(finding: Finding) -> str:
     """How to put back what is gone, or to accept that it is."""
-    return f"git push origin {finding.subject}, in a clone that has it; to accept it, remove .lastgood/{SEEN}"
+    accept = f'rm "$(git rev-parse --git-common-dir)/lastgood/{SEEN}" (below --root on a serving host)'
+    return f"git push origin {finding.subject}, in a clone that has it; to accept it: {accept}"
 
 
 def _gone(ref: str, events: int, which: str) -> Finding:

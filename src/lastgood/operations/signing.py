@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lastgood.adapters.git.signatures import Checker, Programs
 
 CHECKED = "signatures.json"
-"""Below `.lastgood/`: what was found out about each tag object, as long as signers and keys are the same."""
+"""Below our directory: what was found out about each tag object, as long as signers and keys are the same."""
 MIRRORED = "mirror.signers"
 """A serving host's copy of the default branch's file of allowed signers, as of the last sync."""
 GONE = Signature(why="is not here to be checked")

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from lastgood.adapters.git import export, repository
 from lastgood.adapters.git.checking import check_store
 from lastgood.core.manifest import Manifest
+from lastgood.core.preflight import reserved
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import own_outputs, pins_artifact
 from lastgood.core.subset import Subset
 from lastgood.errors import Finding, LastgoodError
-from lastgood.operations.code import bring_code
+from lastgood.operations.code import bring_code, reserved_code
 from lastgood.operations.facts import unpinned
 from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
@@ -71,7 +72,7 @@ def verify(
             project.report("verifying", place, len(history.versions), 0)
             looked.append(_look(project, history, version))
     check_objects(project, looked, deep=deep, subset=subset)
-    general += _check_here(project, deep=deep)
+    general += _check_here(project, [one.manifest for one in looked if one.manifest is not None], deep=deep)
     general += _check_live(project, looked)
     silent = next((one.silent for one in looked if one.silent is not None), None)
     return Verified(view, tuple(map(_result, looked)), tuple(general), silent)
@@ -118,6 +119,7 @@ def _check_code(project: Project, version: Version, manifest: Manifest) -> Itera
         content = export.read_file(project.git, version.commit, lock)
         if content is None or f"sha256:{hashlib.sha256(content).hexdigest()}" != manifest.environment.digest:
             yield Finding("environment", lock, f"{lock} of {version.text} is not the lock its manifest names")
+    yield from (reserved(path, version.text) for path in reserved_code(project, version.commit))
     entries = export.list_tree(project.git, version.commit)
     if not pins_artifact(manifest, {entry.path: entry.mode for entry in entries}):
         text = f"{manifest.path}, the path of {manifest.artifact} {version.text}, is neither a DVC output nor in git"
@@ -141,11 +143,11 @@ def _check_live(project: Project, looked: Iterable[Looked]) -> Iterator[Finding]
                 yield Finding("incomplete", str(release.path), text)
 
 
-def _check_here(project: Project, *, deep: bool) -> list[Finding]:
+def _check_here(project: Project, manifests: Iterable[Manifest], *, deep: bool) -> list[Finding]:
     findings: list[Finding] = []
     for artifact, stage, _ in activation.live_links(project.place):
         findings += activation.inspect_live(project.place, artifact, stage)[1]
-    for found in find_damaged(project.place, deep=deep).values():
+    for found in find_damaged(project, manifests, deep=deep).values():
         findings += [one for one in found if one not in findings]
     if deep:
         findings += check_store(project.git)

@@ -1,1 +1,1 @@
-"""What lives under `.lastgood/`: releases, the live links, proofs and locks."""
+"""What lives in our directory: releases, the live links, proofs and locks."""

@@ -22,7 +22,7 @@ def switch(place: Place, artifact: str, stage: str, release: Release, *, now: da
     """Make a release live in a stage, on disk when this returns; the release directory that was live before.
 
     The new link is written beside the old one and renamed over it, so that a reader finds one of the two at every
-    instant. It is relative: `.lastgood/` can be moved or mounted elsewhere. History is written last; a switch that died
+    instant. It is relative: the place can be moved or mounted elsewhere. History is written last; a switch that died
     before it, or for which the disk had no room, is entered by the next: it is no failure, the new release is live.
     """
     link = place.live_link(artifact, stage)
@@ -129,7 +129,7 @@ def followed(place: Place) -> tuple[tuple[str, str], ...]:
     found = []
     for path in place.follow.glob("*.json"):
         try:
-            document = json.loads(path.read_bytes())
+            document = json.loads(durable.read_plain(path))
             found.append((str(document["artifact"]), str(document["stage"])))
         except (ValueError, KeyError, TypeError):
             continue

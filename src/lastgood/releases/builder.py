@@ -27,6 +27,7 @@ from lastgood.releases.release import (
     divide,
     find_release,
     format_release,
+    is_of,
     is_partial,
     list_releases,
     load_release,
@@ -235,8 +236,10 @@ def _publish(tree: Path, path: Path, manifest: Manifest, description: bytes) -> 
     durable.make_directories(path.parent)
     if path.is_dir() and any(path.iterdir()):
         release = load_release(path)
-        if release.commit != manifest.commit:
-            raise NotCarriedOutError(f"{path} holds another commit, {release.commit}; nothing was changed")
+        if not is_of(release, manifest):
+            raise NotCarriedOutError(
+                f"{path} is not what the tag of {manifest.version} says; nothing was changed", hint="lastgood repair"
+            )
         return release
     durable.write_atomic(description_path(path), description, mode=0o444)
     durable.rename(tree, path)

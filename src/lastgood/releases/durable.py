@@ -45,6 +45,24 @@ def make_directories(path: Path) -> None:
         fsync_directory(directory.parent)
 
 
+def read_plain(path: Path) -> bytes:
+    """The content of a regular file: no link is followed, no pipe waited for. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return stream.read()
+
+
+def touch(path: Path) -> None:
+    """Have a file there whose time is now, and what it holds as it was; no link is followed."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        os.utime(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Write a file that is, whatever dies, the old one or the new one: content first, then its name."""
     fresh = path.with_name(f"{NEW}{token_hex(6)}")

@@ -59,7 +59,7 @@ def build_environment(place: Place, recipe: Recipe, make: Callable[[Path, Path],
     digest = recipe.digest
     path = environment_path(place, digest)
     place.create()
-    building = place.root / "use" / "environments"
+    building = place.use / "environments"
     building.mkdir(parents=True, exist_ok=True)
     with lock.flocked(building / f"{digest}.building"):
         if (found := find_environment(place, digest)) is not None:

@@ -1,4 +1,4 @@
-"""Who may change something under `.lastgood/`: locks that die with their holder."""
+"""Who may change something in our directory: locks that die with their holder."""
 
 import fcntl
 import json
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lastgood.errors import LockedError
+from lastgood.releases import durable
 from lastgood.releases.place import Place
 
 PAUSE = 0.05
@@ -23,7 +24,7 @@ def exclusive(place: Place, purpose: str, *, wait: float = 0) -> Iterator[None]:
     processes could each hold a lock on a file of that name; what it says is for people, only the lock itself counts.
     """
     place.create()
-    descriptor = os.open(place.lock, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         if not _obtain(descriptor, wait):
             raise LockedError(*_holder(place.lock))
@@ -39,7 +40,7 @@ def exclusive(place: Place, purpose: str, *, wait: float = 0) -> Iterator[None]:
 @contextmanager
 def flocked(path: Path, *, shared: bool = False) -> Iterator[None]:
     """Hold a lock on a file, made if need be, however long that takes: for sections of milliseconds."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
@@ -50,7 +51,7 @@ def flocked(path: Path, *, shared: bool = False) -> Iterator[None]:
 def is_held(path: Path) -> bool:
     """Whether a living process holds a lock on the file; no such file is held by nobody."""
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
     except FileNotFoundError:
         return False
     try:
@@ -77,7 +78,7 @@ def _obtain(descriptor: int, wait: float) -> bool:
 
 def _holder(path: Path) -> tuple[str]:
     try:
-        holder = json.loads(path.read_bytes())
+        holder = json.loads(durable.read_plain(path))
         name = f"process {holder['pid']} ({holder['purpose']}, since {holder['since']})"
     except (OSError, ValueError, KeyError, TypeError):
         name = "another process"

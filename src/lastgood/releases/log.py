@@ -15,7 +15,7 @@ def append(path: Path, event: Mapping[str, Json]) -> None:
     A line torn by a power cut is ended first, so that it takes no later one with it.
     """
     line = json.dumps(event, sort_keys=True).encode() + b"\n"
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
@@ -31,7 +31,7 @@ def append(path: Path, event: Mapping[str, Json]) -> None:
 def read(path: Path) -> tuple[dict[str, Json], ...]:
     """All events, oldest first; torn lines and other people's are left out."""
     try:
-        content = path.read_bytes()
+        content = durable.read_plain(path)
     except FileNotFoundError:
         return ()
     return tuple(_events(content))

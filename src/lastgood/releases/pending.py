@@ -76,7 +76,7 @@ def _write(place: Place, act: Act, kept: Sequence[Act]) -> None:
 def _read(path: Path) -> Pending:
     artifact, _, stage = (decode_name(part) for part in path.stem.rpartition("@"))
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(durable.read_plain(path))
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise ValueError(f"it is not of schema {SCHEMA}")  # noqa: TRY301  # reported with the others below
         found = tuple(Act.parse(one) for one in document.get("acts") or ())

@@ -1,25 +1,45 @@
-"""Where everything under `.lastgood/` lives, by name; it knows no content."""
+"""Where everything of ours lives, by name, and whose it must be; it knows no content."""
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from shlex import quote
+from stat import S_IMODE, S_ISDIR, S_ISLNK, S_ISREG
 
 from lastgood.core.tags import file_name, from_file_name
-from lastgood.errors import NotWritableError, UsageError
+from lastgood.errors import NotWritableError, RefusedError, UsageError
+
+NAME = "lastgood"
+"""Our directory's below git's."""
 
 IGNORE_ALL = "# made by lastgood: nothing in here belongs into git\n*\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The directory `.lastgood/` of a project, or `--root` on a serving host. DESIGN §4 lists what it holds."""
+    """Our directory: for a clone below git's own, where no commit can put anything; `--root` on a serving host.
+
+    `own` is what belongs to one working tree, where that is another directory: linked working trees share the rest.
+    DESIGN §4 lists what lies where.
+    """
 
     root: Path
+    own: Path | None = None
+
+    @classmethod
+    def of_clone(cls, git_dir: Path, common_dir: Path) -> "Place":
+        """The place of a clone; a linked working tree has a git directory of its own."""
+        own = git_dir / NAME
+        return cls(common_dir / NAME, own if own != common_dir / NAME else None)
+
+    @property
+    def worktree(self) -> Path:
+        """What belongs to this working tree."""
+        return self.own or self.root
 
     @property
     def releases(self) -> Path:
@@ -54,7 +74,22 @@ class Place:
     @property
     def saved(self) -> Path:
         """Work that a checkout put aside, one directory per time; its owner removes it, nobody else."""
-        return self.root / "saved"
+        return self.worktree / "saved"
+
+    @property
+    def checkout(self) -> Path:
+        """The note of a checkout that is under way in this working tree."""
+        return self.worktree / "checkout.json"
+
+    @property
+    def moved(self) -> Path:
+        """Says that this working tree has no older `.lastgood/` that would still have to be moved here."""
+        return self.worktree / "moved"
+
+    @property
+    def use(self) -> Path:
+        """Locks on releases and environments that somebody works in."""
+        return self.root / "use"
 
     @property
     def proofs(self) -> Path:
@@ -86,6 +121,33 @@ class Place:
         """A serving host's DVC cache."""
         return self.root / "cache"
 
+    def check(self, accepted: Collection[int] = ()) -> "Place":
+        """Raise `RefusedError` where one of our directories is a link or another user's; nothing there is fine.
+
+        What others own could be exchanged while we work in it. `accepted` are users who may own it besides us.
+        """
+        owners = {os.geteuid(), *accepted}
+        directories = dict.fromkeys((self.root, self.worktree, *self._shared, *self._private, self.mirror, self.cache))
+        for path in (*directories, *self._settings):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                _require_own(path, self.root, S_ISDIR if path in directories else S_ISREG, owners)
+        return self
+
+    @property
+    def _settings(self) -> tuple[Path, ...]:
+        """What steers git and us: who writes there decides what is run."""
+        return (self.mirror / "config", self.mirror / "HEAD", self.settings)
+
+    @property
+    def _shared(self) -> tuple[Path, ...]:
+        """What the users who serve may read."""
+        return (self.releases, self.live, self.environments)
+
+    @property
+    def _private(self) -> tuple[Path, ...]:
+        """State and locks: nobody else's business."""
+        return (self.follow, self.staging, self.pending, self.saved, self.use)
+
     def create(self) -> "Place":
         """Make the directory, ignored by git through its own `.gitignore`; what is there is never overwritten.
 
@@ -103,11 +165,18 @@ class Place:
         return self
 
     def _make(self) -> None:
-        self.root.mkdir(parents=True, exist_ok=True)
+        for directory in dict.fromkeys((self.root, self.worktree)):
+            directory.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError), (self.root / ".gitignore").open("x", encoding="utf-8") as stream:
             stream.write(IGNORE_ALL)
-        for directory in (self.releases, self.live, self.follow, self.staging):
+        for directory in (self.releases, self.live):
             directory.mkdir(exist_ok=True)
+        for directory in (self.follow, self.staging, self.use):
+            directory.mkdir(mode=0o700, exist_ok=True)
+        for directory in self._private:
+            _narrow(directory, 0o700)
+        for directory in dict.fromkeys((self.root, self.worktree, *self._shared)):
+            _narrow(directory, 0o755)
 
     def releases_of(self, artifact: str) -> Path:
         """The directory of an artifact's releases."""
@@ -116,6 +185,30 @@ class Place:
     def live_link(self, artifact: str, stage: str) -> Path:
         """The link whose target is live in a stage."""
         return self.live / encode_name(artifact) / encode_name(stage)
+
+
+def _require_own(path: Path, top: Path, kind: Callable[[int], bool], owners: Collection[int]) -> None:
+    """Raise `RefusedError` for a path of another kind, and for one that is none of these users'."""
+    status = path.lstat()
+    if not kind(status.st_mode):
+        strange = "a link" if S_ISLNK(status.st_mode) else "of another kind"
+        raise RefusedError(
+            f"{path} is {strange}, which lastgood did not make; nothing was changed",
+            hint=f"see what it is: ls -ld {quote(str(path))}",
+        )
+    if status.st_uid not in owners:
+        raise RefusedError(
+            f"{path} belongs to another user ({status.st_uid}), who could exchange what is in it; nothing was changed",
+            hint=f"to trust that user: git config --global --add safe.directory {quote(str(top))}",
+        )
+
+
+def _narrow(directory: Path, most: int) -> None:
+    """Take from a directory of ours the rights that are too many; another user's is not ours to change."""
+    with suppress(FileNotFoundError):
+        status = directory.lstat()
+        if S_ISDIR(status.st_mode) and S_IMODE(status.st_mode) & ~most and status.st_uid == os.geteuid():
+            directory.chmod(S_IMODE(status.st_mode) & most)
 
 
 def release_name(version: str, commit: str, selection: Iterable[PurePosixPath] | None = None) -> str:

@@ -143,6 +143,8 @@ class Proofs:
 
     def _open(self) -> sqlite3.Connection:
         for _ in range(2):
+            if self._path.is_symlink():
+                break
             try:
                 return _connect(str(self._path))
             except sqlite3.OperationalError:

@@ -14,6 +14,7 @@ from lastgood.core.digests import Digests, tree_sha256
 from lastgood.core.manifest import Json, Manifest, Output, encode
 from lastgood.core.selection import whole
 from lastgood.errors import Finding, FindingsError
+from lastgood.releases import durable
 from lastgood.releases.place import Place, release_name
 
 if TYPE_CHECKING:
@@ -84,14 +85,34 @@ def release_path(place: Place, manifest: Manifest, outputs: Sequence[Output]) ->
 
 
 def find_release(place: Place, manifest: Manifest, outputs: Sequence[Output] | None = None) -> Release | None:
-    """The finished release of a version and a selection of its outputs (the whole one, without one), or `None`."""
+    """The finished release of a version and a selection of its outputs (the whole one, without one), or `None`.
+
+    `manifest` is the one under the version's tag: a release that says something else of itself is none of it.
+    """
     path = release_path(place, manifest, whole(manifest) if outputs is None else outputs)
     try:
         release = load_release(path)
     except FindingsError:
         return None
-    same = (release.artifact, release.version, release.commit) == (manifest.artifact, manifest.version, manifest.commit)
-    return release if same else None
+    return release if is_of(release, manifest) else None
+
+
+def is_of(release: Release, manifest: Manifest) -> bool:
+    """Whether what a release says of itself is what the manifest under the version's tag says, all that it holds and
+    that its name promises. Whether its files are that, `check_release` tells."""
+    if any(getattr(release, name) != getattr(manifest, name) for name in ("artifact", "version", "commit", "tree")):
+        return False
+    held = {output.path: output for output in release.outputs}
+    wanted = [output for output in manifest.outputs if output.path in held]
+    same = len(wanted) == len(held) and all(_is_same(held[output.path], output) for output in wanted)
+    named = release.path.name == release_name(manifest.version, manifest.commit, selected(manifest, wanted))
+    return same and named and release.partial == is_partial(manifest, wanted)
+
+
+def _is_same(held: Output, wanted: Output) -> bool:
+    """What a release holds has a SHA-256 always, what was registered long ago or by others may have none."""
+    known = wanted.sha256 in {None, held.sha256}
+    return known and (held.md5, held.storage, held.legacy) == (wanted.md5, wanted.storage, wanted.legacy)
 
 
 def description_path(path: Path) -> Path:
@@ -110,9 +131,9 @@ def release_directories(place: Place) -> tuple[Path, ...]:
 def _read_description(path: Path) -> tuple[bytes, bool]:
     """The description of the release in this directory, and whether it lies inside. Raises `OSError`."""
     try:
-        content = description_path(path).read_bytes()
+        content = durable.read_plain(description_path(path))
     except FileNotFoundError:
-        return (path / INSIDE).read_bytes(), True
+        return durable.read_plain(path / INSIDE), True
     if not path.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     return content, False

@@ -28,7 +28,7 @@ def in_use(place: Place, directory: Path) -> bool:
 @contextmanager
 def unused(place: Place, directory: Path) -> Iterator[bool]:
     """Whether nobody uses a directory; while it is `True`, nobody can begin to, so that it may be removed."""
-    descriptor = os.open(_lock_file(place, directory), os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = os.open(_lock_file(place, directory), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -42,7 +42,7 @@ def unused(place: Place, directory: Path) -> Iterator[bool]:
 
 def _lock_file(place: Place, directory: Path, *, make: bool = True) -> Path:
     """Below `use/` as the directory lies below the root; never removed, as with all locks (`lock.exclusive`)."""
-    path = place.root / "use" / f"{directory.relative_to(place.root)}.lock"
+    path = place.use / f"{directory.relative_to(place.root)}.lock"
     if make:
         path.parent.mkdir(parents=True, exist_ok=True)
     return path

@@ -16,6 +16,7 @@ from lastgood.errors import LastgoodError, UnreachableError
 SAFE = (
     "-c", "core.hooksPath=/dev/null",  # no code of the repository runs (DESIGN §3, Trust)
     "-c", "core.fsmonitor=false",
+    "-c", "safe.bareRepository=explicit",  # a bare one in the working tree, which a commit can hold, is none of ours
     "-c", "protocol.ext.allow=never",
     "-c", "core.fsync=all",  # git's default loses the last commits and tags on a power cut (FIELD.md 16)
     "-c", "gc.auto=0",

@@ -118,10 +118,10 @@ def _fetch(git: Git, remote: str, wanted: Iterable[str], deadline: float, option
     """One fetch at a time: a second one that cuts history off would fail, and one that was killed leaves its lock."""
     environment = {**_promising(remote), "LC_ALL": "C"}  # for `_NOT_GIVEN`
     try:
-        opened = (git.directory / "fetch.lock").open("wb")
+        opened = os.open(git.directory / "fetch.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:  # the mirror is another user's
         raise unreachable(remote, str(error)) from error
-    with opened as lock:
+    with os.fdopen(opened, "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # freed by death; held no longer than the deadlines of its holder
         (git.directory / "shallow.lock").unlink(missing_ok=True)
         refs.fetch(git, remote, wanted, deadline, options=options, environment=environment)

@@ -1,6 +1,7 @@
 """Questions to a repository: where it is, what is clean, what two commits differ in; it writes nothing."""
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,12 @@ def _no_clone(start: Path, error: GitError | OSError) -> NotAProjectError:
         return NotAProjectError(
             f"{start} is in the working tree of another user, which git does not trust; nothing was changed",
             hint=next((line.strip() for line in words.splitlines() if "safe.directory" in line), "run it as its owner"),
+        )
+    if "safe.bareRepository" in words:
+        return NotAProjectError(
+            f"{start} is in a bare repository, which a commit can bring: git is not run by its settings; nothing was "
+            "changed",
+            hint="cd into a working tree; a repository of your own is cloned first: git clone DIR",
         )
     place = "is not inside a git working tree" if start.is_dir() else "is no directory that can be entered"
     return NotAProjectError(
@@ -222,3 +229,34 @@ def projects_at(git: Git, commit: str) -> tuple[str, ...]:
     out = git.run("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit).decode(errors="replace")
     marks = [path for path in out.split("\0") if path == ".dvc/config" or path.endswith("/.dvc/config")]
     return tuple(sorted(mark.removesuffix(".dvc/config").rstrip("/") or "." for mark in marks))
+
+
+def names_at(git: Git, commit: str) -> tuple[str, ...]:
+    """The names at the root of a commit; none where its tree is not here."""
+    found = git.objects.read(f"{commit}^{{tree}}")
+    raw, width, names = (found[1] if found else b""), len(commit) // 2, []
+    while raw:  # `mode name NUL id`, git's tree format
+        head, _, rest = raw.partition(b"\0")
+        names.append(os.fsdecode(head.partition(b" ")[2]))
+        raw = rest[width:]
+    return tuple(names)
+
+
+def brought_by(git: Git, name: str, deadline: float) -> str:
+    """What brings a name at the root of the working tree, or brought it once: the index, a commit that is known here,
+    or a pipeline file of one that could have DVC put something there. Empty for what git has never heard of.
+
+    YAML can write a name in other ways than by its letters: an escape or a template counts as that name.
+    """
+    pathspec = f":(top,icase){name}"
+    if git.run("ls-files", "-z", "--", pathspec):
+        return "git tracks it"
+    log = ("log", "--all", "--reflog", "-1", "--format=%h", "--no-show-signature")
+    if commit := git.run(*log, "--", pathspec, deadline=deadline).decode().strip():
+        return f"the commit {commit} tracks it"
+    pattern = rf"{re.escape(name)}|\\[xuU]|wdir:.*\$"
+    files = (":(top,glob)**/*.dvc", ":(top,glob)**/dvc.yaml", ":(top,glob)**/dvc.lock")
+    pickaxe = ("--regexp-ignore-case", f"-G{pattern}", "--no-textconv", "--no-ext-diff")
+    if commit := git.run(*log, *pickaxe, "--", *files, deadline=deadline).decode().strip():
+        return f"a DVC file of the commit {commit} may name it"
+    return ""

@@ -76,7 +76,12 @@ def _directories(git: Git) -> list[Path]:
 
 def _there(git: Git, remote: str) -> list[Path]:
     """The git directories of a remote on this machine."""
-    return [one for path in pushed_to(git, remote) if path.is_dir() for one in _directories(Git(path))]
+    return [one for path in pushed_to(git, remote) if path.is_dir() for one in _directories(_open(path))]
+
+
+def _open(path: Path) -> Git:
+    """A repository that is named: a bare one, too, which git does not discover for us."""
+    return Git(path, git_dir=path) if (path / "objects").is_dir() and (path / "HEAD").exists() else Git(path)
 
 
 def _remove(met: Met) -> bool:
