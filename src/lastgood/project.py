@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 WAIT = 30.0
 """Seconds a changing command waits for another one on the same machine, which is most often the same purpose."""
 
+PATIENCE = 60.0
+"""Seconds for a walk over history, once in a clone's life."""
+UNMOVED = "unmoved-place"
+"""The kind of the notice that an older directory was left alone for now."""
+
 Report = Callable[[str, int, int, int], None]
 """Progress for people: what is being done, how many of how many, bytes so far."""
 
@@ -155,17 +160,18 @@ def _open_place(git: Git, clone: Clone) -> tuple[Place, tuple[Finding, ...]]:
     if not place.moved.exists():
         if moving.is_left(clone.root, place):
             notices = _move(git, clone, place)
-        moving.settle(place)
+        if not any(one.kind == UNMOVED for one in notices):
+            moving.settle(place)
     # What git trusts for its owner, or by `safe.directory`, is trusted here: nobody else can put anything beside it.
     return place.check({trust.ROOT, clone.common_dir.stat().st_uid}), notices
 
 
 def _move(git: Git, clone: Clone, place: Place) -> tuple[Finding, ...]:
-    older = clone.root / moving.OLDER
+    older, kind = clone.root / moving.OLDER, UNMOVED
     why = "it belongs to another user"
     try:
         if moving.is_ours(clone.root):
-            why = repository.brought_by(git, moving.OLDER, WAIT)
+            kind, why = "foreign-place", repository.brought_by(git, moving.OLDER, PATIENCE)
         if not why:
             moving.move(clone.root, place)
             return ()
@@ -175,9 +181,9 @@ def _move(git: Git, clone: Clone, place: Place) -> tuple[Finding, ...]:
             hint=f"see whose they are: ls -ld {quote(str(older))} {quote(str(place.root.parent))}",
         ) from error
     except UnreachableError:
-        why = "git did not tell in time whether a commit brought it"
+        kind, why = UNMOVED, "git did not tell in time whether a commit brought it"
     text = f"{older} is not read, for {why}: what lastgood keeps lies in {place.root}"
-    return (Finding("foreign-place", str(older), text),)
+    return (Finding(kind, str(older), text),)
 
 
 def _read_config(path: Path) -> Config:

@@ -3,19 +3,21 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from lastgood.project import Project as Opened
 from tests.builders import Project, git
 from tests.operations.world import World, files
 from tests.reliability import figures
+from tests.reliability.killing import child, count_changes, killed
 
 STRANGER = 54321
 
@@ -213,8 +215,8 @@ def test_an_older_directory_that_a_commit_once_brought_is_not_moved(world: World
 
 def test_an_older_directory_is_moved_once_with_everything_in_it(world: World) -> None:
     world.rollback(offline=True, here=True)
-    (world.place / "saved/mine").mkdir(parents=True)
-    (world.place / "saved/mine/file").write_text("work")
+    saved_work(world)
+    (world.place / "checkout.json").unlink()
     before = make_older(world)
     status = lastgood(world.root, "status").said
     assert "not published yet" in status
@@ -226,30 +228,89 @@ def test_an_older_directory_is_moved_once_with_everything_in_it(world: World) ->
     assert sorted(one.name for one in kept.iterdir()) == [".gitignore", "live"]
     assert (kept / "live/flights/prod/models/model.txt").read_text() == "first"
     assert world.project.git("status", "--porcelain") == ""
-    shutil.rmtree(kept / "live") if not (kept / "live").is_symlink() else (kept / "live").unlink()
+    shutil.rmtree(kept)
     assert world.sync().published
     assert world.live_model() == "first"
 
 
-def test_a_move_that_was_killed_is_finished_and_the_old_path_leads_to_the_live_release_meanwhile(world: World) -> None:
-    old = world.root / ".lastgood"
-    for stage in ("prepared", "exchanged", "everything but the mark"):
-        make_older(world) if not old.exists() else shutil.rmtree(old)
-        if stage != "everything but the mark" and not old.exists():
-            make_older(world)
-        if stage == "prepared":
-            world.place.mkdir()
-            (world.place / ".gitignore").write_text("*\n")
-            (world.place / "live").symlink_to("../.git/lastgood/live")
-        if stage == "exchanged":
-            old.rename(world.place)
-            old.mkdir()
-            (old / "live").symlink_to("../.git/lastgood/live")
-        (world.place / "moved").unlink(missing_ok=True)
-        assert world.sync().changed is False, stage
+def saved_work(world: World) -> None:
+    (world.place / "saved/mine").mkdir(parents=True)
+    (world.place / "saved/mine/file").write_text("work")
+    (world.place / "checkout.json").write_text("{}")
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["clone", "linked working tree"])
+def test_a_move_that_is_killed_is_finished_and_the_old_path_leads_to_the_live_release_meanwhile(
+    world: World, *, linked: bool
+) -> None:
+    begun = figures.begin()
+    saved_work(world)
+    make_older(world)
+    top, kept = world.root, world.project.base / "kept"
+    if linked:
+        top = world.project.base / "linked"
+        world.project.git("worktree", "add", "--quiet", "--detach", str(top))
+    shutil.move(world.root / ".lastgood", kept)
+    own = world.root / ".git/worktrees/linked/lastgood" if linked else world.place
+    expected = files(kept)
+
+    def renew() -> None:
+        for place in {top / ".lastgood", world.place, own}:
+            shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(kept, top / ".lastgood", symlinks=True)
+
+    def work() -> None:
+        Opened.open(top)
+
+    renew()
+    number = count_changes(work)
+    for place in range(number):
+        renew()
+        assert killed(work, place) == -signal.SIGKILL
+        assert (top / ".lastgood/live/flights/prod/models/model.txt").read_text() == "second", place
+        assert child(work) == 0
+        found = files(world.place) | files(own)
+        assert {path: found.get(path) for path in expected} == expected, place
+        assert sorted(one.name for one in (top / ".lastgood").iterdir()) == [".gitignore", "live"], place
+        assert (world.live / "models/model.txt").read_text() == "second"
+        assert (own / "saved/mine/file").read_text() == "work"
+    assert number > 10
+    figures.record(f"killed moves, {top.name}", begun, cases=number, wrong=0)
+
+
+def test_a_move_from_another_file_system_is_a_copy(world: World) -> None:
+    before = make_older(world)
+    kept, older = world.project.base / "kept", world.root / ".lastgood"
+    older.rename(kept)
+    older.mkdir()
+    mount = ["mount", "-t", "tmpfs", "tmpfs", str(older)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("mounting a file system needs root")
+    try:
+        shutil.copytree(kept, older, symlinks=True, dirs_exist_ok=True)
+        assert world.sync().changed is False
         assert world.live_model() == "second"
-        with suppress(FileNotFoundError):
-            assert (old / "live/flights/prod/models/model.txt").read_text() == "second"
+        found = files(world.place)
+        assert {path for path in before if path.startswith("releases/") and found.get(path) != before[path]} == set()
+        assert sorted(one.name for one in older.iterdir()) == [".gitignore", "live"]
+    finally:
+        subprocess.run(["umount", "--lazy", str(older)], check=True)
+
+
+def test_two_working_trees_that_kept_their_own_are_brought_together(world: World) -> None:
+    top = world.project.base / "linked"
+    world.project.git("worktree", "add", "--quiet", "--detach", str(top))
+    saved_work(world)
+    make_older(world)
+    shutil.copytree(world.root / ".lastgood", top / ".lastgood", symlinks=True)
+    shutil.rmtree(top / ".lastgood/releases/flights")
+    (top / ".lastgood/releases/other/v1").mkdir(parents=True)
+    Opened.open(world.root)
+    Opened.open(top)
+    assert (world.place / "releases/other/v1").is_dir()
+    assert (world.root / ".git/worktrees/linked/lastgood/saved/mine/file").read_text() == "work"
+    assert (world.place / "saved/mine/file").read_text() == "work"
+    assert (top / ".lastgood/live/flights/prod/models/model.txt").read_text() == "second"
 
 
 def test_linked_working_trees_share_releases_and_not_checkouts(world: World) -> None:

@@ -130,9 +130,10 @@ def _merge(names: Iterable[str], source: Path, target: Path, depth: int = 2) -> 
     """Rename what the target has not; what it has is the newer one. `depth`: artifacts below `releases`."""
     for name in names:
         here, there = source / name, target / name
+        if not os.path.lexists(here):
+            continue
         if not os.path.lexists(there):
-            with suppress(FileNotFoundError):
-                here.rename(there)
+            here.rename(there)
         elif depth and _is_directory(here) and _is_directory(there):
             _merge([one.name for one in here.iterdir()], here, there, depth - 1)
     durable.fsync_directory(target)

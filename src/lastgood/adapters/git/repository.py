@@ -246,7 +246,8 @@ def brought_by(git: Git, name: str, deadline: float) -> str:
     """What brings a name at the root of the working tree, or brought it once: the index, a commit that is known here,
     or a pipeline file of one that could have DVC put something there. Empty for what git has never heard of.
 
-    YAML can write a name in other ways than by its letters: an escape or a template counts as that name.
+    YAML can write a name in other ways than by its letters: an escape, and a `wdir` that is not told on its line, count
+    as that name. Raises `UnreachableError` past `deadline` seconds for one walk over history.
     """
     pathspec = f":(top,icase){name}"
     if git.run("ls-files", "-z", "--", pathspec):
@@ -254,7 +255,8 @@ def brought_by(git: Git, name: str, deadline: float) -> str:
     log = ("log", "--all", "--reflog", "-1", "--format=%h", "--no-show-signature")
     if commit := git.run(*log, "--", pathspec, deadline=deadline).decode().strip():
         return f"the commit {commit} tracks it"
-    pattern = rf"{re.escape(name)}|\\[xuU]|wdir:.*\$"
+    escaped = r'".*\\[xuU]|^[^"]*"([^"]*"[^"]*")*[^"]*\\[[:space:]]*$'  # a text in quotes that goes on, too
+    pattern = rf"{re.escape(name)}|{escaped}|wdir[\"']?[[:space:]:]*($|[>|&*!]|.*\$)"
     files = (":(top,glob)**/*.dvc", ":(top,glob)**/dvc.yaml", ":(top,glob)**/dvc.lock")
     pickaxe = ("--regexp-ignore-case", f"-G{pattern}", "--no-textconv", "--no-ext-diff")
     if commit := git.run(*log, *pickaxe, "--", *files, deadline=deadline).decode().strip():
