@@ -4,7 +4,6 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 OWN = ("lastgood", "dvc")
@@ -41,6 +40,8 @@ def python_command(module: str, avoid: Iterable[Path] = ()) -> list[str]:
 
 def _place_of(package: str) -> str:
     """The directory on `sys.path` that a package comes from; empty when there is none. Nothing is imported."""
+    from importlib.util import find_spec  # where a worker is started
+
     loaded = sys.modules.get(package)
     spec = loaded.__spec__ if loaded is not None else find_spec(package)
     return str(Path(spec.origin).parent.parent.absolute()) if spec is not None and spec.origin else ""
