@@ -12,7 +12,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from lastgood.adapters.git import mirror, repository, trust
-from lastgood.adapters.git.command import Git, strip_environment
+from lastgood.adapters.git.command import Git, GitError, strip_environment
 from lastgood.adapters.git.identity import Identity, find_identity
 from lastgood.adapters.git.repository import Clone
 from lastgood.core import tags
@@ -180,8 +180,8 @@ def _move(git: Git, clone: Clone, place: Place) -> tuple[Finding, ...]:
             f"{older} cannot be moved to {place.root}: {error.strerror}; nothing of it was lost",
             hint=f"see whose they are: ls -ld {quote(str(older))} {quote(str(place.root.parent))}",
         ) from error
-    except UnreachableError:
-        kind, why = UNMOVED, "git did not tell in time whether a commit brought it"
+    except (UnreachableError, GitError):  # a history with holes, too
+        kind, why = UNMOVED, "git cannot tell whether a commit brought it"
     text = f"{older} is not read, for {why}: what lastgood keeps lies in {place.root}"
     return (Finding(kind, str(older), text),)
 

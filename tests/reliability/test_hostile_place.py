@@ -213,6 +213,20 @@ def test_an_older_directory_that_a_commit_once_brought_is_not_moved(world: World
     assert (world.root / ".lastgood/follow/flights@prod.json").exists()
 
 
+def test_an_older_directory_waits_while_git_cannot_tell(world: World) -> None:
+    bring("old/dvc.yaml", "stages: {}\n", world)
+    blob = world.project.git("rev-parse", "HEAD~1:old/dvc.yaml")
+    there = world.root / ".git/objects" / blob[:2] / blob[2:]
+    make_older(world)
+    content = there.read_bytes()
+    there.unlink()
+    assert "is not read, for git cannot tell" in lastgood(world.root, "status", "--fetch").said
+    assert (world.root / ".lastgood/follow").is_dir()
+    there.write_bytes(content)
+    assert lastgood(world.root, "where", "--stage", "prod").code == 0
+    assert world.live_model() == "second"
+
+
 def test_an_older_directory_is_moved_once_with_everything_in_it(world: World) -> None:
     world.rollback(offline=True, here=True)
     saved_work(world)

@@ -127,7 +127,7 @@ class Place:
         What others own could be exchanged while we work in it. `accepted` are users who may own it besides us.
         """
         owners = {os.geteuid(), *accepted}
-        directories = dict.fromkeys((self.root, self.worktree, *self._shared, *self._private, self.mirror, self.cache))
+        directories = dict.fromkeys((self.root, self.worktree, *self._shared, *self._private, self.mirror))
         for path in (*directories, *self._settings):
             with suppress(FileNotFoundError, NotADirectoryError):
                 _require_own(path, self.root, S_ISDIR if path in directories else S_ISREG, owners)
