@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from lastgood.adapters.git import export
+from lastgood.adapters.git.command import GitError
+from lastgood.adapters.git.objects import is_blob
 from lastgood.core.digests import tree_sha256
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.repairs import Mended
@@ -32,8 +35,6 @@ from lastgood.releases.release import (
 from lastgood.releases.staging import gate, stage
 from lastgood.releases.use import unused
 
-AT_ONCE = 100
-"""Files of code that are in memory together."""
 LINK = "120000"
 """git's mode of a symbolic link, whose content is its target."""
 Results = list[Mended | Finding]
@@ -69,16 +70,19 @@ def _forged(path: Path, manifest: Manifest) -> Finding:
 
 
 def _has_code_of(project: Project, release: Release, manifest: Manifest) -> bool:
-    """Whether the code that a release was born with is the commit's, as git has it."""
-    entries = {one.path: one for one in export.list_tree(project.git, manifest.commit)}
-    _, code = divide(entries, release.outputs, release.tracked)
+    """Whether the code that a release was born with is the commit's, as far as git can tell: what it has lost or
+    damaged says nothing about a release, and is told elsewhere."""
     members = []
-    for start in range(0, len(code), AT_ONCE):
-        part = [entries[path] for path in code[start : start + AT_ONCE]]
-        for entry, content in zip(part, export.read_blobs(project.git, [one.oid for one in part]), strict=True):
-            size = -1 if entry.mode == LINK else len(content)
-            members.append((entry.path, size, sha256(content).hexdigest()))
-    return tree_sha256(members) == release.code
+    with suppress(GitError):
+        entries = {one.path: one for one in export.list_tree(project.git, manifest.commit)}
+        for path in divide(entries, release.outputs, release.tracked)[1]:
+            found, oid = project.git.objects.read(entries[path].oid), entries[path].oid
+            if found is None or not is_blob(found[1], oid):
+                return True
+            size = -1 if entries[path].mode == LINK else len(found[1])
+            members.append((path, size, sha256(found[1]).hexdigest()))
+        return tree_sha256(members) == release.code
+    return True
 
 
 def mend_releases(project: Project, manifests: Iterable[Manifest], *, deep: bool, dry_run: bool) -> Results:
