@@ -15,7 +15,7 @@ LINE_ENDS = "".join(map(chr, (0x85, 0x2028, 0x2029)))
 CONTROLS = [chr(code) for code in (*range(1, 9), 11, 12, *range(14, 32), 127, *range(128, 160))]
 PATHS = (
     "../escape", "../../escape", "a/../../escape", "/escape", "//escape", "./escape", "a//b", "a/./b", "a/", "", ".", "..",
-    ".git/hooks/post-checkout", ".GIT/config", "a/.git/config", ".dvc/config", ".Dvc/config", "a/.dvc/x", "a\0b",
+    ".git/hooks/post-checkout", ".GIT/config", "a/.git/config", ".dvc/config", ".Dvc/config", "a/.dvc/x", ".LastGood/x", "a\0b",
     "../" * 40 + "etc/escape", "~/escape/..", "a/..", "..\\..\\escape/..", "b" * 300, "c/" * 3000 + "c", "\ud800",
 )  # fmt: skip
 HASHES = (

@@ -29,6 +29,8 @@ _TOKEN = re.compile(r'(?:AT_FDCWD|(\d+))<((?:[^>\\]|\\.)*)>|"((?:[^"\\]|\\.)*)"'
 
 FLUSHES = frozenset({"fsync", "fdatasync", "syncfs", "sync"})
 REPOSITORIES = ("work/.git/", "origin.git/")
+OURS = "work/.git/lastgood/"
+"""What is below git's directory and not git's."""
 HASHED = ("/files/md5/", "/work/data/raw/", "/work/models/")
 """Where files are read to be hashed, and not to be hashed again if what came of it can be kept."""
 NOTES = ("/.git/lastgood/checkout.json", "/.git/lastgood/pushing")
@@ -39,6 +41,7 @@ SAFE = (
     "seen.json",
     "signatures.json",
     "fetched",
+    "moved",
     "lock",
     "use/",
     "cache/",
@@ -228,7 +231,14 @@ class Disk:
         flushed = [paths[0]] if paths else []
         if name in {"syncfs", "sync"}:
             flushed = [one for one in self.nodes if name == "sync" or self._volume(one) == self._volume(paths[0])]
-        objects = next((f"{self.base}{one}objects" for one in REPOSITORIES if f"{self.base}{one}" in paths[0]), None)
+        objects = next(
+            (
+                f"{self.base}{one}objects"
+                for one in REPOSITORIES
+                if f"{self.base}{one}" in paths[0] and OURS not in paths[0]
+            ),
+            None,
+        )
         for path in flushed:
             node = self._node(path)
             node.dirty = False
@@ -259,7 +269,7 @@ class Disk:
                 )
                 if asked and self._matters(one) and one not in self._cached:
                     shown = self._shown(one)
-                    if not shown.startswith(without):
+                    if shown.startswith(OURS) or not shown.startswith(without):
                         self._lose(f"at {what} the {part} of {shown} is not safe")
 
     def _lose(self, what: str) -> None:
@@ -272,8 +282,8 @@ class Disk:
     def _matters(self, path: str) -> bool:
         """Whether a promise is made about this name: what is scratch, a lock or a memory may be lost."""
         shown = self._shown(path)
-        if shown.startswith("work/.git/lastgood/"):
-            inner = shown.removeprefix("work/.git/lastgood/")
+        if shown.startswith(OURS):
+            inner = shown.removeprefix(OURS)
             unfinished = "/.new-" in f"/{inner}" or inner.rpartition("/")[2].startswith(".")
             return not f"{inner}/".startswith(SAFE) and not unfinished
         if shown.startswith(("work/.dvc/cache/", "dvc-remote/")):
