@@ -137,7 +137,9 @@ class Strangers(Play):
         listed = [(version, mark if mark in MARKS else None, at) for version, mark, at in listed]
         assert listed == wanted, self._story([f"list says {listed}, not {wanted}"])
         here = self.model.follows | self.model.live.keys()  # who dies after the first switch does not follow yet
-        waiting = [stage for stage in here & stages.keys() if stages[stage] != self.model.live.get(stage)]
+        failed = {stage for stage, version in stages.items() if self.model.mark_of(version) == "failed"}
+        behind = {stage for stage, version in stages.items() if version != self.model.live.get(stage)}
+        waiting = here & (failed | behind)
         code = self.hands.lastgood("status")
         assert code == (7 if waiting else 0), self._story([f"status ends with {code}; waiting are {waiting}"])
         self._looked("ask", self.model, "list, status")
