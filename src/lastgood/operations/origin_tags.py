@@ -19,7 +19,7 @@ from lastgood.operations.memory import load, save
 from lastgood.project import Project
 
 KEPT = "origin-tags.json"
-"""Below `.lastgood/`: ids by name of the tags that origin had otherwise than this clone when it was last asked."""
+"""A file of the place: ids by name of the tags that origin had otherwise than this clone when it was last asked."""
 AT_ONCE = 300
 """Tags fetched by name in one command: git's time for names is quadratic."""
 DIFFERS = "differs"
