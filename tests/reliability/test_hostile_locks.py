@@ -287,7 +287,7 @@ def test_a_pth_file_of_a_wheel_runs_in_exec_and_not_while_its_environment_is_bui
     environment = range_.build(requirements("tiny==2.0\n"))
     assert environment is not None
     range_.require_untouched()
-    assert [*environment.rglob("*.pyc")] == []
+    assert [*environment.rglob("tiny*.pyc")]  # compiled, by a Python that does not know the environment
     subprocess.run([environment / "bin/python", "-c", "import tiny"], check=True)
     assert json.loads((range_.trap / "pth").read_text())["TOKEN"] == SECRET  # the trap works
 

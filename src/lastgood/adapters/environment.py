@@ -2,8 +2,8 @@
 
 uv's index, cache and credentials come from the user's configuration and environment. It runs below a directory with an
 empty `uv.toml`, which ends its search for a project's configuration: neither the version's nor the checkout's counts.
-No code of a package runs here: the new Python starts before there are any, and modules are not compiled, for which it
-would start again and execute every `.pth` file.
+No code of a package runs here: the new Python starts before there are any, and modules are compiled by the Python that
+it was made from, which knows nothing of the environment's `.pth` files.
 """
 
 import json
@@ -155,6 +155,20 @@ def read_target(python: Path, timeout: float) -> Target:
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise UvError(f"{python} does not start: {error}") from error
     return Target({str(name): str(value) for name, value in found.items()})
+
+
+def compile_modules(path: Path, python: Path, timeout: float) -> None:
+    """Compile the modules of an environment with the Python it was made from, as far as they can be.
+
+    uv would start the environment's own Python, which executes every `.pth` file. The compiler only reads. What is not
+    compiled is compiled anew at each start, since the directories are read-only: nothing else is lost.
+    """
+    command = [str(python), "-I", "-S", "-m", "compileall", "-q", "-q", str(path / "lib")]
+    kept = {name: os.environ[name] for name in _LOADER if name in os.environ}
+    with suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(
+            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False, cwd="/", env=kept
+        )
 
 
 def _interpreter(path: Path, names: Iterable[str]) -> dict[str, str | bytes]:

@@ -101,6 +101,7 @@ def ensure_environment(project: Project, manifest: Manifest) -> Path | None:
         uv.create(path, python)
         version = adapter.read_target(path / "bin" / "python", uv.timeout).variables["python_full_version"]
         uv.install(path, wanted)
+        adapter.compile_modules(path, python, uv.timeout)
         return version
 
     try:
