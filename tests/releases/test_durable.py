@@ -223,3 +223,20 @@ def test_leftovers_are_unfinished_names_only(tmp_path: Path) -> None:
     durable.remove_leftovers(tmp_path)
     durable.remove_leftovers(tmp_path / "never")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "prod"]
+
+
+def test_state_is_read_and_touched_from_regular_files_alone(tmp_path: Path) -> None:
+    there, link, pipe = (tmp_path / name for name in ("there", "link", "pipe"))
+    there.write_bytes(b"state")
+    os.utime(there, (0, 0))
+    link.symlink_to(there)
+    os.mkfifo(pipe)
+    assert durable.read_plain(there) == b"state"
+    for path in (link, pipe, tmp_path):
+        with pytest.raises(OSError, match=r"symbolic links|not a regular file|Is a directory"):
+            durable.read_plain(path)
+    with pytest.raises(OSError, match="symbolic links"):
+        durable.touch(link)
+    assert there.stat().st_mtime == 0
+    durable.touch(there)
+    assert (there.stat().st_mtime > 0, there.read_bytes()) == (True, b"state")
