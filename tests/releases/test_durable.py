@@ -233,7 +233,7 @@ def test_state_is_read_and_touched_from_regular_files_alone(tmp_path: Path) -> N
     os.mkfifo(pipe)
     assert durable.read_plain(there) == b"state"
     for path in (link, pipe, tmp_path):
-        with pytest.raises(OSError, match=r"symbolic links|not a regular file|Is a directory"):
+        with pytest.raises(OSError, match=r"symbolic links|not a regular file"):
             durable.read_plain(path)
     with pytest.raises(OSError, match="symbolic links"):
         durable.touch(link)
