@@ -50,8 +50,8 @@ def mount(project: Project) -> None:
 
 def state(project: Project) -> object:
     refs = git(project.origin, "for-each-ref"), project.git("for-each-ref", "refs/tags", "refs/lastgood")
-    live = sorted(str(one.readlink()) for one in (project.root / ".lastgood/live").glob("*/*"))
-    tree = files(project.root, without=(".git", ".lastgood", ".dvc"))
+    live = sorted(str(one.readlink()) for one in (project.root / ".git/lastgood/live").glob("*/*"))
+    tree = files(project.root, without=(".git", ".dvc"))
     there = sorted(str(one) for one in project.remote.rglob("*")) if project.remote.exists() else None
     return refs, live, tree, there
 
@@ -90,7 +90,7 @@ def test_what_is_all_here_is_rolled_back_without_the_remote(story: Project, run:
     unmount(story, "an empty directory")
     done = run("rollback", "--from", "v2.0.0", "--reason", "bad", "--here")
     assert done.code == 0, done
-    assert (story.root / ".lastgood/live/flights/prod/models/model.txt").read_text() == "first"
+    assert (story.root / ".git/lastgood/live/flights/prod/models/model.txt").read_text() == "first"
     assert run("checkout", "v1.0.0").code == 0
     assert list(story.remote.iterdir()) == []
 

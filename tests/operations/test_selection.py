@@ -39,8 +39,8 @@ def history_of(project: Project) -> tuple[History, Version]:
 
 
 def outputs_of(story: World) -> list[str]:
-    """What is live, by its own `release.json`."""
-    return [one["path"] for one in json.loads((story.live / "release.json").read_text())["outputs"]]
+    """What is live, by the description of the release."""
+    return [one["path"] for one in json.loads(description_path(story.live.resolve()).read_bytes())["outputs"]]
 
 
 @pytest.mark.parametrize("act", ACTS)

@@ -36,7 +36,8 @@ def forget(directory: Path) -> dict[str, str]:
 def test_lost_tags_come_back_from_the_journal_alone(project: Project, recorded: list[Astray]) -> None:
     whole = forget(project.origin)
     git(project.base, "init", "--quiet", "--bare", "other.git")
-    there = Git(project.base / "other.git")
+    bare = project.base / "other.git"
+    there = Git(bare, git_dir=bare)
     git(there.directory, "fetch", "--quiet", f"file://{project.origin}", f"{REF}:{REF}")
     assert [rebuild(there, one) for one in recorded] == [True, True]
     assert [rebuild(there, one) for one in recorded] == [True, True]

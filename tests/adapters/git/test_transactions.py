@@ -53,7 +53,8 @@ def record(project: Project, *names: str) -> Prepared:
 
 
 def refs_of(directory: Path) -> dict[str, str]:
-    every = list_refs(Git(directory), "refs/")
+    bare = None if (directory / ".git").exists() else directory
+    every = list_refs(Git(directory, git_dir=bare), "refs/")
     return {
         name: oid for name, oid in every.items() if name.startswith(("refs/tags/", "refs/lastgood/", "refs/heads/last"))
     }
