@@ -179,6 +179,7 @@ def build(
         (world.work / path).parent.mkdir(exist_ok=True)
         (world.work / path).write_text(text)
     (world.work / ".dvc/config").write_text(_CONFIG.format(base / "dvc-remote"))
+    (base / "dvc-remote/files/md5").mkdir(parents=True)  # `fill` writes versions that were never pushed there
     _register(world, world.old, files, model, say)
     world.lastgood("mark", world.tag(world.old), "stable", "--reason", "a week without complaints")
     _register(world, world.new, files, model, say)

@@ -255,7 +255,7 @@ def test_a_torn_line_costs_nothing_but_itself(tmp_path: Path) -> None:
     log.append(history, {"event": "three"})
     assert [event["event"] for event in log.read(history)] == ["one", "two", "three"]
     assert b"\n\n" not in history.read_bytes()
-    assert history.stat().st_mode & 0o777 == 0o644
+    assert history.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("name", ["flights", "sub/dir:flights", "a-b_c"])

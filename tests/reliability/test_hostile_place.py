@@ -57,18 +57,28 @@ def prey(world: World) -> Path:
 
 
 def forge_release(world: World) -> tuple[str, str]:
-    """The name and `release.json` of a copy of v1.0.0's release that holds another model, its sums made anew."""
-    (name,) = [one.name for one in (world.place / "releases/flights").iterdir() if one.name.startswith("v2.0.0")]
-    there = world.place / "releases/flights" / name
-    document = json.loads((there / "release.json").read_text())
+    """The name and description of a copy of v2.0.0's release that holds another model, its sums made anew."""
+    there = release_of(world, "v2.0.0")
+    document = json.loads(label_of(there).read_text())
     for output in document["outputs"]:
         if output["path"] == "models/model.txt":
             output |= {"sha256": sha256(b"forged").hexdigest(), "size": 6, "md5": "0" * 32}
-    return name, summed(document)
+    return there.name, summed(document)
+
+
+def release_of(world: World, version: str) -> Path:
+    """The directory of a version's release."""
+    (found,) = [one for one in (world.place / "releases/flights").iterdir() if one.is_dir() and version in one.name]
+    return found
+
+
+def label_of(release: Path) -> Path:
+    """The description of a release, which lies beside it."""
+    return release.with_name(f"{release.name}.json")
 
 
 def summed(document: dict[str, object]) -> str:
-    """A `release.json` with the sum that it would have had."""
+    """A description with the sum that it would have had."""
     document.pop("sum", None)
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return json.dumps(document | {"sum": sha256(text.encode()).hexdigest()}, sort_keys=True, separators=(",", ":"))
@@ -83,6 +93,7 @@ def track_everything(world: World, prey: Path) -> int:
     project = world.project.clone("evil")
     held = {
         "pending/flights@prod.json": act,
+        f"releases/flights/{name}.json": label,
         f"releases/flights/{name}/release.json": label,
         f"releases/flights/{name}/models/model.txt": "forged",
         "follow/flights@prod.json": '{"schema": 1, "artifact": "flights", "stage": "prod"}',
@@ -147,7 +158,7 @@ def test_a_version_that_tracks_lastgoods_own_name_is_refused(world: World, name:
     assert (done.code, f"{name} in this commit is a name of lastgood's own" in done.said) == (3, True), done
     clone.project.register("v3.0.0")
     assert lastgood(clone.root, "verify").code == 3
-    for arguments in (["checkout", "flights@v3.0.0"], ["assign", "v3.0.0", "--stage", "prod"]):
+    for arguments in (["checkout", "flights@v3.0.0"], ["assign", "v3.0.0", "--stage", "prod", "--reason", "x"]):
         done = lastgood(world.root, *arguments)
         assert (done.code, f"{name} in flights v3.0.0 is a name of lastgood's own" in done.said) == (3, True), done
     clone.project.assign("v3.0.0", "prod")
@@ -343,11 +354,11 @@ def test_a_release_that_says_something_else_than_its_tag_is_neither_found_nor_ma
     name, label = forge_release(world)
     for text in (label, summed(json.loads(label) | {"version": "v2.0.0", "tree": "0" * 40})):
         there = world.place / "releases/flights" / name
-        for path in (there, there / "models", there / "models/model.txt", there / "release.json"):
+        for path in (there, there / "models", there / "models/model.txt", label_of(there)):
             path.chmod(0o755)
         (there / "models/model.txt").unlink()
         (there / "models/model.txt").write_text("forged")
-        (there / "release.json").write_text(text)
+        label_of(there).write_text(text)
         for arguments in (["verify"], ["verify", "--deep"]):
             found = lastgood(world.root, *arguments)
             assert (found.code, "says of itself what the tag" in found.said) == (3, True), found
@@ -360,13 +371,12 @@ def test_a_release_that_says_something_else_than_its_tag_is_neither_found_nor_ma
 
 
 def test_code_in_a_release_that_is_not_the_commits_is_found_though_its_sums_are_right(world: World) -> None:
-    (name,) = [one.name for one in (world.place / "releases/flights").iterdir() if one.name.startswith("v2.0.0")]
-    there = world.place / "releases/flights" / name
+    there = release_of(world, "v2.0.0")
     members = []
     for path, digest in files(there).items():
-        if path not in {"release.json", "models/model.txt", "models/metrics.json"} and not path.startswith("data/raw/"):
+        if path not in {"models/model.txt", "models/metrics.json"} and not path.startswith("data/raw/"):
             members.append([path, (there / path).stat().st_size, digest])
-    document = json.loads((there / "release.json").read_text())
+    document = json.loads(label_of(there).read_text())
     listing = json.dumps(sorted(members), separators=(",", ":")).encode()
     assert document["code"] == sha256(listing).hexdigest()
     (there / "scripts").chmod(0o755)
@@ -376,8 +386,8 @@ def test_code_in_a_release_that_is_not_the_commits_is_found_though_its_sums_are_
         if member[0] == "scripts/train.py":
             member[1:] = [4, sha256(b"evil").hexdigest()]
     listing = json.dumps(sorted(members), separators=(",", ":")).encode()
-    (there / "release.json").chmod(0o644)
-    (there / "release.json").write_text(summed(document | {"code": sha256(listing).hexdigest()}))
+    label_of(there).chmod(0o644)
+    label_of(there).write_text(summed(document | {"code": sha256(listing).hexdigest()}))
     found = lastgood(world.root, "verify", "--deep")
     assert (found.code, "says of itself what the tag" in found.said) == (3, True), found
 
