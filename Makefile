@@ -12,7 +12,7 @@ WORKERS ?= 3
 export OMP_WAIT_POLICY := passive
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help setup demo test repro lint types contracts suite coverage mutants soak bench docs clean
+.PHONY: help setup demo test repro lint types contracts suite sweeps coverage mutants soak bench docs clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -30,7 +30,7 @@ $(READY): requirements/dev.txt pyproject.toml
 demo: setup  ## register, break, roll back and prove it, on real flights in a scratch directory
 	$(BIN)/python demo/story.py
 
-test: setup repro lint types contracts suite  ## everything that must hold
+test: setup repro lint types contracts suite  ## everything that must hold, but for the sweeps
 
 repro: setup  ## bring data and model of this commit into the working tree
 	$(BIN)/dvc repro --quiet
@@ -46,7 +46,10 @@ contracts: setup
 	$(BIN)/lint-imports
 
 suite: setup
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q -m "not sweep"
+
+sweeps: setup  ## the sweeps of kills, faults, races and damages in their short form (ten minutes)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q -m sweep
 
 coverage: setup  ## measure the branches of the transaction core (a few minutes), which must all be taken
 	$(BIN)/coverage run -m pytest -q @tests/transaction-core.txt
@@ -63,7 +66,7 @@ $(MUTANTS)/.ready: requirements/mutants.txt pyproject.toml
 	$(MUTANTS)/bin/python $(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-soak: setup  ## the long form of the sweeps of faults, corruption and hostile input (hours), figures in .reliability/
+soak: setup  ## the long form of the sweeps (hours), figures in .reliability/
 	LASTGOOD_SOAK=1 $(BIN)/python -m pytest tests/reliability -n $(WORKERS) -q
 
 bench: setup $(BENCH)/.ready  ## measure lastgood against its peers (half an hour), write docs/benchmarks.md

@@ -24,6 +24,8 @@ from tests.reliability import figures
 from tests.reliability.checker import description_of
 from tests.reliability.enemy import Run, run, wrong_with
 
+pytestmark = pytest.mark.sweep
+
 FIRST, SECOND = "first model, " * 40, "second model, " * 40
 RAW = {"a.csv": "1\n" * 99, "b/c.csv": "2\n" * 99}
 OTHER = {"a.csv": "3\n" * 99}

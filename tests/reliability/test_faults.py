@@ -20,6 +20,8 @@ from tests.reliability.killing import child
 from tests.reliability.scenes import COMMANDS, Command, Scene
 from tests.reliability.tracing import count_calls, require_strace, traced
 
+pytestmark = pytest.mark.sweep
+
 DOCUMENTED = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14})
 """docs/cli.md; 70 is a bug."""
 FAULTS = (

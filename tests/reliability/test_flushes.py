@@ -15,6 +15,8 @@ from tests.reliability.disk import OPTIONS, Call, Disk, calls
 from tests.reliability.scenes import COMMANDS, V3, V4, Command, Scene
 from tests.reliability.tracing import require_strace, traced
 
+pytestmark = pytest.mark.sweep
+
 
 def _new_machine(world: World, _known: Known) -> None:
     world.assign(V4)

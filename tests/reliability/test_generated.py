@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import PurePosixPath
 
+import pytest
 from packaging.markers import default_environment
 
 from lastgood.adapters.dvc.bounded import EndlessError, require_finite
@@ -26,6 +27,8 @@ from lastgood.core.secrets import mask
 from lastgood.core.version import SemanticVersion
 from lastgood.errors import FindingsError, UsageError
 from tests.reliability import corpus, figures
+
+pytestmark = pytest.mark.sweep
 
 GOOD: dict[str, object] = {
     "artifact": "a",

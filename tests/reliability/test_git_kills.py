@@ -17,6 +17,8 @@ from tests.reliability.scenes import CARE, COMMANDS, V3, V4, Command, Scene
 from tests.reliability.test_faults import DOCUMENTED, HALF
 from tests.reliability.tracing import require_strace
 
+pytestmark = pytest.mark.sweep
+
 KILLS = 1000 if figures.SOAK else 100
 QUICK = frozenset({"rollback", "checkout", "mark", "sync of what others recorded"})
 """The commands of the short form: a scene costs a second before the first kill, and a kill half of one."""

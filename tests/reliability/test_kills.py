@@ -11,6 +11,8 @@ from tests.reliability.checker import Known
 from tests.reliability.killing import killed, killed_at
 from tests.reliability.scenes import CARE, COMMANDS, Command, Scene
 
+pytestmark = pytest.mark.sweep
+
 STRIDE = 1 if figures.SOAK else 4
 FIRST = 0 if figures.SOAK else 1
 """Every change in the long form; in the short one every fourth, beginning with the second."""

@@ -16,6 +16,8 @@ from tests.reliability.checker import Checker, Known
 from tests.reliability.killing import count_changes, killed
 from tests.reliability.scenes import V1, V3, V4
 
+pytestmark = pytest.mark.sweep
+
 STRIDE = 1 if figures.SOAK else 25
 TAGS = {"flights#failed#6", "flights#prod#7"}
 

@@ -15,6 +15,8 @@ from tests.reliability.killing import child
 from tests.reliability.overtaking import overtaken
 from tests.reliability.scenes import CARE, COMMANDS, V1, V2, V3, V4, V5, Command, Scene
 
+pytestmark = pytest.mark.sweep
+
 ORDERLESS = {"history", "releases", "cache", "clone", "remote"}
 """What depends on who came first, or where: the rest is the state of one order or of the other."""
 

@@ -21,6 +21,8 @@ from tests.reliability.images import cut_power, make, mount
 from tests.reliability.killing import LIMIT, SUBREAPER, await_orphans, become
 from tests.reliability.scenes import COMMANDS, Command, Scene
 
+pytestmark = pytest.mark.sweep
+
 CUTS = 100 if figures.SOAK else 10
 SWEPT = [one for one in COMMANDS if one.name in {"rollback", "sync", "register", "checkout"}]
 SEED = 20261122

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from lastgood.cli.app import main
 from tests.operations.test_crash import race
 from tests.operations.world import World
@@ -13,6 +15,8 @@ from tests.reliability import figures
 from tests.reliability.checker import Checker, Known
 from tests.reliability.killing import become, child
 from tests.reliability.scenes import V1, V3
+
+pytestmark = pytest.mark.sweep
 
 CLONES, ROUNDS = (20, 100) if figures.SOAK else (12, 5)
 SPREAD = 2.0

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from lastgood.releases import activation
 from lastgood.releases.place import Place
 from lastgood.releases.release import list_releases
@@ -15,6 +17,8 @@ from tests.reliability import figures
 from tests.reliability.checker import Known
 from tests.reliability.killing import LIMIT
 from tests.reliability.scenes import V1, V3
+
+pytestmark = pytest.mark.sweep
 
 READS = 1_000_000 if figures.SOAK else 50_000
 PAIR = ("params.yaml", "models/model.txt")

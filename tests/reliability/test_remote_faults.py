@@ -19,6 +19,8 @@ from tests.reliability import figures
 from tests.reliability.enemy import run, wrong_with
 from tests.reliability.faulty import Fault, FaultyGit, FaultyServer
 
+pytestmark = pytest.mark.sweep
+
 SETTINGS = "[registry]\ndeadline = 2\n"
 MODEL = "a model of some length, " * 400
 

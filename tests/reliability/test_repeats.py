@@ -14,6 +14,8 @@ from tests.reliability.checker import Known
 from tests.reliability.killing import child, die, killed
 from tests.reliability.scenes import COMMANDS, V3, Scene
 
+pytestmark = pytest.mark.sweep
+
 STEPS = ("fetch", "fetch objects", "build", "objects", "push", "refs", "switch")
 AGAIN = 200 if figures.SOAK else 20
 LINKS = ("hard link", "copy", "reflink") if figures.SOAK else ("hard link",)

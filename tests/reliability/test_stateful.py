@@ -20,6 +20,8 @@ from tests.reliability.checker import Known
 from tests.reliability.driving import CRASHED, NOTHING, STEPS, WEIGHTS, random_step, step
 from tests.reliability.strangers import Strangers
 
+pytestmark = pytest.mark.sweep
+
 SECONDS = int(os.environ.get("LASTGOOD_SOAK_SECONDS", "3600"))
 SEED = int(os.environ.get("LASTGOOD_SOAK_SEED", time.time_ns() % 10**9))
 FAULTY = float(os.environ.get("LASTGOOD_SOAK_FAULTY", "0.15"))
