@@ -1,8 +1,7 @@
 """`lastgood sync`: this machine brought to what the registry says, once or again and again."""
 
-import signal
 import sys
-import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 
 from lastgood.cli import options
 from lastgood.cli.boundary import tell
+from lastgood.cli.ending import until_terminated
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of, write
 from lastgood.errors import LastgoodError, NotAProjectError, UsageError
@@ -44,7 +44,7 @@ def sync(
 
     What is missing is fetched, its release built and proved, the link switched by one rename. A version that is marked
     failed is not made live: what is live stays, exit code 14 (rollback leaves it). With --root and --repo it needs no
-    working tree. With --watch only changes are told; SIGTERM ends it.
+    working tree. With --watch only changes are told; SIGTERM ends it, whatever it waits for, with exit code 0.
     """
     if repository and root is None:
         raise UsageError("--repo needs --root; nothing was changed", hint="--root DIR")
@@ -67,11 +67,14 @@ def sync(
 
 def _repeat(session: Session, once: "Callable[[], Synced]", seconds: float) -> None:
     """Sync until SIGTERM. A failure is told once, until it changes; the next turn tries again."""
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: ended.set())
+    with until_terminated():
+        _sync_for_ever(session, once, seconds)
+
+
+def _sync_for_ever(session: Session, once: "Callable[[], Synced]", seconds: float) -> None:
     told: object = None
     first = True
-    while not ended.is_set():
+    while True:
         try:
             done = once()
             state: object = (done.version.text, done.version.commit, str(done.release.path))
@@ -84,7 +87,7 @@ def _repeat(session: Session, once: "Callable[[], Synced]", seconds: float) -> N
             if state != told:
                 tell(error, as_json=session.as_json, one_line=True)
         told, first = state, False
-        ended.wait(seconds)
+        time.sleep(seconds)
 
 
 def _tell(session: Session, done: "Synced", *, one_line: bool = False) -> None:

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from lastgood.errors import Finding
 
 MENDABLE = frozenset(
-    {"moved", "deleted", "unjournaled", "behind", "gone-back", "missing", "corrupted", "changed", "broken-release"}
+    {
+        "moved",
+        "deleted",
+        "unjournaled",
+        "behind",
+        "gone-back",
+        "missing",
+        "corrupted",
+        "changed",
+        "broken-release",
+        "writable",
+    }
 )
 """Kinds of findings that `lastgood repair` looks at; it says itself what it cannot mend."""
 

@@ -13,7 +13,7 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.registry import History
 from lastgood.core.selection import select
 from lastgood.core.tags import version_tag
-from lastgood.errors import Finding, FindingsError, LastgoodError, NotCarriedOutError
+from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError, NotCarriedOutError
 from lastgood.operations import environments
 from lastgood.operations.code import bring_code
 from lastgood.project import Project
@@ -114,8 +114,9 @@ def refuse_failed(project: Project, history: History, version: str, stage: str) 
 def settle(project: Project, release: Release, stage: str) -> None:
     """Make a release live in a stage, and finish what a process left that died near the end of doing so: the scratch
     directory of a release that was built, the entry in history of a switch that was made (ordering.md, O5)."""
-    with suppress(OSError):  # somebody else's leftovers must not hold an emergency back
-        clean_staging(project.place)
+    with suppress(OSError, LockedError):  # somebody else's leftovers must not hold an emergency back
+        clean_staging(project.place, wait=0)
+    with suppress(OSError):
         if release.path.stat().st_mode & WRITABLE:
             release.path.chmod(0o555)  # its builder died between its name and that
     activation.switch(project.place, release.artifact, stage, release)

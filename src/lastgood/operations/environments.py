@@ -20,6 +20,9 @@ from lastgood.releases.environments import Recipe, build_environment, environmen
 NO_LOCK = "no-lock"
 """The kind of the finding that a version pins no environment: it is a warning, wherever it is found."""
 
+RUNS = 5
+"""Of uv and the new interpreter, in one build: whoever waits for another builder waits as long as these may take."""
+
 _PYTHON = re.compile(r"(?<![\d.])(\d+\.\d+)(?!\d)")
 _OWN = frozenset({"PYTHONHOME", "PYTHONPATH", "CONDA_PREFIX"})
 
@@ -105,7 +108,8 @@ def ensure_environment(project: Project, manifest: Manifest) -> Path | None:
         return version
 
     try:
-        return build_environment(project.place, recipe, make)
+        wait = RUNS * project.config.environment.timeout
+        return build_environment(project.place, recipe, make, wait=wait)
     except UnusableLockError as error:
         raise _unusable(manifest, "lock", recipe.lock, str(error)) from error
     except (UvError, OSError) as error:

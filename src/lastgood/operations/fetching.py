@@ -10,7 +10,7 @@ from lastgood.errors import UsageError
 from lastgood.operations import origin_tags
 from lastgood.project import Project
 from lastgood.releases import durable
-from lastgood.releases.lock import is_held
+from lastgood.releases.lock import MAIN, is_taken
 
 MANY = 300
 """Tags that are fetched by name, so that others of the repository stay away; git's time for names is quadratic."""
@@ -48,7 +48,7 @@ def fetch_refs(project: Project) -> tuple[refs.Origin, Mapping[str, str]]:
     origin_tags.bring(project, differing)
     project.place.create()
     durable.touch(project.place.root / FETCHED)
-    if not is_held(project.place.lock):
+    if not is_taken(project.place, MAIN):
         (project.place.root / PUSHING).unlink(missing_ok=True)
     return origin, here
 

@@ -32,6 +32,7 @@ from lastgood.releases.release import (
     release_directories,
     release_path,
 )
+from lastgood.releases.rights import find_writable
 from lastgood.releases.staging import gate, stage
 from lastgood.releases.use import unused
 
@@ -42,7 +43,7 @@ Results = list[Mended | Finding]
 
 def find_damaged(project: Project, manifests: Iterable[Manifest], *, deep: bool) -> dict[Path, tuple[Finding, ...]]:
     """The directories among the releases that are no finished release, not what the manifest under their version's tag
-    says, or with `deep` not what they were born as."""
+    says, that other users may write, or with `deep` not what they were born as."""
     known, place = {(one.artifact, one.version, one.commit): one for one in manifests}, project.place
     found: dict[Path, tuple[Finding, ...]] = {}
     for path in release_directories(place):
@@ -54,13 +55,15 @@ def find_damaged(project: Project, manifests: Iterable[Manifest], *, deep: bool)
         manifest = known.get((release.artifact, release.version, release.commit))
         if manifest is not None and not is_of(release, manifest):
             found[path] = (_forged(path, manifest),)
-        elif deep:
+            continue
+        findings = find_writable(path, place.root.stat().st_uid)
+        if deep:
             with Proofs(Path(":memory:")) as proofs:  # from the disk, not from memory: bits rot without a new time
-                findings = check_release(release, proofs)
+                findings += check_release(release, proofs)
             if not findings and manifest is not None and not _has_code_of(project, release, manifest):
                 findings = (_forged(path, manifest),)
-            if findings:
-                found[path] = findings
+        if findings:
+            found[path] = findings
     return found
 
 

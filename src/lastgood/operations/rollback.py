@@ -18,6 +18,7 @@ from lastgood.errors import (
     Finding,
     FindingsError,
     LastgoodError,
+    LockedError,
     NotCarriedOutError,
     RaceError,
     RefusedError,
@@ -251,7 +252,7 @@ def _switch(project: Project, plan: Plan, release: Release) -> str:
     finish, done = _finish(plan)
     try:
         link = delivering.switch(project, plan.history, release, plan.stage)
-    except OSError as error:
+    except (OSError, LockedError) as error:
         raise UnfinishedError(f"{done}, but {plan.stage} could not be switched here: {error}", hint=finish) from error
     words = delivering.check_health(project, release, plan.stage)
     if words is not None:

@@ -8,7 +8,7 @@ from lastgood.core.offline import foresee
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import select, whole
-from lastgood.errors import StaleError, UnfinishedError, UnhealthyError, UnknownError
+from lastgood.errors import LockedError, StaleError, UnfinishedError, UnhealthyError, UnknownError
 from lastgood.operations import delivering, offline
 from lastgood.operations.facts import require_restorable
 from lastgood.operations.manifests import read_manifest
@@ -140,7 +140,7 @@ def bring_live(project: Project, history: History, stage: str) -> Release:
     require_newest(project, history)
     try:
         delivering.switch(project, history, release, stage)
-    except OSError as error:
+    except (OSError, LockedError) as error:
         raise UnfinishedError(
             f"{stage} could not be switched to {version.text} here: {error}; the former release is live",
             hint=f"lastgood sync {history.artifact} --stage {stage}",

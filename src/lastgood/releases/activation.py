@@ -14,7 +14,6 @@ from lastgood.releases import durable, lock, log
 from lastgood.releases.place import Place, decode_name, encode_name
 from lastgood.releases.release import Release, load_release
 
-GATE = ".lock"
 SWITCHED = "switched"
 
 
@@ -27,7 +26,8 @@ def switch(place: Place, artifact: str, stage: str, release: Release, *, now: da
     """
     link = place.live_link(artifact, stage)
     durable.make_directories(link.parent)
-    with lock.flocked(link.parent / GATE):
+    name = f"live/{link.parent.name}"
+    with lock.hold(place, lock.Lock(name, f"{name}/.lock"), f"switch {artifact} {stage}"):
         durable.remove_leftovers(link.parent)
         previous = target_of(link)
         if previous != release.path or not link.is_symlink():
@@ -112,7 +112,7 @@ def follow(place: Place, artifact: str, stage: str) -> None:
     """Remember that this machine follows a stage."""
     place.create()
     document = {"schema": 1, "artifact": artifact, "stage": stage}
-    with lock.flocked(place.follow / GATE):
+    with lock.hold(place, lock.FOLLOW, f"follow {artifact} {stage}"):
         durable.remove_leftovers(place.follow)
         durable.write_atomic(_follow_file(place, artifact, stage), json.dumps(document).encode() + b"\n")
 

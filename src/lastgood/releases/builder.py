@@ -91,7 +91,7 @@ def build(request: BuildRequest, place: Place, proofs: Proofs, on_file: OnFile |
         proved = proving.prove(request.outputs, parts, states, request.object_path, proofs)
         with staging.stage(place) as directory:
             tree = directory / "tree"
-            tree.mkdir()
+            tree.mkdir(mode=0o755)  # its name may be public before its last write permission is taken
             request.export(tree)
             fitting = _make_room(tree, request)
             counts = _place(parts, states, tree, on_file or _silent)
@@ -174,8 +174,13 @@ def _settle(
     others = {path: f"{tree}/{path}" for path in found if path not in digests and S_ISREG(found[path].st_mode)}
     read = proofs.digests_of(others.values())
     digests.update((path, read[place]) for path, place in others.items())
+    own = os.geteuid()
     for part in parts:
         there, right = digests.get(part.path), proved[part.source]
+        if found[part.path].st_uid != own:
+            raise NotCarriedOutError(
+                f"{part.path} was exchanged for another user's file; nothing was changed, try again"
+            )
         if there is None or (there.size, there.sha256) != (right.size, right.sha256):
             raise NotCarriedOutError(f"{part.path} changed while it was placed; nothing was changed, try again")
     return Contents(tree, found, digests)
@@ -219,12 +224,13 @@ def _placed(output: Output, contents: Contents, paths: Sequence[str]) -> Output:
 
 
 def _protect(tree: Path, states: Mapping[str, os.stat_result], directories: Sequence[str]) -> None:
-    """Take away all write permissions but the tree's own, which renaming it into another directory needs.
+    """Let everybody read and nobody write, whatever the umask says; but for the tree's own write permission, which
+    renaming it into another directory needs.
 
-    What is hard-linked has none, and is left alone: its mode belongs to DVC's cache too.
+    What is hard-linked is so, and left alone: its mode belongs to DVC's cache too.
     """
     for path, status in states.items():
-        if S_ISREG(status.st_mode) and status.st_mode & 0o222:
+        if S_ISREG(status.st_mode) and status.st_mode & 0o777 not in {0o444, 0o555}:
             (tree / path).chmod(0o555 if status.st_mode & 0o100 else 0o444)
     for directory in directories[1:]:
         (tree / directory).chmod(0o555)

@@ -41,7 +41,7 @@ def make_directories(path: Path) -> None:
         missing.append(path)
         path = path.parent
     for directory in reversed(missing):
-        directory.mkdir(exist_ok=True)
+        directory.mkdir(mode=0o755, exist_ok=True)  # whatever the umask allows: who may write here may exchange it
         fsync_directory(directory.parent)
 
 

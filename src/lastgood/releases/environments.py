@@ -49,19 +49,20 @@ def list_environments(place: Place) -> tuple[str, ...]:
     return tuple(sorted(note.parent.name for note in place.environments.glob(f"*/{NOTE}")))
 
 
-def build_environment(place: Place, recipe: Recipe, make: Callable[[Path, Path], str]) -> Path:
+def build_environment(
+    place: Place, recipe: Recipe, make: Callable[[Path, Path], str], *, wait: float = lock.PATIENCE
+) -> Path:
     """The environment of a recipe: the one that is there, else what `make` makes, read-only and on disk.
 
     `make` is given an empty directory to work in and the path of the environment, which it makes, and returns what to
-    note of it. A second builder waits for the first, whose own deadline ends that. Whatever dies, there is a whole
-    one or none, and what is unfinished is removed by the next `clean_staging`.
+    note of it. A second builder waits for the first, for `wait` seconds. Whatever dies, there is a whole one or none,
+    and what is unfinished is removed by the next `clean_staging`.
     """
     digest = recipe.digest
     path = environment_path(place, digest)
     place.create()
-    building = place.use / "environments"
-    building.mkdir(parents=True, exist_ok=True)
-    with lock.flocked(building / f"{digest}.building"):
+    building = f"use/environments/{digest}.building"
+    with lock.hold(place, lock.Lock(building, building), f"build environment {digest[:12]}", wait=wait):
         if (found := find_environment(place, digest)) is not None:
             return found
         with staging.stage(place) as directory:

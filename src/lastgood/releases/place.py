@@ -102,9 +102,9 @@ class Place:
         return self.root / "history.jsonl"
 
     @property
-    def lock(self) -> Path:
-        """Held by whoever changes something here."""
-        return self.root / "lock"
+    def locks(self) -> Path:
+        """The files of all locks; only the owner may enter (`lock`)."""
+        return self.root / "locks"
 
     @property
     def mirror(self) -> Path:
@@ -146,7 +146,7 @@ class Place:
     @property
     def _private(self) -> tuple[Path, ...]:
         """State and locks: nobody else's business."""
-        return (self.follow, self.staging, self.pending, self.saved, self.use)
+        return (self.locks, self.follow, self.staging, self.pending, self.saved, self.use)
 
     def create(self) -> "Place":
         """Make the directory, ignored by git through its own `.gitignore`; what is there is never overwritten.

@@ -19,6 +19,8 @@ FICLONE = 0x40049409
 NO_REFLINK = {errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.EPERM, errno.ETXTBSY}
 NO_HARD_LINK = {errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
 WRITABLE = 0o222
+READ_ONLY = 0o444
+"""As DVC makes its objects, and as servers of other users need the files of a release."""
 
 
 @dataclass(slots=True)
@@ -31,8 +33,8 @@ class Placer:
     def place(self, source: str, target: str, status: os.stat_result, *, device: int, executable: bool = False) -> How:
         """Make `target`, which must not exist, a read-only file with the content of `source`, and say how.
 
-        A hard link is taken only of what is read-only already (a writable object may still be written by its maker)
-        and not for an executable output: the mode belongs to the inode, which DVC's cache shares. `status` is
+        A hard link is taken only of what nobody else can write (`may_link`) and not for an executable output: owner
+        and mode belong to the inode, which DVC's cache shares. `status` is
         the source's, `device` that of the target's directory. Raises `OSError` (a full disk, a lost source).
         """
         how: How = "copy"
@@ -79,11 +81,12 @@ class Placer:
 
 
 def may_link(status: os.stat_result) -> bool:
-    """Whether a hard link of this file would be as safe as a copy: a regular file that nobody may write.
+    """Whether a hard link of this file would be as safe as a copy: a regular file of ours that all may read and none
+    write. Its owner may write another user's at any time, whatever its mode says.
 
-    With `fs.protected_hardlinks` the kernel refuses links to other people's files; that shows when it is tried.
+    A POSIX access list grants no more than the mode's bits for the group, which are its mask (acl(5)).
     """
-    return S_ISREG(status.st_mode) and not status.st_mode & WRITABLE
+    return status.st_uid == os.geteuid() and S_ISREG(status.st_mode) and status.st_mode & 0o777 == READ_ONLY
 
 
 def will_copy(status: os.stat_result, device: int, *, executable: bool) -> bool:

@@ -4,14 +4,15 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from secrets import token_hex
 
 from lastgood.releases import durable, lock
 from lastgood.releases.place import Place
 
-GATE = ".lock"
 HELD = "lock"
+GATE = PurePath(lock.STAGING.former).name
+"""Left here by a lastgood of before, whose lock of the same meaning it is."""
 
 
 @contextmanager
@@ -35,21 +36,22 @@ def stage(place: Place) -> Iterator[Path]:
 
 
 @contextmanager
-def gate(place: Place) -> Iterator[None]:
+def gate(place: Place, *, wait: float = lock.PATIENCE) -> Iterator[None]:
     """Alone with what takes two steps: a directory here and its lock, a release and its description."""
-    with lock.flocked(place.staging / GATE):
+    with lock.hold(place, lock.STAGING, "work in staging", wait=wait):
         yield
 
 
-def clean_staging(place: Place) -> int:
+def clean_staging(place: Place, *, wait: float = lock.PATIENCE) -> int:
     """Remove the unfinished work of dead processes, never that of living ones; how many there were.
 
-    Descriptions go whose release never got its name, or has lost it.
+    Descriptions go whose release never got its name, or has lost it. Raises `LockedError` if another process is at it
+    for `wait` seconds.
     """
     if not place.staging.is_dir():
         return 0
     removed = 0
-    with gate(place):
+    with gate(place, wait=wait):
         _remove_descriptions(place)
         for entry in place.staging.iterdir():
             if entry.name != GATE and not lock.is_held(entry / HELD):

@@ -1,7 +1,8 @@
-"""Who works in a release or an environment right now: locks that die with their holders, for `prune` to respect."""
+"""Who works in a release or an environment right now: locks that end with their holders, for `prune` to respect.
 
-import fcntl
-import os
+No switch waits for one of them: only what removes a directory looks, and does not wait either.
+"""
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,35 +15,25 @@ from lastgood.releases.place import Place
 def using(place: Place, directory: Path) -> Iterator[None]:
     """Hold a shared lock on a directory below `place.root`, there or not yet; look for it only inside the block.
 
-    Waits while somebody removes it (`unused`).
+    Waits while somebody removes it (`unused`). Raises `LockedError` when that takes too long.
     """
-    with lock.flocked(_lock_file(place, directory), shared=True):
+    with lock.hold(place, _lock(place, directory), "use", shared=True):
         yield
 
 
 def in_use(place: Place, directory: Path) -> bool:
     """Whether a living process holds a directory; the answer may be old at once, so removing goes through `unused`."""
-    return lock.is_held(_lock_file(place, directory, make=False))
+    return lock.is_taken(place, _lock(place, directory))
 
 
 @contextmanager
 def unused(place: Place, directory: Path) -> Iterator[bool]:
     """Whether nobody uses a directory; while it is `True`, nobody can begin to, so that it may be removed."""
-    descriptor = os.open(_lock_file(place, directory), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)
+    with lock.held_by_nobody(place, _lock(place, directory)) as free:
+        yield free
 
 
-def _lock_file(place: Place, directory: Path, *, make: bool = True) -> Path:
-    """Below `use/` as the directory lies below the root; never removed, as with all locks (`lock.exclusive`)."""
-    path = place.use / f"{directory.relative_to(place.root)}.lock"
-    if make:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+def _lock(place: Place, directory: Path) -> lock.Lock:
+    """Named as the directory is below the root."""
+    name = f"use/{directory.relative_to(place.root)}"
+    return lock.Lock(name, f"{name}.lock")

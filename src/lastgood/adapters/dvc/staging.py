@@ -56,9 +56,11 @@ class Staging:
         sweep(self._parent.parent)
         unlocked = self._path.with_suffix(".new")  # no sweep looks at it until it is locked
         try:
-            unlocked.mkdir(parents=True)
+            self._parent.mkdir(parents=True, exist_ok=True)
+            unlocked.mkdir(mode=0o700)  # who can open it could hold its lock, or write to what lies in it
         except FileNotFoundError:  # another process has just removed the empty parent
-            unlocked.mkdir(parents=True)
+            self._parent.mkdir(parents=True, exist_ok=True)
+            unlocked.mkdir(mode=0o700)
         if self._shared:
             with suppress(OSError):  # the other user's, who made it so before
                 self._parent.chmod(0o2775)
@@ -183,10 +185,11 @@ def _flush_file_system(path: str, meter: Meter) -> bool:
 
 def sweep(directory: Path) -> None:
     """Remove what killed processes left beside the objects of a cache or local remote."""
-    with suppress(OSError):  # none, another user's in a shared cache, or just being removed
+    with suppress(OSError):  # none, or just being removed
         for left in (directory / NAME).iterdir():
-            if _is_abandoned(left):
-                rmtree(left)
+            with suppress(OSError):  # another user's in a shared cache: his next transfer takes it away
+                if _is_abandoned(left):
+                    rmtree(left)
         (directory / NAME).rmdir()
 
 

@@ -23,6 +23,8 @@ SAFE = (
     "-c", "maintenance.auto=false",
     "-c", "log.showSignature=false",
 )  # fmt: skip
+PATIENCE = 2.0
+"""Seconds that git is given to end when it is asked to."""
 PIECE = 1 << 16
 PIPE_SIZE = 1 << 20
 """The most that Linux lets a pipe hold: git goes on while we are busy with what it said before."""
@@ -127,8 +129,7 @@ class Git:
         try:
             out, words = _communicate(process, stdin, deadline, f"git {arguments[0]}")
         except BaseException:
-            process.terminate()
-            process.wait()
+            _end(process)
             raise
         return int(process.returncode), out, words.decode(errors="replace")
 
@@ -209,6 +210,21 @@ def _communicate(
         with suppress(TimeoutExpired):  # where descendants cannot be listed
             process.communicate(timeout=1)
         raise UnreachableError(f"{what} got no answer within {deadline:g} s") from error
+
+
+def _end(process: "Popen[bytes]") -> None:
+    """End a git with all that it started. git removes its locks when it is asked to; its children may wait for a host
+    that never answers."""
+    started = list(_descendants(process.pid))
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except TimeoutExpired:
+        process.kill()
+        process.wait()
+    for descendant in started:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(descendant, signal.SIGKILL)
 
 
 def _descendants(pid: int) -> Iterator[int]:

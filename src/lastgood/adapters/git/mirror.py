@@ -1,9 +1,8 @@
 """Our own bare repository: on a serving host, and for what a shallow clone lacks. The user's clone is never changed."""
 
-import fcntl
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -12,6 +11,8 @@ from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.refs import unreachable
 from lastgood.core.tags import TAGS
 from lastgood.errors import LockedError, UnreachableError, UsageError
+from lastgood.releases import lock
+from lastgood.releases.place import Place
 
 REMOTE = "origin"
 _WITHOUT_FILES = ("--filter=blob:none",)
@@ -117,12 +118,11 @@ def _bring(git: Git, remote: str, oids: Sequence[str], refspecs: Sequence[str], 
 def _fetch(git: Git, remote: str, wanted: Iterable[str], deadline: float, options: Iterable[str]) -> None:
     """One fetch at a time: a second one that cuts history off would fail, and one that was killed leaves its lock."""
     environment = {**_promising(remote), "LC_ALL": "C"}  # for `_NOT_GIVEN`
-    try:
-        opened = os.open(git.directory / "fetch.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    except OSError as error:  # the mirror is another user's
-        raise unreachable(remote, str(error)) from error
-    with os.fdopen(opened, "wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # freed by death; held no longer than the deadlines of its holder
+    with ExitStack() as held:
+        try:  # longer than the deadlines of its holder nobody has to wait
+            held.enter_context(lock.hold(Place(git.directory.parent), lock.FETCH, "fetch", wait=deadline))
+        except OSError as error:  # the mirror is another user's
+            raise unreachable(remote, str(error)) from error
         (git.directory / "shallow.lock").unlink(missing_ok=True)
         refs.fetch(git, remote, wanted, deadline, options=options, environment=environment)
 

@@ -4,7 +4,6 @@ git never removes the lock of one that was killed, and everything that needs it 
 nothing of who made them, so that it takes the proof of `holders` that no git is at work there (ordering.md, O8).
 """
 
-import fcntl
 import os
 import re
 import shlex
@@ -18,6 +17,7 @@ from lastgood.adapters.git.command import Git
 from lastgood.adapters.git.holders import blindness, common, find_holder
 from lastgood.adapters.git.remotes import pushed_to
 from lastgood.errors import LockedError
+from lastgood.releases import lock
 
 PATIENCE = 3.0
 """Seconds that a living holder is waited for."""
@@ -149,10 +149,13 @@ def _identity(lock: Path) -> tuple[int, int, int] | None:
 @contextmanager
 def _alone(repository: Path) -> Iterator[None]:
     """Be the only one of ours that removes locks in a repository: a second one, that had looked before, would take the
-    lock that a git has made since. Held on the directory, so that it leaves nothing."""
+    lock that a git has made since. Held on the directory, so that it leaves nothing, and users of one origin exclude
+    each other; whoever may read that can hold it, too, so that it has a deadline."""
     descriptor = os.open(repository, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if not lock.obtain(descriptor, PATIENCE):
+            holder, hint = lock.name_holder(descriptor)
+            raise LockedError(f"{holder} holds a lock on {repository}, where git's own locks were left", hint=hint)
         yield
     finally:
         os.close(descriptor)
