@@ -42,8 +42,7 @@ SAFE = (
     "signatures.json",
     "fetched",
     "moved",
-    "lock",
-    "use/",
+    "locks/",
     "cache/",
     "mirror.git/",
 )

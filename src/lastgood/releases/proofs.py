@@ -20,6 +20,8 @@ FORMAT = 1
 CHUNK = 500
 COARSE, FINE = 2_000_000_000, 50_000_000
 WRITABLE = 0o222
+FILES = ("", "-wal", "-shm", "-journal")
+"""What the names of a database's files end with."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS proofs (
   dev INTEGER, ino INTEGER, size INTEGER, mtime INTEGER, ctime INTEGER, md5 TEXT NOT NULL, sha256 TEXT NOT NULL,
@@ -146,15 +148,26 @@ class Proofs:
             if self._path.is_symlink():
                 break
             try:
-                return _connect(str(self._path))
+                database = _connect(str(self._path))
             except sqlite3.OperationalError:
                 break
             except sqlite3.DatabaseError:
                 self._throw_away()
+            else:
+                self._close_to_others()
+                return database
         return _connect(":memory:")
 
+    def _close_to_others(self) -> None:
+        """SQLite locks parts of these files, as whoever can read them may: then every build would wait for nothing."""
+        for suffix in FILES:
+            with suppress(OSError):
+                path = self._path.with_name(self._path.name + suffix)
+                if path.stat().st_mode & 0o077:
+                    path.chmod(0o600)
+
     def _throw_away(self) -> None:
-        for suffix in ("", "-wal", "-shm", "-journal"):
+        for suffix in FILES:
             with suppress(OSError):
                 self._path.with_name(self._path.name + suffix).unlink()
 
