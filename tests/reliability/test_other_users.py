@@ -16,6 +16,8 @@ from typing import NoReturn
 
 import pytest
 
+from lastgood.adapters.dvc.progress import Meter
+from lastgood.adapters.dvc.staging import Staging, sweep
 from lastgood.errors import LockedError, NotCarriedOutError
 from lastgood.operations.repair import repair
 from lastgood.releases import lock
@@ -282,6 +284,21 @@ def test_a_live_file_that_shares_another_users_object_is_found_and_built_anew(
     assert clone.verify().findings == ()
 
 
+@needs_root
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_staging_directory_is_closed_to_other_users(world: World, shared: bool) -> None:
+    before = os.umask(0)
+    try:
+        with Staging(world.cache, Meter(lambda _progress: None), legacy=False, shared=shared) as staging:
+            mine = Path(staging.path_of("x")).parent
+            assert answer(opens(mine), uid=NOBODY) == 0
+            assert answer(opens(world.place.root), uid=NOBODY) == OPENED
+            sweep(world.cache)
+            assert mine.is_dir()
+    finally:
+        os.umask(before)
+
+
 @contextmanager
 def watching(clone: Clone, *more: str) -> Iterator["subprocess.Popen[str]"]:
     """A watcher that has something live, and its end."""
@@ -298,12 +315,20 @@ def children(pid: int) -> list[str]:
     return found.read_text().split() if found.exists() else []
 
 
+def runs(pid: str) -> bool:
+    """Whether a process is there, and not only its entry, which nobody has read yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
+
+
 def ends(process: "subprocess.Popen[str]", number: int) -> int:
     """The exit code, well before any deadline of what it waits for; all its children end with it."""
     started = children(process.pid)
     process.send_signal(number)
     process.communicate(timeout=20)
-    assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
+    until(lambda: not any(map(runs, started)))  # those that end with their pipe end a moment later
     return process.returncode
 
 
