@@ -27,7 +27,10 @@ def until_terminated() -> Iterator[None]:
     try:
         yield
     except Terminated:
-        pass
+        _end_children()
+    except KeyboardInterrupt:
+        _end_children()
+        raise
     finally:
         signal.alarm(0)
         for number, handler in former.items():
@@ -36,6 +39,18 @@ def until_terminated() -> Iterator[None]:
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
     code = INTERRUPTED if number == signal.SIGINT else 0
-    signal.signal(signal.SIGALRM, lambda _number, _frame: os._exit(code))
+
+    def give_up(_number: int, _frame: FrameType | None) -> None:
+        _end_children()
+        os._exit(code)
+
+    signal.signal(signal.SIGALRM, give_up)
     signal.alarm(GRACE)
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+
+def _end_children() -> None:
+    """End what unwinding missed: a child that had started when its `Popen` had not returned yet."""
+    from lastgood.adapters.git.command import descendants, kill
+
+    kill(descendants(os.getpid()))

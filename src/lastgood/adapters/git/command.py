@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -204,9 +204,7 @@ def _communicate(
     try:
         return process.communicate(stdin, timeout=deadline)
     except TimeoutExpired as error:
-        for descendant in (process.pid, *_descendants(process.pid)):
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(descendant, signal.SIGKILL)
+        kill((process.pid, *descendants(process.pid)))
         with suppress(TimeoutExpired):  # where descendants cannot be listed
             process.communicate(timeout=1)
         raise UnreachableError(f"{what} got no answer within {deadline:g} s") from error
@@ -215,19 +213,24 @@ def _communicate(
 def _end(process: "Popen[bytes]") -> None:
     """End a git with all that it started. git removes its locks when it is asked to; its children may wait for a host
     that never answers."""
-    started = list(_descendants(process.pid))
+    started = list(descendants(process.pid))
     process.terminate()
     try:
         process.wait(PATIENCE)
     except TimeoutExpired:
         process.kill()
         process.wait()
-    for descendant in started:
+    kill(started)
+
+
+def kill(processes: Iterable[int]) -> None:
+    """Kill processes, those that have ended meanwhile left out."""
+    for pid in processes:
         with suppress(ProcessLookupError, PermissionError):
-            os.kill(descendant, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
 
 
-def _descendants(pid: int) -> Iterator[int]:
+def descendants(pid: int) -> Iterator[int]:
     """The processes that a process started, and these, as /proc says; none where there is no /proc."""
     parents = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
