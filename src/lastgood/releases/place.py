@@ -171,7 +171,7 @@ class Place:
             stream.write(IGNORE_ALL)
         for directory in (self.releases, self.live):
             directory.mkdir(exist_ok=True)
-        for directory in (self.follow, self.staging, self.use):
+        for directory in (self.follow, self.staging):
             directory.mkdir(mode=0o700, exist_ok=True)
         for directory in self._private:
             _narrow(directory, 0o700)
