@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
-from io import TextIOWrapper
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +33,8 @@ from lastgood.cli import (
     verify,
     where,
 )
-from lastgood.cli.boundary import guarded
+from lastgood.cli.boundary import guarded, tell_lost
+from lastgood.cli.output import streams
 from lastgood.cli.session import Session
 
 NAME = "lastgood"
@@ -67,10 +68,13 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "repair": (repair.repair, "Put back what verify misses."),
 }
 
+READING = frozenset({"status", "list", "show", "diff", "history", "where", "verify"})
+"""The commands whose only product is their answer."""
+
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"{NAME} {__version__}")
+        streams.write("stdout", f"{NAME} {__version__}")
         raise typer.Exit
 
 
@@ -88,9 +92,11 @@ def root(
 
     A version is an annotated tag that pins them together; a rollback goes to the last version marked stable.
     """
+    if context.invoked_subcommand not in READING:
+        streams.outlet.patience = streams.PATIENCE
     context.obj = Session(directory.absolute())
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
+        streams.write("stderr", context.get_help())
         raise typer.Exit(2)
 
 
@@ -110,10 +116,11 @@ def group() -> TyperGroup:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code, for `sys.exit`."""
     given = [*(sys.argv[1:] if arguments is None else arguments)]
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    return guarded(lambda: _run(given), given)
+    streams.begin()
+    code = guarded(lambda: _run(given), given)
+    streams.close()
+    looks = {"--dry-run", "--help", "-h"}.intersection(takewhile(lambda one: one != "--", given))
+    return tell_lost(code, changing=streams.outlet.patience is not None and not looks)
 
 
 def _run(arguments: Sequence[str]) -> int:

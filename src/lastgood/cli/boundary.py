@@ -2,7 +2,6 @@
 
 import errno
 import os
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from pathlib import Path
 import typer
 
 from lastgood.cli.output import json, text
-from lastgood.cli.session import write
+from lastgood.cli.output.streams import outlet, write
 from lastgood.errors import FindingsError, LastgoodError, UsageError
 
 Unparsable: type[Exception] = typer.BadParameter.__mro__[1]
@@ -53,12 +52,24 @@ def guarded(run: Callable[[], int], arguments: Sequence[str]) -> int:
 
 def tell(error: LastgoodError, *, as_json: bool, one_line: bool = False) -> int:
     """Say what failed: JSON on standard output, else lines on standard error. Returns the exit code."""
-    with suppress(OSError):  # the same full disk, most often: the exit code is said all the same
-        if as_json:
-            write(sys.stdout, json.dump(json.error(error), one_line=one_line))
-        else:
-            write(sys.stderr, format_error(error))
+    if not as_json or not write("stdout", json.dump(json.error(error), one_line=one_line)):
+        write("stderr", format_error(error))
     return error.exit_code
+
+
+def tell_lost(code: int, *, changing: bool) -> int:
+    """The exit code of a run whose code is `code`, when the answer on standard output could not be written.
+
+    It stays what was done. Only the 0 of a command whose one product is its answer becomes 1. A closed stream and a
+    reader that left are no failure: nobody wanted the answer.
+    """
+    if "stdout" not in outlet.lost or code:
+        return code
+    if changing:
+        write("stderr", f"warning: cannot write output: {outlet.lost['stdout']}; the command was carried out")
+        return code
+    write("stderr", f"error: cannot write output: {outlet.lost['stdout']}")
+    return 1
 
 
 def format_error(error: LastgoodError) -> str:
@@ -112,9 +123,9 @@ def _interrupted(*, as_json: bool) -> int:
     message = "interrupted; what was recorded stands, nothing else changed"
     if as_json:
         document = {"error": "interrupted", "code": INTERRUPTED, "message": message, "hint": "lastgood status"}
-        write(sys.stdout, json.dump(document))
+        write("stdout", json.dump(document))
     else:
-        write(sys.stderr, f"\n{message}; see: lastgood status")
+        write("stderr", f"\n{message}; see: lastgood status")
     return INTERRUPTED
 
 
@@ -126,11 +137,11 @@ def _bug(error: Exception, arguments: Sequence[str], *, as_json: bool) -> int:
     message = f"this is a bug in lastgood: {type(error).__name__}: {text.without_secrets(str(error))}"
     if as_json:
         document = {"error": "bug", "code": BUG, "message": message, "hint": ISSUES, "report": report}
-        write(sys.stdout, json.dump(document))
+        write("stdout", json.dump(document))
     elif report is None:
-        write(sys.stderr, f"{text.without_secrets(trace)}error: {text.one_line(message)}")
+        write("stderr", f"{text.without_secrets(trace)}error: {text.one_line(message)}")
     else:
-        write(sys.stderr, f"error: {text.one_line(message)}\nreport: {report}\nhint: {ISSUES}")
+        write("stderr", f"error: {text.one_line(message)}\nreport: {report}\nhint: {ISSUES}")
     return BUG
 
 

@@ -1,13 +1,12 @@
 """`lastgood gc --remote`: objects on the DVC remote that nothing needs."""
 
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lastgood.cli import options
-from lastgood.cli.output import json, text
+from lastgood.cli.output import json, streams, text
 from lastgood.cli.session import Session
 from lastgood.errors import RefusedError, UsageError
 
@@ -81,10 +80,10 @@ def gc(
 def _confirm(session: Session, plan: "Plan") -> None:
     """Show what would go, and ask. Raises `RefusedError` where there is nobody to ask, or the answer is no."""
     hint = "say --yes to remove without asking, --dry-run to look"
-    if session.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if session.as_json or not (streams.is_terminal("stdin") and streams.is_terminal("stderr")):
         raise RefusedError(f"{_what(plan)} would go, and nobody can be asked; nothing was removed", hint=hint)
     session.note(_table(plan))
-    if not typer.confirm(f"remove {_what(plan)} for good?", err=True):
+    if not streams.ask(f"remove {_what(plan)} for good?"):
         raise RefusedError("not confirmed; nothing was removed", hint=hint)
 
 

@@ -17,6 +17,11 @@ Made from the program by `python -m lastgood.cli.reference > docs/cli.md`; a tes
 stdout is the answer, stderr is progress, warnings and errors. With `--json` the answer is one document with
 `"schema": 1`, and a failure is one, too: `{"schema": 1, "error": NAME, "code": N, "message": …, "hint": …}`, with
 `findings` or `candidates` where there are some. An exit code that is not listed is a failure.
+
+Output decides nothing. A command does the same when stdout or stderr is full, closed or not read, and its exit code
+says what was done. One thing differs: where the answer is all that a command makes (`status`, `list`, `show`, `diff`,
+`history`, `where`, `verify`, and every `--dry-run`), 0 becomes 1 when the answer cannot be written to stdout. A closed
+stdout, or a reader that left (`| head`), is no failure.
 """
 
 
@@ -31,7 +36,7 @@ def _exit_codes() -> Iterator[str]:
     codes = {one.exit_code: (one.name, _first(one.__doc__)) for one in kinds if one.exit_code != 1}
     codes |= {
         0: ("", "Done, or nothing to do."),
-        1: ("failed", _first(errors.LastgoodError.__doc__)),
+        1: ("failed", f"{_first(errors.LastgoodError.__doc__)} Or the answer could not be written."),
         BUG: ("bug", "A bug; a report was written, and its path is printed."),
         INTERRUPTED: ("interrupted", "Interrupted from the keyboard; `lastgood status` tells where everything stands."),
     }

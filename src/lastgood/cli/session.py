@@ -1,17 +1,15 @@
 """One run of the program: where it works, how it answers, what it warns of."""
 
-import os
-import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import typer
 
 from lastgood.cli.output import json, text
 from lastgood.cli.output.progress import Progress
+from lastgood.cli.output.streams import write
 from lastgood.errors import Finding
 
 if TYPE_CHECKING:
@@ -51,15 +49,15 @@ class Session:
         self.warn(project.notices)
         return project
 
-    def answer(self, document: json.Document, words: str) -> None:
-        """The answer, on standard output."""
+    def answer(self, document: json.Document, words: str, *, one_line: bool = False) -> bool:
+        """The answer, on standard output; whether all of it went out. `one_line` keeps JSON on one line."""
         self.progress.clear()
-        write(sys.stdout, json.dump(document) if self.as_json else words)
+        return write("stdout", json.dump(document, one_line=one_line) if self.as_json else words)
 
     def note(self, words: str) -> None:
         """Something beside the answer, on standard error."""
         self.progress.clear()
-        write(sys.stderr, words)
+        write("stderr", words)
 
     def warn(self, found: Iterable[Finding]) -> None:
         """Findings that do not stop the command; each is said once."""
@@ -89,19 +87,3 @@ def warnings_of(view: "View | None", histories: "Iterable[History]") -> tuple[Fi
     )
     tags = {event.tag for history in others for event in history.events}
     return (*(finding for finding in view.warnings if finding.subject not in tags), *own)
-
-
-def write(stream: TextIO, words: str) -> None:
-    """Write lines to a stream whose reader may be gone: then the rest is for nobody, and that is no failure.
-
-    Everything that is said passes here, JSON and warnings too, and no password in an address gets further.
-    """
-    if not words:
-        return
-    try:
-        stream.write(text.clean(text.without_secrets(words), keep="\n"))
-        stream.write("\n")
-        stream.flush()
-    except BrokenPipeError:
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,6 +1,5 @@
 """`lastgood sync`: this machine brought to what the registry says, once or again and again."""
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,8 @@ from lastgood.cli import options
 from lastgood.cli.boundary import tell
 from lastgood.cli.ending import until_terminated
 from lastgood.cli.output import json, text
-from lastgood.cli.session import Session, warnings_of, write
+from lastgood.cli.output.streams import outlet
+from lastgood.cli.session import Session, warnings_of
 from lastgood.errors import LastgoodError, NotAProjectError, UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +66,10 @@ def sync(
 
 
 def _repeat(session: Session, once: "Callable[[], Synced]", seconds: float) -> None:
-    """Sync until SIGTERM. A failure is told once, until it changes; the next turn tries again."""
+    """Sync until SIGTERM. A failure is told once, until it changes; the next turn tries again.
+
+    A full log stops nothing. What could not be written is told again on the next turn.
+    """
     with until_terminated():
         _sync_for_ever(session, once, seconds)
 
@@ -75,6 +78,7 @@ def _sync_for_ever(session: Session, once: "Callable[[], Synced]", seconds: floa
     told: object = None
     first = True
     while True:
+        outlet.lost.clear()
         try:
             done = once()
             state: object = (done.version.text, done.version.commit, str(done.release.path))
@@ -86,16 +90,13 @@ def _sync_for_ever(session: Session, once: "Callable[[], Synced]", seconds: floa
             state = (error.name, error.message)
             if state != told:
                 tell(error, as_json=session.as_json, one_line=True)
-        told, first = state, False
+        told, first = None if outlet.lost else state, False
         time.sleep(seconds)
 
 
 def _tell(session: Session, done: "Synced", *, one_line: bool = False) -> None:
     session.warn(warnings_of(done.view, [done.history]))
-    if session.as_json and one_line:
-        write(sys.stdout, json.dump(_document(done), one_line=True))
-    else:
-        session.answer(_document(done), _text(done))
+    session.answer(_document(done), _text(done), one_line=one_line)
 
 
 def _path(done: "Synced") -> Path | None:

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lastgood.cli.output import bar, text
+from lastgood.cli.output import bar, streams, text
 
 if TYPE_CHECKING:
     from lastgood.adapters.dvc.progress import Progress as Transfer
@@ -38,7 +38,7 @@ class Progress:
 
     def __init__(self, *, silent: bool = False) -> None:
         self.silent = silent
-        self._terminal = sys.stderr.isatty()
+        self._terminal = streams.is_terminal("stderr")
         self._shown = ""
         self._last = 0.0
         self._phase: tuple[str, int] = ("", 0)
@@ -108,6 +108,4 @@ class Progress:
         self._shown = line
 
     def _write(self, words: str) -> None:
-        with suppress(OSError, ValueError):  # nobody reads it any more: no reason to stop half-way
-            sys.stderr.write(words)
-            sys.stderr.flush()
+        streams.send("stderr", words)
