@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from lastgood.core.dates import format_time, parse_time
 from lastgood.core.journal import Entry, Journal
 from lastgood.core.messages import Message
 from lastgood.core.offline import (
@@ -10,13 +11,11 @@ from lastgood.core.offline import (
     Outcome,
     foresee,
     format_superseded,
-    format_time,
     is_published,
     judge,
-    parse_time,
-    tell,
 )
 from lastgood.core.registry import History
+from lastgood.core.telling import tell
 from tests.core import story
 from tests.core.story import NOW, commit_of
 

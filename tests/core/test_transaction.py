@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import pytest
 
+from lastgood.core.dates import DAY, LATEST
 from lastgood.core.events import Mark
 from lastgood.core.manifest import Manifest
 from lastgood.core.messages import parse_message
-from lastgood.core.registry import DAY, History
+from lastgood.core.registry import History
 from lastgood.core.transaction import MOST_TAGS, Author, Draft, adopt_tags
 from tests.core.story import MINUTE, NOW, commit_of, journal, read, script, tag, tell, tell_gto
 
@@ -112,13 +113,26 @@ def test_a_slow_clock_is_outbid_by_a_second(clock: int, expected: int) -> None:
     assert [one.when for one in draft.tags] == [expected, max(clock, NOW - MINUTE)]  # no sooner than its registration
 
 
-def test_a_date_more_than_a_day_ahead_is_not_outbid() -> None:
-    far, near = NOW + DAY + 1, NOW + DAY
-    tags = [tag("flights@v1.0.0"), tag("flights#prod#1", when=near), tag("flights#prod#2", when=far)]
-    history = read(tags).history("flights")
+@pytest.mark.parametrize(
+    ("newest", "expected", "said"),
+    [
+        (NOW + DAY - 1, NOW + DAY, None),
+        (NOW + DAY, NOW + DAY + 1, "2023-11-14T22:13:20Z"),
+        (NOW + 365 * DAY, NOW + 365 * DAY + 1, "2023-11-14T22:13:20Z"),
+        (LATEST - 1, LATEST, "2023-11-14T22:13:20Z"),
+        (LATEST, NOW, None),
+        (10**18, NOW, None),
+    ],
+)
+def test_a_date_ahead_is_outbid_as_far_as_gto_reads_dates_and_the_true_one_is_said(
+    newest: int, expected: int, said: str | None
+) -> None:
+    tags = [tag("flights@v1.0.0"), tag("flights#prod#1", when=newest)]
+    history = read(tags, journal(*tags)).history("flights")
     draft = Draft(history, replace(ADA, when=NOW))
     draft.assign(history.version("v1.0.0"), "prod")
-    assert draft.tags[0].when == near + 1
+    assert draft.tags[0].when == expected
+    assert parse_message(draft.tags[0].message).trailers.get("Occurred") == said
 
 
 def test_a_registration_holds_the_manifest_its_digest_and_its_commit() -> None:

@@ -443,17 +443,29 @@ def test_the_health_command_sees_the_release_and_what_it_is(story: World) -> Non
     assert lines[-1] == str(story.live.resolve()) == lines[1].partition("=")[2]
 
 
-def test_a_tag_dated_in_the_future_would_hide_the_rollback_and_is_refused_with_the_command_that_removes_it(
-    story: World,
-) -> None:
+def test_a_date_ahead_refuses_no_rollback_which_is_dated_after_it_and_says_so(story: World) -> None:
     story.project.tag("flights#prod#99", commit="flights@v3.0.0^{commit}", when=4_000_000_000)
-    before = story.snapshot()
-    with pytest.raises(
-        RefusedError, match="flights#prod#99 is dated 2096-10-02: gto and dvc would not see a rollback;"
-    ) as caught:
+    result = story.rollback()
+    assert (result.plan.leaving.text, result.plan.target.text) == ("v3.0.0", "v1.0.0")
+    told = "what is recorded of prod is dated a second after flights#prod#99, 2096-10-02, so that gto and dvc answer it"
+    assert told in [one.message for one in result.plan.warnings]
+    dates = git(
+        story.project.origin, "for-each-ref", "--format=%(taggerdate:unix)", f"refs/tags/{result.record.tags[-1]}"
+    )
+    assert int(dates) == 4_000_000_001
+    assert story.stage_on_origin("prod") == "v1.0.0"
+    assert story.rollback(leaving="v3.0.0").plan.fulfilled
+
+
+def test_a_date_ahead_is_no_waiting_time_after_a_rollback(story: World) -> None:
+    story.mark("v3.0.0", "stable")
+    story.assign("v4.0.0")
+    ahead = next(story.project.clock) + 400 * 86400
+    assert story.rollback(at=ahead).plan.target.text == "v3.0.0"
+    again = story.rollback()
+    assert (again.plan.leaving.text, again.plan.target.text) == ("v3.0.0", "v1.0.0")
+    with pytest.raises(RefusedError, match=r"was rolled back to v1\.0\.0 \d+ s ago"):
         story.rollback()
-    assert "git push --delete origin refs/tags/flights#prod#99" in caught.value.hint
-    assert story.snapshot() == before
 
 
 def test_without_an_identity_nothing_begins(story: World, home: Path) -> None:

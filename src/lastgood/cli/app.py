@@ -16,6 +16,7 @@ from lastgood.cli import (
     assign,
     checkout,
     diff,
+    discount,
     exec,  # noqa: A004  # modules are named like their commands
     gc,
     history,
@@ -59,6 +60,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "mark": (mark.mark, "Mark a version stable or failed."),
     "assign": (assign.assign, "Assign a stage to a version."),
     "unassign": (unassign.unassign, "Leave a stage without a version."),
+    "discount": (discount.discount, "Take an event dated ahead out of count."),
     "rollback": (rollback.rollback, "Roll a stage back to the last good version."),
     "checkout": (checkout.checkout, "Bring a version into the working tree."),
     "sync": (sync.sync, "Make live here what a stage is assigned."),

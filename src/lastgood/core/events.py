@@ -22,7 +22,7 @@ CANDIDATE = "candidate"
 class Kind(StrEnum):
     """What happened. Three come from GTO's undo tags; lastgood writes one of them, for a stage's only version.
 
-    What was superseded is no tag and no rule's business: `core.offline.tell` puts it among the events for people.
+    What was superseded or discounted is no rule's business: `core.telling` puts it among the events for people.
     """
 
     REGISTERED = "registered"
@@ -32,6 +32,7 @@ class Kind(StrEnum):
     UNASSIGNED = "unassigned"
     DEPRECATED = "deprecated"
     SUPERSEDED = "superseded"
+    DISCOUNTED = "discounted"
 
 
 _KINDS = {

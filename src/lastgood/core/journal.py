@@ -1,13 +1,15 @@
 """The journal of an artifact: the order of its events; as text of its commits, and as a value. It reads no git."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from lastgood.core.events import TagObject
 from lastgood.core.messages import one_line, parse_message
+from lastgood.core.secrets import mask
 
 DEFAULT_REF = "refs/lastgood/{artifact}"
 GENESIS = "journal of lastgood\n"
@@ -18,6 +20,7 @@ _TAG = "Tag: "
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _ADOPTION = "\nAdoption: yes\n"
 _SUPERSEDED = "\nSuperseded: "
+_DISCOUNTED = "\nDiscounted: "
 
 
 class Recorded(NamedTuple):
@@ -27,18 +30,29 @@ class Recorded(NamedTuple):
     name: str
 
 
+class Discount(NamedTuple):
+    """A tag that no longer counts: its object, its name, and the version that it was about."""
+
+    oid: str
+    name: str
+    version: str
+
+
 class Entry(NamedTuple):
     """One transaction: its journal commit and the tags that went out with it, in order.
 
     `adoption` entries hold tags that others made: they keep their place by time, the entry only remembers them. One
     without tags changes nothing: `superseded` are the trailers of what was done on a machine that origin was out of
-    reach of, and had lost its purpose when it was published.
+    reach of, and had lost its purpose when it was published. `discounts` are tags that no longer count from here on;
+    `said` tells who took them out of count, when and why.
     """
 
     commit: str
     tags: tuple[Recorded, ...]
     adoption: bool = False
     superseded: Mapping[str, str] | None = None
+    discounts: tuple[Discount, ...] = ()
+    said: Mapping[str, str] = MappingProxyType({})
 
     @classmethod
     def parse(cls, commit: str, message: str, artifact: str) -> Self:
@@ -52,6 +66,10 @@ class Entry(NamedTuple):
                 oid, _, name = line[len(_TAG) :].partition(" ")
                 if name.startswith(begins) and _OID.fullmatch(oid):
                     recorded.append(Recorded(oid, name))
+        if _DISCOUNTED in message:
+            facts = dict(line.partition(": ")[::2] for line in message.split("\n"))
+            found = _parse_discounts(message, f"{own}#")
+            return cls(commit, tuple(recorded), discounts=found, said=facts)
         if not recorded and _SUPERSEDED in message:
             said = parse_message(message).trailers
             ours = said.get("Artifact") == artifact and "Superseded" in said  # the reason may have such a line, too
@@ -59,9 +77,33 @@ class Entry(NamedTuple):
         return cls(commit, tuple(recorded), _ADOPTION in message)
 
 
-def format_entry(subject: str, recorded: Iterable[Recorded], *, adoption: bool = False) -> str:
-    """The message of a journal commit; the tags' bytes are in its tree."""
+def _parse_discounts(message: str, begins: str) -> tuple[Discount, ...]:
+    """Only of events of a stage or mark: a version is never taken out of count."""
+    found = []
+    for line in message.split("\n"):
+        words = line.split(" ")
+        if (
+            line.startswith(_DISCOUNTED[1:])
+            and len(words) == 4
+            and words[2].startswith(begins)
+            and _OID.fullmatch(words[1])
+        ):
+            found.append(Discount(*words[1:]))
+    return tuple(found)
+
+
+def format_entry(
+    subject: str,
+    recorded: Iterable[Recorded],
+    *,
+    adoption: bool = False,
+    discounts: Iterable[Discount] = (),
+    said: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The message of a journal commit; the tags' bytes are in its tree. `said` are facts, each kept on one line."""
     lines = "".join(f"{_TAG}{tag.oid} {tag.name}\n" for tag in recorded)
+    lines += "".join(f"{_DISCOUNTED[1:]}{one.oid} {one.name} {one.version}\n" for one in discounts)
+    lines += "".join(f"{key}: {one_line(mask(value))}\n" for key, value in said.items() if value)
     return f"{one_line(subject)}\n{_ADOPTION if adoption else chr(10)}{lines}"
 
 
@@ -75,7 +117,7 @@ class Journal:
 
     @cached_property
     def recorded(self) -> tuple[tuple[Entry, Recorded], ...]:
-        """Every recorded tag with its entry, in order; of two of one name the later counts.
+        """Every recorded tag that counts, with its entry, in order; of two of one name the later counts.
 
         One that was recorded before keeps its first place: else an old assignment, signed as it is, could be made the
         newest again by anybody who may push.
@@ -84,6 +126,8 @@ class Journal:
         former: dict[str, set[str]] = {}
         for entry in self.entries:
             for tag in entry.tags:
+                if tag.oid in self.discounted:
+                    continue
                 if tag.name in latest:
                     known = former.setdefault(tag.name, set())
                     known.add(latest[tag.name][1].oid)
@@ -92,6 +136,21 @@ class Journal:
                     del latest[tag.name]  # so that its place is the later one's, too
                 latest[tag.name] = (entry, tag)
         return tuple(latest.values())
+
+    @cached_property
+    def discounted(self) -> Mapping[str, Discount]:
+        """The tags that were taken out of count, by the object's id: for good, whoever puts one back."""
+        return {one.oid: one for entry in self.entries for one in entry.discounts}
+
+    def honouring(self, counts: Callable[[str], bool]) -> "Journal":
+        """The journal with only those discounts that count: of tags whose name `counts` accepts."""
+        if not self.discounted:
+            return self
+        entries = tuple(
+            entry._replace(discounts=tuple(one for one in entry.discounts if counts(one.name)))
+            for entry in self.entries
+        )
+        return replace(self, entries=entries)
 
     @cached_property
     def entry_of(self) -> Mapping[str, Entry]:

@@ -1,13 +1,14 @@
 """Rollbacks done on one machine while origin was out of reach: what becomes of each, and the history with them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
 
 from lastgood.core import tags
+from lastgood.core.dates import format_time
 from lastgood.core.events import Event, Kind, Mark
 from lastgood.core.messages import Message, format_message
 from lastgood.core.registry import History
@@ -166,52 +167,3 @@ def _trailers(act: Act) -> dict[str, str]:
         "Occurred": format_time(act.occurred),
         "Offline": act.id,
     }
-
-
-def format_time(seconds: int) -> str:
-    """Seconds since 1970 as a trailer says them."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def parse_time(text: str) -> int:
-    """The inverse of `format_time`; 0 for anything else."""
-    try:
-        return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
-    except ValueError:
-        return 0
-
-
-def tell(history: History) -> tuple[Event, ...]:
-    """Every event of a history and, each in its place, the acts that were superseded before they were published."""
-    entries = history.journal.entries
-    if not any(entry.superseded for entry in entries):
-        return history.events
-    places = {tag.oid: place for place, entry in enumerate(entries) if not entry.adoption for tag in entry.tags}
-    waiting = [
-        (place, _superseded(history, entry.superseded)) for place, entry in enumerate(entries) if entry.superseded
-    ]
-    told: list[Event] = []
-    for event in history.events:
-        while waiting and waiting[0][0] < places.get(event.oid, -1):
-            told.append(waiting.pop(0)[1])
-        told.append(event)
-    return (*told, *(event for _, event in waiting))
-
-
-def _superseded(history: History, said: Mapping[str, str]) -> Event:
-    version = said.get("To", "")
-    there = history.by_name.get(version)
-    message = Message(str(Outcome.SUPERSEDED), said.get("Reason", ""), None, said)
-    return Event(
-        kind=Kind.SUPERSEDED,
-        artifact=history.artifact,
-        version=version,
-        stage=said.get("Stage"),
-        commit=there.commit if there else "",
-        tree="",
-        when=parse_time(said.get("Occurred", "")),
-        actor=said["Actor"],
-        message=message,
-        tag="",
-        oid="",
-    )

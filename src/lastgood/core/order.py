@@ -1,52 +1,67 @@
 """The order of an artifact's events: the journal's, with the tags of others in between by their time."""
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
-from lastgood.core.events import Event
+from lastgood.core.events import RESERVED_STAGES, Event
 from lastgood.errors import Finding
+
+MARKS = "mark"
 
 
 def merge(ordered: list[Event], adopted: list[Event]) -> list[Event]:
-    """Each adopted event stands before the first journaled one that is later; journaled ones keep their order."""
-    merged: list[Event] = []
-    waiting = iter(adopted)
-    next_adopted = next(waiting, None)
-    for event in ordered:
-        while next_adopted is not None and next_adopted.when < event.when:
-            merged.append(next_adopted)
-            next_adopted = next(waiting, None)
-        merged.append(event)
-    if next_adopted is not None:
-        merged.extend((next_adopted, *waiting))
-    return merged
+    """Each adopted event stands before the first journaled one that is later; journaled ones keep their order.
 
-
-def order_findings(events: Iterable[Event], horizon: int) -> Iterator[Finding]:
-    """Where GTO and DVC, who go by time, see another newest event of a stage than the journal says.
-
-    Dates after `horizon`, in seconds since 1970, are left out: they are a finding of their own.
+    A journaled event happened no later than those that follow it in the journal: it counts for later only as far as
+    they are. So one date that is a year ahead moves no event of another stage. In its own stage it stands as long as
+    nothing follows it there, as it does for GTO and DVC.
     """
+    if not adopted or not ordered:
+        return ordered or adopted
+    whole = _happened(ordered)
+    stages: dict[str | None, list[int]] = defaultdict(list)
+    for place, event in enumerate(ordered):
+        stages[_group(event)].append(place)
+    times = {group: _happened([ordered[place] for place in places]) for group, places in stages.items()}
+    before: dict[int, list[Event]] = defaultdict(list)
+    for event in adopted:
+        place = bisect_right(whole, event.when)
+        group = _group(event)
+        if group is not None and group in stages:
+            first = bisect_right(times[group], event.when)
+            place = min([place, *stages[group][first : first + 1]])
+        before[place].append(event)
+    merged: list[Event] = []
+    for place, event in enumerate(ordered):
+        merged += (*before[place], event)
+    return [*merged, *before[len(ordered)]]
+
+
+def _group(event: Event) -> str | None:
+    """Whose order matters among each other: the events of a stage, and all marks, of which the last one counts."""
+    return MARKS if event.stage in RESERVED_STAGES else event.stage
+
+
+def _happened(ordered: Sequence[Event]) -> list[int]:
+    """The latest time at which each can have happened, going by the dates of those that follow; it never falls."""
+    times = [event.when for event in ordered]
+    for place in range(len(times) - 2, -1, -1):
+        times[place] = min(times[place], times[place + 1])
+    return times
+
+
+def order_findings(events: Iterable[Event]) -> Iterator[Finding]:
+    """Where GTO and DVC, who go by time, see another newest event of a stage than the journal says."""
     newest: dict[str, Event] = {}
     latest: dict[str, Event] = {}
     for event in events:
         if event.stage is not None:
             newest[event.stage] = event
-            if event.when <= horizon and (event.stage not in latest or event.when >= latest[event.stage].when):
+            if event.stage not in latest or event.when >= latest[event.stage].when:
                 latest[event.stage] = event
     for stage, event in newest.items():
-        if event.when <= horizon and latest[stage].version != event.version:  # else all agree on it
+        if latest[stage].version != event.version:  # else all agree on it
             seen = latest[stage].tag
             text = f"by time {seen} is the newest of {stage}, by the journal {event.tag}: gto and dvc answer otherwise"
             yield Finding("order", event.tag, text)
-
-
-def future_findings(events: Iterable[Event], horizon: int) -> Iterator[Finding]:
-    """The events dated after `horizon`, a day from now in seconds since 1970: GTO and DVC take them for the newest."""
-    for event in events:
-        if event.when > horizon:
-            yield Finding(
-                "future",
-                event.tag,
-                f"tag {event.tag} is dated {event.at:%Y-%m-%d}, more than a day ahead: gto and dvc will take it "
-                f"for the newest until then; delete it (git push --delete origin refs/tags/{event.tag})",
-            )

@@ -1,12 +1,12 @@
 """Whether a version can be restored: facts in, findings out; who gathers the facts is `operations`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from lastgood.core.manifest import Manifest, Output
-from lastgood.core.registry import DAY, History, Version
-from lastgood.errors import Finding, FindingsError, RefusedError, UsageError
+from lastgood.core.registry import History, Version
+from lastgood.errors import Finding, FindingsError, UsageError
 
 WITHDRAWN = "withdrawn"
 """The kind of finding for a version whose tag origin no longer has, while a stage there is assigned to its commit."""
@@ -84,16 +84,6 @@ def require_reason(reason: str, what: str, *, dry_run: bool = False) -> None:
     """Raise `UsageError` for an event without a reason: nobody could tell later why it was recorded."""
     if not reason.strip() and not dry_run:
         raise UsageError(f"{what} needs a reason; nothing was changed", hint="--reason TEXT")
-
-
-def require_no_future(history: History, stages: Collection[str], now: int, what: str) -> None:
-    """Raise `RefusedError` when a date more than a day ahead would outrank what is about to be recorded of a stage."""
-    for event in history.events:
-        if event.stage in stages and event.when > now + DAY:
-            raise RefusedError(
-                f"tag {event.tag} is dated {event.at:%Y-%m-%d}: gto and dvc would not see {what}; nothing was changed",
-                hint=f"git push --delete origin refs/tags/{event.tag} && git tag -d '{event.tag}'",
-            )
 
 
 def check(version: Version, facts: Facts) -> tuple[Finding, ...]:

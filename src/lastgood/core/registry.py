@@ -1,21 +1,20 @@
 """The registry: the events of all artifacts as read at one moment, and what follows from their order."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from lastgood.core import tags
+from lastgood.core.dates import LATEST, date_findings
 from lastgood.core.events import CANDIDATE, Event, Kind, Mark, TagObject
 from lastgood.core.journal import Journal
-from lastgood.core.order import future_findings, merge, order_findings
+from lastgood.core.order import merge, order_findings
 from lastgood.core.signing import Verdicts, compare
 from lastgood.core.tags import Action, TagName
 from lastgood.core.unknown import unknown_artifact, unknown_stage, unknown_version
 from lastgood.core.version import SemanticVersion
 from lastgood.errors import Finding, RefusedError
-
-DAY = 86400
 
 
 @dataclass(frozen=True)
@@ -153,6 +152,10 @@ class History:
         """The newest event of a stage or mark, by our order."""
         return next((event for event in reversed(self.events) if event.stage == stage), None)
 
+    def without(self, names: Collection[str]) -> "History":
+        """The history as it is without the events of these tags."""
+        return replace(self, events=tuple(event for event in self.events if event.tag not in names))
+
     def version(self, text: str) -> Version:
         """The version called `text`. Raises `UnknownError`, naming what there is; `RefusedError` for one that does not
         count."""
@@ -219,6 +222,9 @@ def build_registry(
     counters: dict[str, int] = defaultdict(int)
     for other in filter(None, map(tags.parse, taken)):
         counters[other.artifact] = max(counters[other.artifact], other.counter or 0)
+    for journal in journals.values():
+        for discount in journal.discounted.values():
+            counters[journal.artifact] = max(counters[journal.artifact], tags.counter_of(discount.name))
     for tag in objects:
         name = tags.parse(tag.name)
         if name is not None:
@@ -228,13 +234,13 @@ def build_registry(
                 real.add(name.artifact)
     artifacts = {}
     for artifact in sorted(real):
-        history = _history(artifact, named[artifact], journals.get(artifact, Journal(artifact)), now, verdicts)
+        history = _history(artifact, named[artifact], journals.get(artifact, Journal(artifact)), verdicts)
         artifacts[artifact] = replace(history, counter=counters[artifact])
-    future = [one for history in artifacts.values() for one in future_findings(history.events, now + DAY)]
-    return Registry(artifacts, tuple(future), taken)
+    dates = date_findings((history.events for history in artifacts.values()), now)
+    return Registry(artifacts, tuple(dates), taken)
 
 
-def _history(artifact: str, given: list[Named], journal: Journal, now: int, verdicts: Verdicts) -> History:
+def _history(artifact: str, given: list[Named], journal: Journal, verdicts: Verdicts) -> History:
     named, refused, findings = _admit(given, verdicts)
     versions = _versions_by_commit(named)
     commits = {str(name.version): tag.commit for tag, name in named if name.action is Action.REGISTER}
@@ -260,6 +266,9 @@ def _history(artifact: str, given: list[Named], journal: Journal, now: int, verd
             findings.append(Finding("stray", tag.name, text))
         elif journaled and not adoption:
             own.append((place, event))
+        elif event.when > LATEST and event.stage is not None:
+            text = f"tag {tag.name} is dated {event.at:%Y-%m-%d}, which gto and dvc cannot order; it counts for nothing"
+            findings.append(Finding("future", tag.name, text))
         else:
             timed.append(event)
             if not journaled:
@@ -269,7 +278,7 @@ def _history(artifact: str, given: list[Named], journal: Journal, now: int, verd
                 findings.append(Finding("unjournaled", tag.name, text))
     ordered = [event for _, event in sorted(own, key=lambda pair: pair[0])]
     merged = merge(ordered, sorted(timed, key=lambda event: (event.when, event.counter or 0, event.tag)))
-    findings.extend(order_findings(merged, now + DAY))
+    findings.extend(order_findings(merged))
     return History(
         artifact, tuple(merged), journal,
         adopted=frozenset(event.tag for event in timed).difference(unjournaled),

@@ -67,6 +67,12 @@ def artifact_of(name: str) -> str | None:
     return parsed.artifact if parsed else None
 
 
+def counter_of(name: str) -> int:
+    """The counter in a tag's name; 0 for none."""
+    parsed = parse(name)
+    return parsed.counter or 0 if parsed else 0
+
+
 def version_tag(artifact: str, version: str) -> str:
     """The name of the tag that is this version."""
     return f"{artifact.replace(':', '=')}@{version}"

@@ -1,14 +1,16 @@
 """Transactions: the tags one command wants to write, with names, times and messages; nothing is written here."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from lastgood.core import tags
 from lastgood.core.added import format_kept
+from lastgood.core.dates import DAY, LATEST, format_time
 from lastgood.core.events import Kind, Mark
+from lastgood.core.journal import Discount
 from lastgood.core.manifest import Manifest
 from lastgood.core.messages import Message, format_message
-from lastgood.core.registry import DAY, History, Version
+from lastgood.core.registry import History, Version
 
 MOST_TAGS = 3
 """Hosts send no events for pushes of more tags (FIELD.md, Hosts)."""
@@ -44,6 +46,7 @@ class Transaction:
     """Tags that go out together with one journal entry. `manifest` is the whole one, for a registration.
 
     `commit` is the registered version's: a parent of the journal entry, so that the journal keeps it reachable.
+    `discounts` are tags that no longer count and are deleted in the same push; `said` tells who, when and why.
     """
 
     artifact: str
@@ -51,11 +54,14 @@ class Transaction:
     tags: tuple[NewTag, ...]
     manifest: Manifest | None = None
     commit: str | None = None
+    discounts: tuple[Discount, ...] = ()
+    said: Mapping[str, str] = field(default_factory=dict)
+    when: int = 0
 
     @property
     def latest(self) -> int:
         """The time of its newest tag, which the clock must have passed before a neighbour's event may follow."""
-        return max(tag.when for tag in self.tags)
+        return max((tag.when for tag in self.tags), default=self.when)
 
 
 @dataclass
@@ -114,16 +120,31 @@ class Draft:
         self.assign(target, stage, leaving=leaving.text)
         return self.finish(f"Roll back {self.history.artifact} {stage} from {leaving.text} to {target.text}")
 
+    def discount(self, found: Sequence[Discount]) -> Transaction:
+        """The transaction that takes tags out of count, with the tags drafted so far."""
+        author = self.author
+        said = {
+            "Artifact": self.history.artifact,
+            "Actor": author.actor,
+            "Trigger": author.trigger,
+            "Run": author.run or "",
+            "Occurred": format_time(author.when),
+            "Reason": author.reason,
+        }
+        subject = f"Discount {', '.join(one.name for one in found)}"
+        return replace(self.finish(subject), discounts=tuple(found), said=said, when=author.when)
+
     def finish(self, subject: str) -> Transaction:
         """The transaction of all tags drafted so far."""
         return Transaction(self.history.artifact, subject, tuple(self.tags))
 
     def _stage(self, version: Version, stage: str, said: Message, *, undo: str = "") -> None:
         counter = self.history.counter + len(self.tags) + 1
-        trailers = {**self._trailers(version.text), "Stage": str(stage), **said.trailers}
-        message = format_message(said._replace(trailers=trailers))
         name = tags.stage_tag(self.history.artifact, f"{stage}{undo}", counter)
         when = max(self._later_than(stage), self._registered(version))
+        occurred = {"Occurred": format_time(self.author.when)} if when > self.author.when + DAY else {}
+        trailers = {**occurred, **self._trailers(version.text), "Stage": str(stage), **said.trailers}
+        message = format_message(said._replace(trailers=trailers))
         self.tags.append(NewTag(name, version.commit, when, message))
 
     def _registered(self, version: Version) -> int:
@@ -133,10 +154,11 @@ class Draft:
     def _later_than(self, stage: str) -> int:
         """Now, or a second after the newest event of the stage, which gto and dvc order by whole seconds.
 
-        A date more than a day ahead is not outbid: it would drag every later event into the future with it.
+        A date ahead is outbid, however far, as long as they can read the later one. The trailer `Occurred` then says
+        what the clock said.
         """
         now = self.author.when
-        former = [event.when for event in self.history.events if event.stage == stage and event.when <= now + DAY]
+        former = [event.when for event in self.history.events if event.stage == stage and event.when < LATEST]
         drafted = [tag.when for tag in self.tags if tag.name.rpartition("#")[0].endswith(f"#{stage}")]
         return max(now, max(former + drafted, default=0) + 1)
 

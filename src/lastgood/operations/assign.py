@@ -6,7 +6,7 @@ from lastgood.adapters import gto
 from lastgood.core.config import FILE
 from lastgood.core.events import Mark
 from lastgood.core.failed import describe_failed, leave_command
-from lastgood.core.preflight import require_no_future, require_reason
+from lastgood.core.preflight import require_reason
 from lastgood.core.references import find_named
 from lastgood.core.registry import History, Registry, Version
 from lastgood.core.stages import require_meant, require_possible
@@ -71,7 +71,6 @@ def _prepare(project: Project, view: View, reference: str, stage: str, *, new_st
     if former == version.text:
         return Assigned(history, version, stage, former, fulfilled=True, view=view)
     require_meant(stage, _known(project, view.registry), _lists(project), new=new_stage)
-    require_no_future(history, (stage,), project.now(), "this")
     require_restorable(project, history, version, here=False, stage=stage)
     return Assigned(history, version, stage, former, view=view)
 

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
 
-from lastgood.core.events import Mark
-from lastgood.core.offline import Act, Outcome, format_superseded, format_time, is_published, judge
-from lastgood.core.preflight import require_no_future
+from lastgood.core.dates import format_time
+from lastgood.core.offline import Act, Outcome, format_superseded, is_published, judge
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
 from lastgood.core.transaction import Author, Draft
@@ -82,7 +81,6 @@ def _publish(project: Project, view: View, act: Act) -> Published:
 
 def _make_anew(project: Project, view: View, history: History, act: Act) -> Record:
     """The same transaction with the next place in the journal, dated now as every event; when it was is a trailer."""
-    require_no_future(history, (act.stage, Mark.STABLE, Mark.FAILED), project.now(), "a rollback")
     target = history.version(act.target)
     require_restorable(project, history, target, here=True, stage=act.stage)
     trailers = {"Occurred": format_time(act.occurred), "Offline": act.id}

@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from lastgood.adapters.dvc.cache import Cache
+from lastgood.core.dates import DAY
 from lastgood.core.events import Mark
 from lastgood.core.manifest import Output
 from lastgood.core.references import find_history
-from lastgood.core.registry import DAY, History
+from lastgood.core.registry import History
 from lastgood.core.retention import Held, Retention, judge
 from lastgood.errors import LastgoodError
 from lastgood.operations.environments import find_digest

@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from lastgood.core.events import Mark
+from lastgood.core.dates import DAY, clock_of
 from lastgood.core.failed import find_failed
-from lastgood.core.preflight import require_no_future
 from lastgood.core.registry import History, Version
 from lastgood.errors import RaceError, RefusedError
 from lastgood.operations.sync import is_behind
@@ -49,16 +48,15 @@ def is_unfinished(project: Project, history: History, stage: str, request: "Requ
 
 
 def require_quiet(project: Project, history: History, stage: str, request: "Request") -> None:
-    """Refuse when the stage was just rolled back, or when a date in the future would outrank whatever is recorded."""
+    """Refuse when the stage was just rolled back. A date more than a day ahead says nothing of when that was."""
     now = project.now()
-    require_no_future(history, (stage, Mark.STABLE, Mark.FAILED), now, "a rollback")
     newest = history.assigned[stage]
     rolled_back = _went_down(history, newest.message.trailers.get("From"), newest.version)
-    settled = now - newest.when >= project.config.rollback.settle
+    ago = now - clock_of(newest)
+    settled = ago < -DAY or ago >= project.config.rollback.settle
     if rolled_back and not settled and request.leaving is None and not request.again:
         raise RefusedError(
-            f"{stage} of {history.artifact} was rolled back to {newest.version} {now - newest.when} s ago; "
-            "nothing was changed",
+            f"{stage} of {history.artifact} was rolled back to {newest.version} {ago} s ago; nothing was changed",
             hint=f"that is done; to leave {newest.version}, too, say --from {newest.version} or --again",
         )
 

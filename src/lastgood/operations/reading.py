@@ -23,7 +23,7 @@ from lastgood.errors import (
     StaleError,
     UnreachableError,
 )
-from lastgood.operations import agreement, fetching, origin_tags, seen, signing
+from lastgood.operations import agreement, discounted, fetching, origin_tags, seen, signing
 from lastgood.operations.origin_tags import Corrections
 from lastgood.project import Project
 from lastgood.releases import pending
@@ -89,6 +89,7 @@ def _read(project: Project, *, fetch: bool, offline: bool) -> View:
         journals = _read_journals(project, listed, walks)
         if project.remote is None or origin is not None:
             tags = _put_unfinished(project, tags, journals, origin)
+            tags = discounted.drop(project, tags, journals, origin)
         corrections = _correct(project, tags, journals, origin)
         registry = _build(project, tags, journals, (origin, corrections), last)
     _require_one_moment(project, registry, listed, origin, before)
@@ -150,7 +151,8 @@ def _read_journals(
     for ref, tip in found.items():
         artifact = project.journal_of(ref)
         if grammar.is_artifact(artifact):
-            journals[artifact] = refs.read_journal(project.git, artifact, ref, tip, walks.get(ref))
+            journal = refs.read_journal(project.git, artifact, ref, tip, walks.get(ref))
+            journals[artifact] = journal.honouring(lambda name: not discounted.must_be_signed(project, name))
     return journals
 
 
@@ -201,6 +203,8 @@ def _build(
         findings[artifact] = list({(one.kind, one.subject): one for one in told}.values())
         objects.update(refs.read_recorded(project.git, lost))
     corrections.apply(objects)
+    for artifact, finding in discounted.take_out(journals, objects, origin):
+        findings.setdefault(artifact, []).append(finding)
     for artifact, finding in corrections.findings(project):
         findings.setdefault(artifact, []).append(finding)
     strays: list[Finding] = []
@@ -210,7 +214,7 @@ def _build(
         objects.pop(name)
     for artifact, finding in origin_tags.withdrawn(tags.objects, objects):
         findings.setdefault(artifact, []).append(finding)
-    taken = frozenset(_names(tags, origin) - objects.keys())
+    taken = frozenset((_names(tags, origin) | discounted.names(journals)) - objects.keys())
     verdicts = signing.judge_tags(project, objects.values(), journals)
     registry = build_registry(objects.values(), journals, project.now(), taken=taken, verdicts=verdicts)
 
@@ -272,7 +276,8 @@ def _unread(others: Mapping[str, str], journals: Mapping[str, Journal]) -> Itera
 
 
 def _recorded_names(journals: Mapping[str, Journal]) -> set[str]:
-    return {tag.name for journal in journals.values() for _, tag in journal.recorded}
+    """The names that the journals know, those of tags out of count among them."""
+    return {tag.name for journal in journals.values() for _, tag in journal.recorded} | discounted.names(journals)
 
 
 def require_newest(project: Project, history: History) -> None:

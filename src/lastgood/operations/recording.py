@@ -3,13 +3,14 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lastgood.adapters.git import transactions
 from lastgood.adapters.git.identity import find_start
 from lastgood.adapters.git.refs import Origin
 from lastgood.adapters.git.restoring import Astray, push_tags, rebuild
 from lastgood.adapters.git.transactions import Prepared
+from lastgood.core.dates import DAY
 from lastgood.core.events import Event
 from lastgood.core.journal import Journal, Recorded
 from lastgood.core.manifest import Manifest
@@ -55,7 +56,10 @@ def record(project: Project, view: View, transaction: Transaction, *, more: Sequ
     journal, ref = _ready(project, view, transaction.artifact)
     sign = signer_for(project, [tag.name for tag in transaction.tags])
     prepared = transactions.write_objects(project.git, transaction, journal, ref, project.identity, sign=sign)
-    carry(project, prepared, more=more)
+    there = view.origin.tags if view.origin is not None else {}
+    gone = tuple(one for one in transaction.discounts if there.get(one.name) == one.oid)
+    carry(project, replace(prepared, gone=gone), more=more)
+    transactions.drop_tags(project.git, transaction.discounts)  # who dies before: the next reading command does it
     names = tuple(tag.name for tag in prepared.tags)
     return Record(names, published=project.remote is not None, latest=transaction.latest)
 
@@ -115,7 +119,8 @@ def publish_earlier(project: Project, view: View, journal: Journal, ref: str) ->
     known = [place for place, entry in enumerate(journal.entries) if entry.commit == there]
     previous = there
     for entry in journal.entries[known[0] + 1 if known else 0 :]:
-        prepared = Prepared(journal.artifact, entry.tags, ref, entry.commit, previous)
+        counting = tuple(tag for tag in entry.tags if tag.oid not in journal.discounted)
+        prepared = Prepared(journal.artifact, counting, ref, entry.commit, previous)
         transactions.publish(project.git, prepared, project.remote, project.deadline)
         previous = entry.commit
 
@@ -156,7 +161,7 @@ def _give_entry(project: Project, view: View, history: History) -> bool:
     """Only for what is newer than everything in the journal: the rest was lost in other ways, and `repair` has it."""
     own = own_unjournaled(view, history)
     journaled = [event.when for event in history.events if event.tag not in history.unjournaled] if own else []
-    newest = max(journaled, default=0)
+    newest = max((when for when in journaled if when <= project.now() + DAY), default=0)
     late = [event for event in own if event.when >= newest]
     if history.journal.tip is None or not late:
         return False

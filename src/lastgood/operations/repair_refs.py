@@ -41,7 +41,12 @@ def mend_journal(project: Project, view: View, history: History, *, dry_run: boo
     if not entries or project.remote is None:
         return [], there
     ref = project.journal_ref(journal.artifact)
-    lacking = {TAGS + tag.name: tag.oid for entry in entries for tag in entry.tags if TAGS + tag.name not in there}
+    lacking = {
+        TAGS + tag.name: tag.oid
+        for entry in entries
+        for tag in entry.tags
+        if TAGS + tag.name not in there and tag.oid not in journal.discounted
+    }
     if not dry_run:
         project.on_step("push journal")
         refused = restoring.push_together(

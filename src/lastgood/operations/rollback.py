@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
+from lastgood.core.dates import foretell
+from lastgood.core.events import Mark
 from lastgood.core.failed import find_failed
 from lastgood.core.manifest import EnvironmentChange, Manifest
 from lastgood.core.offline import Act, Outcome, foresee
@@ -174,7 +176,11 @@ def prepare(project: Project, request: Request) -> Plan:
         skipped=choice.skipped,
         manifest=manifest,
         environment=_compare(project, history, (assigned, choice.target), manifest),
-        warnings=(*_warn(project, manifest, stage), *(delivering.check_deliverable(project, manifest) if here else ())),
+        warnings=(
+            *foretell(history.events, (stage, *Mark), project.now()),
+            *_warn(project, manifest, stage),
+            *(delivering.check_deliverable(project, manifest) if here else ()),
+        ),
         acts=acts,
     )  # fmt: skip
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from lastgood.core.added import Added, find_added
 from lastgood.core.events import Event
 from lastgood.core.manifest import Json, Manifest
-from lastgood.core.offline import tell
 from lastgood.core.references import find_history, find_version
 from lastgood.core.registry import History, Version
+from lastgood.core.telling import tell
 from lastgood.errors import Finding, FindingsError, UnknownError
 from lastgood.operations.reading import View, read
 from lastgood.project import Project

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from lastgood.core.events import Kind
-from lastgood.core.preflight import require_no_future, require_reason
+from lastgood.core.preflight import require_reason
 from lastgood.core.references import find_history
 from lastgood.core.registry import History
 from lastgood.core.stages import require_possible
@@ -44,10 +44,10 @@ def unassign(project: Project, artifact: str | None, stage: str, reason: str, *,
     require_possible(stage, "lastgood mark REF stable|failed --reason TEXT")
     require_reason(reason, "an unassignment", dry_run=dry_run)
     if dry_run:
-        return _prepare(project, read(project, fetch=True), artifact, stage, dry_run=True)
+        return _prepare(read(project, fetch=True), artifact, stage, dry_run=True)
 
     def attempt(view: View) -> Unassigned:
-        prepared = _prepare(project, view, artifact, stage, dry_run=False)
+        prepared = _prepare(view, artifact, stage, dry_run=False)
         if prepared.fulfilled:
             recording.complete(project, view, prepared.history.artifact)
             return prepared
@@ -61,7 +61,7 @@ def unassign(project: Project, artifact: str | None, stage: str, reason: str, *,
     return retrying(project, attempt)
 
 
-def _prepare(project: Project, view: View, artifact: str | None, stage: str, *, dry_run: bool) -> Unassigned:
+def _prepare(view: View, artifact: str | None, stage: str, *, dry_run: bool) -> Unassigned:
     history = find_history(view.registry, artifact)
     newest = history.newest(stage)
     if stage not in history.assigned and newest is not None and newest.kind is Kind.UNASSIGNED:
@@ -74,5 +74,4 @@ def _prepare(project: Project, view: View, artifact: str | None, stage: str, *, 
             "nothing was changed",
             hint=f"lastgood assign {history.artifact}@VERSION --stage {stage} --reason TEXT",
         )
-    require_no_future(history, (stage,), project.now(), "this")
     return Unassigned(history, stage, version.text, dry_run=dry_run, view=view)

@@ -7,7 +7,7 @@ ref is the moment, and `land` puts missing tags in place afterwards.
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from lastgood.adapters.git.identity import Identity
 from lastgood.adapters.git.packs import Pack
 from lastgood.adapters.git.refs import list_origin, list_refs, unreachable
 from lastgood.adapters.git.remotes import pushed_to
-from lastgood.core.journal import GENESIS, Journal, Recorded, format_entry
+from lastgood.core.journal import GENESIS, Discount, Journal, Recorded, format_entry
 from lastgood.core.manifest import Manifest
 from lastgood.core.tags import TAGS
 from lastgood.core.transaction import MOST_TAGS, NewTag, Transaction
@@ -59,11 +59,19 @@ class Prepared:
     journal_ref: str
     journal: str
     previous: str | None
+    gone: tuple[Discount, ...] = ()
+    """Tags on the remote to delete with it."""
 
     @property
     def refspecs(self) -> tuple[str, ...]:
-        """The push: new tags, which must not exist, and the journal, which must be a fast-forward."""
-        return (*(f"{tag.oid}:{TAGS}{tag.name}" for tag in self.tags), f"{self.journal}:{self.journal_ref}")
+        """The push: tags to delete, new tags, which must not exist, and the journal, which must be a fast-forward."""
+        deleted = (f":{TAGS}{one.name}" for one in self.gone)
+        return (*deleted, *(f"{tag.oid}:{TAGS}{tag.name}" for tag in self.tags), f"{self.journal}:{self.journal_ref}")
+
+    @property
+    def leases(self) -> tuple[str, ...]:
+        """A tag is deleted only as the object that no longer counts."""
+        return tuple(f"--force-with-lease={TAGS}{one.name}:{one.oid}" for one in self.gone)
 
 
 def write_objects(
@@ -76,14 +84,16 @@ def write_objects(
     sign: Callable[[bytes], bytes] = bytes,
 ) -> Prepared:
     """Make the tag objects and the journal commit. No ref moves. `sign` adds a signature to a tag object's bytes."""
-    pack = Pack(transaction.tags[0].commit)
+    pack = Pack(transaction.tags[0].commit if transaction.tags else transaction.discounts[0].oid)
     raws = [sign(_raw(tag, identity)) for tag in transaction.tags]
     recorded = tuple(Recorded(pack.add("tag", raw), tag.name) for raw, tag in zip(raws, transaction.tags, strict=True))
     files = {f"tag-{place}": raw for place, raw in enumerate(raws, 1)}
     if transaction.manifest is not None:
         files["manifest.json"] = str(transaction.manifest).encode() + b"\n"
+    found = [git.objects.read(one.oid) for one in transaction.discounts]
+    files |= {f"discounted-{place}": one[1] for place, one in enumerate(found, 1) if one is not None}
     parents = [transaction.commit] if transaction.commit else []
-    message = format_entry(transaction.subject, recorded)
+    message = format_entry(transaction.subject, recorded, discounts=transaction.discounts, said=transaction.said)
     commit = _add_entry(pack, journal, message, files, parents, (identity, transaction.latest))
     pack.write(git)
     return Prepared(transaction.artifact, recorded, ref, commit, journal.tip)
@@ -132,8 +142,8 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
     try:
         code, out, words = git.attempt(
             "push", "--atomic", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed",
-            "--recurse-submodules=no", *flushing, remote, *prepared.refspecs, *more, deadline=deadline,
-            remote=remote,
+            "--recurse-submodules=no", *flushing, *prepared.leases, remote, *prepared.refspecs, *more,
+            deadline=deadline, remote=remote,
         )  # fmt: skip
     except (GitError, UnreachableError) as error:
         raise _broken_off(remote, error.message) from error
@@ -257,6 +267,12 @@ def put_tags(git: Git, recorded: Sequence[Recorded]) -> None:
         if TAGS + tag.name in here:
             continue  # an adoption's are all here: no process for each of 10,000
         git.attempt("update-ref", TAGS + tag.name, tag.oid, "0" * len(tag.oid))
+
+
+def drop_tags(git: Git, discounts: Iterable[Discount]) -> None:
+    """Delete the local refs of tags that no longer count; a ref that leads elsewhere stays."""
+    for one in discounts:
+        git.attempt("update-ref", "-d", TAGS + one.name, one.oid)
 
 
 def _raw(tag: NewTag, identity: Identity) -> bytes:

@@ -1,0 +1,71 @@
+"""What people are told of a history: its events, and in their places what changed nothing or no longer counts."""
+
+from collections.abc import Iterator, Mapping
+
+from lastgood.core import tags
+from lastgood.core.dates import parse_time
+from lastgood.core.events import Event, Kind
+from lastgood.core.journal import Discount, Entry
+from lastgood.core.messages import Message
+from lastgood.core.offline import Outcome
+from lastgood.core.registry import History
+
+
+def tell(history: History) -> tuple[Event, ...]:
+    """Every event of a history and, each in its place, the acts that were superseded before they were published, and
+    the tags that were taken out of count."""
+    entries = history.journal.entries
+    waiting = [(place, event) for place, entry in enumerate(entries) for event in _beside(history, entry)]
+    if not waiting:
+        return history.events
+    places = {tag.oid: place for place, entry in enumerate(entries) if not entry.adoption for tag in entry.tags}
+    told: list[Event] = []
+    for event in history.events:
+        while waiting and waiting[0][0] < places.get(event.oid, -1):
+            told.append(waiting.pop(0)[1])
+        told.append(event)
+    return (*told, *(event for _, event in waiting))
+
+
+def _beside(history: History, entry: Entry) -> Iterator[Event]:
+    if entry.superseded:
+        yield _superseded(history, entry.superseded)
+    for one in entry.discounts:
+        yield _discounted(history, one, entry.said)
+
+
+def _discounted(history: History, one: Discount, said: Mapping[str, str]) -> Event:
+    name = tags.parse(one.name)
+    there = history.by_name.get(one.version)
+    return Event(
+        kind=Kind.DISCOUNTED,
+        artifact=history.artifact,
+        version=one.version,
+        stage=name.stage if name else None,
+        commit=there.commit if there else "",
+        tree="",
+        when=parse_time(said.get("Occurred", "")),
+        actor=said.get("Actor", ""),
+        message=Message(str(Kind.DISCOUNTED), said.get("Reason", ""), None, said),
+        tag=one.name,
+        oid=one.oid,
+    )
+
+
+def _superseded(history: History, said: Mapping[str, str]) -> Event:
+    version = said.get("To", "")
+    there = history.by_name.get(version)
+    message = Message(str(Outcome.SUPERSEDED), said.get("Reason", ""), None, said)
+    return Event(
+        kind=Kind.SUPERSEDED,
+        artifact=history.artifact,
+        version=version,
+        stage=said.get("Stage"),
+        commit=there.commit if there else "",
+        tree="",
+        when=parse_time(said.get("Occurred", "")),
+        actor=said["Actor"],
+        message=message,
+        tag="",
+        oid="",
+    )
