@@ -599,6 +599,15 @@ def test_a_date_ahead_keeps_it_from_nothing(acted: World) -> None:
     assert (acts(acted), acted.stage_on_origin("prod"), acted.live_model()) == ([], "v1.0.0", "first")
 
 
+def test_a_date_ahead_keeps_no_rollback_from_being_done_offline(story: World) -> None:
+    story.project.tag("flights#prod#50", commit="flights@v3.0.0^{}", when=4_000_000_000)
+    story.sync()
+    assert offline(story).plan.target.text == "v1.0.0"
+    assert story.live_model() == "first"
+    assert [one.outcome for one in story.sync().published] == [Outcome.RECORDED]
+    assert (story.stage_on_origin("prod"), story.live_model()) == ("v1.0.0", "first")
+
+
 def test_what_lives_here_is_published_though_nobody_else_could_restore_it_any_more(acted: World) -> None:
     acted.lose("first")
     assert [one.outcome for one in acted.sync().published] == [Outcome.RECORDED]
