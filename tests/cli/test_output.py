@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -139,16 +139,26 @@ def until(there: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@contextmanager
+def started(command: str, cwd: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A shell command that goes on until SIGTERM, which the block sends; whatever fails there, it ends."""
+    with subprocess.Popen(["bash", "-c", f"exec {command}"], cwd=cwd, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield process
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize("broken", [">/dev/full", ">/dev/full 2>&1", ">&- 2>&-", "2>/dev/full"])
 def test_watching_goes_on_switching_with_a_full_or_closed_log(story: Project, broken: str) -> None:
-    link = story.root / ".lastgood/live/flights/prod"
-    command = f"exec {PROGRAM} sync --stage prod --watch 0.1 {broken}"
-    with subprocess.Popen(["bash", "-c", command], cwd=story.root, stdout=subprocess.DEVNULL) as process:
+    link = story.root / ".git/lastgood/live/flights/prod"
+    with started(f"{PROGRAM} sync --stage prod --watch 0.1 {broken}", story.root) as process:
         until((link / "models/model.txt").exists)
         assert (link / "models/model.txt").read_text() == "third"
         assert shell("rollback --from v2.0.0 --reason late --record-only", story.root).returncode == 0
         until(lambda: (link / "models/model.txt").read_text() == "first")
-        process.send_signal(signal.SIGTERM)
     assert process.returncode == 0
 
 
@@ -158,14 +168,12 @@ def test_what_a_watch_could_not_tell_is_told_when_the_log_has_room_again(story: 
         pytest.skip("needs a file system of its own, which only root can mount")
     try:
         (log / "filler").write_bytes(b"x" * 4096 * 4)
-        command = f"exec {PROGRAM} sync --stage prod --watch 0.1 --json >>{log}/log"
-        link = story.root / ".lastgood/live/flights/prod"
-        with subprocess.Popen(["bash", "-c", command], cwd=story.root) as process:
+        link = story.root / ".git/lastgood/live/flights/prod"
+        with started(f"{PROGRAM} sync --stage prod --watch 0.1 --json >>{log}/log", story.root) as process:
             until((link / "models/model.txt").exists)
             assert (log / "log").read_text() == ""
             (log / "filler").unlink()
             until(lambda: (log / "log").read_text().endswith("\n"))
-            process.send_signal(signal.SIGTERM)
         assert process.returncode == 0
         assert json.loads((log / "log").read_text().splitlines()[0])["version"] == "v2.0.0"
     finally:
