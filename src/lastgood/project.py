@@ -25,6 +25,7 @@ from lastgood.releases.place import Place
 if TYPE_CHECKING:
     from lastgood.adapters.dvc.child import Worker
     from lastgood.adapters.dvc.progress import Progress
+    from lastgood.adapters.dvc.reading import Reader
     from lastgood.adapters.dvc.store import Store
 
 WAIT = 30.0
@@ -63,6 +64,7 @@ class Project:
     report_transfer: Callable[["Progress"], None] = field(default=lambda _progress: None)
     on_step: Callable[[str], None] = field(default=lambda _step: None)
     _spare: "list[Worker]" = field(default_factory=list)
+    _readers: "list[Reader]" = field(default_factory=list)
 
     @classmethod
     def open(cls, start: Path) -> "Project":
@@ -128,6 +130,14 @@ class Project:
 
         if not self._spare:
             self._spare.append(Worker(os.environ, (self.root or self.place.root,)))
+
+    def reader(self) -> "Reader":
+        """What reads versions with DVC: one process for all of a command, started for the first of them."""
+        from lastgood.adapters.dvc.reading import Reader
+
+        if not self._readers:
+            self._readers.append(Reader(os.environ, self.config.registry.reading))
+        return self._readers[0]
 
     def store(self, project: str) -> "Store":
         """The cache and remotes of a DVC project, configured by the checkout that runs us, never by the version."""

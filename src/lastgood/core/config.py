@@ -43,7 +43,8 @@ class RegisterConfig:
 
 @dataclass(frozen=True, slots=True)
 class RegistryConfig:
-    """`[registry]`: the git remote, the journal's ref (`{artifact}` is replaced), seconds a silent remote is given.
+    """`[registry]`: the git remote, the journal's ref (`{artifact}` is replaced), seconds a silent remote is given,
+    and seconds of processor time that DVC may take to read one version's files (`reading`).
 
     `require_signed`: whether events count only if they are signed, or the stages whose assignments do; `signers` by
     stage, `register` or `*`. `allowed_signers` is ssh's file, beside this one; git's own setting when empty. `gpg_home`
@@ -53,6 +54,7 @@ class RegistryConfig:
     remote: str = "origin"
     journal: str = DEFAULT_REF
     deadline: int = 60
+    reading: int = 60
     require_signed: bool | tuple[str, ...] = False
     allowed_signers: str = ""
     gpg_home: str = ""
@@ -136,9 +138,14 @@ class Config:
         if not re.fullmatch(r"refs/.+/\{artifact\}", config.registry.journal):
             where = f"{source}: [registry] journal"
             raise UsageError(f"{where} must be a ref like {DEFAULT_REF}, one for each artifact; nothing was changed")
-        seconds = (config.rollback.timeout, config.registry.deadline, config.environment.timeout)
+        seconds = (
+            config.rollback.timeout,
+            config.registry.deadline,
+            config.registry.reading,
+            config.environment.timeout,
+        )
         if not all(0 < one <= LONGEST for one in seconds):
-            where = f"{source}: [registry] deadline, [rollback] timeout and [environment] timeout"
+            where = f"{source}: [registry] deadline and reading, [rollback] timeout and [environment] timeout"
             raise UsageError(f"{where} must be seconds, more than 0 and at most {LONGEST}; nothing was changed")
         if config.prune.keep < 0:
             raise UsageError(f"{source}: [prune] keep must not be negative; nothing was changed")

@@ -16,6 +16,7 @@ from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError, RefusedError, UnfinishedError, named
 from lastgood.operations.code import bring_code
 from lastgood.operations.facts import require_restorable
+from lastgood.operations.manifests import read_pinned
 from lastgood.operations.notes import Note, is_saved, read_note, remove_note, write_note
 from lastgood.operations.objects import with_objects
 from lastgood.operations.reading import View, read
@@ -58,6 +59,7 @@ def checkout(project: Project, reference: str, *, save: bool = False, dry_run: b
     history, version = find_version(view.registry, reference)
     manifest = require_restorable(project, history, version, here=True, stage=None)
     _bring_commit(project, version)
+    read_pinned(project, version.commit, manifest.project)  # with limits: in the working tree DVC has none
     wanted = CheckedOut(history, version, manifest, dry_run=dry_run, view=view)
     if dry_run:
         return _prepare(project, wanted, read_note(project), save=save)

@@ -112,12 +112,13 @@ def project_of(project: Project, commit: str, artifact: str) -> str:
 
 
 def read_pinned(project: Project, commit: str, directory: str) -> "Pinned":
-    """What DVC says of a commit."""
-    from lastgood.adapters.dvc.version import read_version  # most manifests are in the journal
+    """What DVC says of a commit, read by a process with limits; most manifests are in the journal, and need none.
 
+    Raises `FindingsError` for files that DVC refuses, or that cost more than the limits.
+    """
     git_dir = Path(export.git_directory(project.git))
     store = project.store(directory)
-    return read_version(git_dir, commit, PurePosixPath(directory), trusted_remotes=store.remotes(), cache=store.cache())
+    return project.reader().read(git_dir, commit, directory, store.remotes(), store.cache())
 
 
 def find_declared(pinned: "Pinned", artifact: str) -> "Declared | None":

@@ -85,21 +85,22 @@ def ask(
     """
     worker = worker or Worker(environ, (Path(request["root"]),))
     try:
-        return _converse(worker, request, deadline, on_progress)
+        return converse(worker, request, deadline, on_progress)
     except EOFError:
         raise LastgoodError(
-            f"{worker.subject}: the worker ended without an answer: {_last_words(worker.errors)}"
+            f"{worker.subject}: the worker ended without an answer: {last_words(worker.errors)}"
         ) from None
     finally:
         worker.end()
 
 
-def _converse(
+def converse(
     worker: Worker,
     request: Mapping[str, Any],
     deadline: float,
-    on_progress: Callable[[Progress], None] | None,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> list[dict[str, Any]]:
+    """As `ask`, of a worker that goes on living. Raises `EOFError` when it has ended."""
     process = worker.process
     if process.stdin is None or process.stdout is None:  # pragma: no cover (both are pipes)
         raise EOFError
@@ -150,7 +151,8 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
 
 
-def _last_words(errors: IO[str]) -> str:
+def last_words(errors: IO[str]) -> str:
+    """The last line that a worker wrote to stderr, without secrets."""
     errors.seek(0)
     lines = [line for line in errors.read().splitlines() if line.strip()]
     return scrub(lines[-1]) if lines else "no message"

@@ -29,7 +29,7 @@ def opened(git_dir: Path, commit: str, project: PurePosixPath) -> Iterator[Any]:
     try:
         repo = _open(git_dir, commit, project)
         yield repo
-    except LastgoodError:
+    except (LastgoodError, MemoryError):  # the latter is the limit's business (`reader`)
         raise
     except NotDvcRepoError as error:
         message = f"commit {commit[:12]} has no DVC project in `{project}`"

@@ -4,9 +4,9 @@ Nothing of the version runs, its remotes are not asked and its `.dvc/config` is 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Self
 
 from lastgood.adapters.dvc import values
 from lastgood.adapters.dvc.cache import Cache
@@ -62,6 +62,35 @@ class Pinned:
             if output in self.lineage:
                 return self.lineage[output]
         raise UnknownError(f"{path} is no output of the pipeline")
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, for another process of ours."""
+        return {
+            "outputs": [one.to_json() for one in self.outputs],
+            "artifacts": [asdict(one) for one in self.artifacts],
+            "metrics": dict(self.metrics),
+            "parameters": dict(self.parameters),
+            "imports": sorted(map(str, self.imports)),
+            "problems": [asdict(one) for one in self.problems],
+            "lineage": {str(path): list(above) for path, above in self.lineage.items()},
+            "needed": {name: sorted(map(str, paths)) for name, paths in self.needed.items()},
+            "unread": [asdict(one) for one in self.unread],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`. Raises `ValueError` for an output that no manifest may have."""
+        return cls(
+            outputs=tuple(map(Output.from_json, document["outputs"])),
+            artifacts=tuple(Declared(**{**one, "labels": tuple(one["labels"])}) for one in document["artifacts"]),
+            metrics=document["metrics"],
+            parameters=document["parameters"],
+            imports=frozenset(map(PurePosixPath, document["imports"])),
+            problems=tuple(Finding(**one) for one in document["problems"]),
+            lineage={PurePosixPath(path): tuple(above) for path, above in document["lineage"].items()},
+            needed={name: frozenset(map(PurePosixPath, paths)) for name, paths in document["needed"].items()},
+            unread=tuple(Finding(**one) for one in document["unread"]),
+        )
 
 
 def read_version(

@@ -1,4 +1,5 @@
-"""The child process that talks to remotes: one JSON request on stdin, JSON lines on stdout, then the end.
+"""The child process that talks to remotes: one JSON request on stdin, JSON lines on stdout, then the end. Or it reads
+versions, one request after the other (`reader`).
 
 Lines are `{"subject": …}`, which names the remote, and `{"progress": {…}}`, at last `{"missing": […]}` or
 `{"error": …}`. It ends when stdin does, so it cannot outlive its parent; the parent ends it when it has been silent for
@@ -36,16 +37,26 @@ def main() -> None:
     if not line:
         os._exit(0)  # started ahead, and not needed
     request = json.loads(line)
+    if request["job"] == "read":
+        from lastgood.adapters.dvc import reader
+
+        reader.serve(line, sys.stdin, say)
+        os._exit(0)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         meter = Meter(lambda progress: say(progress=_document(progress)))
         say(missing=_answer(request, meter, lambda subject: say(subject=subject)))
     except LastgoodError as error:
-        findings = [asdict(finding) for finding in error.findings] if isinstance(error, FindingsError) else []
-        say(error=type(error).__name__, message=error.message, hint=error.hint, findings=findings)
+        say(**describe(error))
     # Event loops and connection pools of plug-ins may hang in their clean-up; nothing is left to do.
     sys.stderr.flush()
     os._exit(0)
+
+
+def describe(error: LastgoodError) -> dict[str, Any]:
+    """An error as the line that the parent raises it from."""
+    findings = [asdict(finding) for finding in error.findings] if isinstance(error, FindingsError) else []
+    return {"error": type(error).__name__, "message": error.message, "hint": error.hint, "findings": findings}
 
 
 def _import() -> None:

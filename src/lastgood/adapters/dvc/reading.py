@@ -1,0 +1,55 @@
+"""Asks a worker what DVC says of commits; a version that costs too much gets a finding, and the next one is read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lastgood.adapters.dvc.cache import Cache
+from lastgood.adapters.dvc.child import START_UP, Worker, converse, last_words
+from lastgood.adapters.dvc.reader import PATIENCE
+from lastgood.adapters.dvc.version import Pinned
+from lastgood.errors import Finding, FindingsError, LastgoodError
+
+
+class Reader:
+    """One worker for all versions that a command reads; it is started for the first of them.
+
+    `seconds` of processor time are what one version may take.
+    """
+
+    def __init__(self, environ: Mapping[str, str], seconds: int) -> None:
+        self._environ = dict(environ)
+        self._seconds = seconds
+        self._worker: Worker | None = None
+
+    def read(self, git_dir: Path, commit: str, project: str, trusted_remotes: frozenset[str], cache: Cache) -> Pinned:
+        """As `read_version`. Raises `FindingsError`, kind `limits`, for a version that cannot be read within bounds."""
+        document = self._ask(
+            {
+                "job": "read",
+                "git_dir": str(git_dir.absolute()),
+                "commit": commit,
+                "project": project,
+                "trusted": sorted(trusted_remotes),
+                "cache": str(cache.directory),
+                "seconds": self._seconds,
+            }
+        )
+        try:
+            return Pinned.from_json(document)
+        except ValueError as error:
+            message = f"the pipeline files of commit {commit[:12]} cannot be used: {error}"
+            raise FindingsError(message, [Finding("unreadable", commit, message)]) from error
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        worker, self._worker = self._worker or Worker(self._environ), None
+        try:
+            answer = converse(worker, request, START_UP + 2 * PATIENCE * self._seconds)
+        except EOFError:
+            message = f"the process that reads versions ended without an answer: {last_words(worker.errors)}"
+            raise LastgoodError(message) from None
+        except FindingsError:
+            self._worker = worker
+            raise
+        self._worker = worker
+        return answer[0]
