@@ -172,6 +172,27 @@ def test_an_object_corrupted_after_it_was_proved_is_noticed(world: World) -> Non
             build(world.request("v1.1.0", model), world.place, proofs)
 
 
+@pytest.mark.parametrize("pinned", [True, False])
+def test_a_version_that_records_another_size_is_refused_and_keeps_its_object(world: World, *, pinned: bool) -> None:
+    model = replace(world.file("m", b"a model"), size=3 << 30)
+    others = world.directory("d", {"a": b"1", "b": b"22"}), replace(world.directory("e", {"c": b"333"}), size=2)
+    outputs = [one if pinned else unpinned(one) for one in (model, *others)]
+    error = refused(world, *outputs)
+    assert not isinstance(error, CorruptedObjectsError)
+    assert [(one.kind, one.subject) for one in error.findings] == [("size", "m"), ("size", "e")]
+    assert litter(world.place) == []
+
+
+def test_an_object_that_grew_is_corrupted(world: World) -> None:
+    model, other = world.file("m", b"7 bytes"), world.file("o", b"other")
+    path = world.object_path(model.md5)
+    path.chmod(0o644)
+    os.truncate(path, 1 << 20)
+    error = refused(world, model, other)
+    assert isinstance(error, CorruptedObjectsError)
+    assert [one.subject for one in error.findings] == ["m"]
+
+
 def test_a_listing_that_is_not_the_pinned_one_is_corrupted(world: World) -> None:
     data = world.directory("data/raw", FILES)
     world.listings[data.md5] = world.listings[data.md5][:-1]

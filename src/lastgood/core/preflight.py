@@ -12,6 +12,10 @@ WITHDRAWN = "withdrawn"
 """The kind of finding for a version whose tag origin no longer has, while a stage there is assigned to its commit."""
 
 
+LISTED = 1 << 13
+"""More bytes than one member takes in a listing: a path of 4 KiB, escaped."""
+
+
 @dataclass(frozen=True, slots=True)
 class Missing:
     """An object of an output that is not where it was looked for; `member` is its path inside a directory."""
@@ -24,6 +28,16 @@ class Missing:
     def path(self) -> PurePosixPath:
         """The file's path in a release."""
         return self.output.path / self.member if self.member else self.output.path
+
+    def may_have(self, size: int, *, partly: bool = False) -> bool:
+        """Whether an object of `size` bytes, or `partly` of at least so many, can be this one, as far as the version
+        records sizes: a file has its own, a member at most its directory's."""
+        output = self.output
+        if output.is_directory and self.member is None:
+            return output.files is None or size <= LISTED * (output.files + 1)
+        if output.size is None:
+            return True
+        return size <= output.size if output.is_directory or partly else size == output.size
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,7 @@ def prove(
     by_output: dict[PurePosixPath, list[Part]] = {output.path: [] for output in outputs if output.storage == "dvc"}
     for part in parts:
         by_output[part.output.path].append(part)
+    _require_sizes(by_output, states, object_path, proofs)
     pinned = {output.path for output in outputs if output.sha256 is not None}
     found = proofs.digests_at(states, weak=not by_output.keys() <= pinned)
     suspects = [
@@ -116,18 +117,55 @@ def prove(
         if output.path in by_output
         and (output.sha256 is None or sha256_of(output, by_output[output.path], found) != output.sha256)
     ]
+    for output in suspects:
+        found.update(proofs.digests_at({part.source: states[part.source] for part in by_output[output.path]}))
+    _require_right([(output, by_output[output.path]) for output in suspects], found, object_path)
+    return found
+
+
+def _require_sizes(
+    by_output: Mapping[PurePosixPath, Sequence[Part]],
+    states: Mapping[str, os.stat_result],
+    object_path: ObjectPath,
+    proofs: Proofs,
+) -> None:
+    """Refuse an output whose objects have not the size that is recorded, before all others are read and any is copied.
+
+    Objects that are not what their names say are `corrupted`, which brings them again. Else the version says what is
+    not so, and its objects stay: another version may need them.
+    """
+    wrong: list[tuple[Output, Sequence[Part]]] = []
+    findings = []
+    for parts in by_output.values():
+        output = parts[0].output if parts else None
+        size = sum(states[part.source].st_size for part in parts)
+        if output is not None and output.size is not None and output.size != size:
+            wrong.append((output, parts))
+            text = f"{output.path} has {size} bytes, and the version records {output.size}"
+            findings.append(Finding("size", str(output.path), text))
+    if wrong:
+        odd = {part.source: states[part.source] for _, parts in wrong for part in parts}
+        found = proofs.digests_at(odd)
+        suspects = [
+            (one, parts) for one, parts in wrong if one.sha256 is None or sha256_of(one, parts, found) != one.sha256
+        ]
+        _require_right(suspects, found, object_path)
+        raise FindingsError("the version records other sizes than its objects have; nothing was changed", findings)
+
+
+def _require_right(
+    outputs: Sequence[tuple[Output, Sequence[Part]]], found: Mapping[str, Digests], object_path: ObjectPath
+) -> None:
+    """Raise `CorruptedObjectsError` with all objects of these outputs that are not what they should be."""
     findings: list[Finding] = []
     objects: list[tuple[str, bool, str]] = []
-    for output in suspects:
-        own = by_output[output.path]
-        found.update(proofs.digests_at({part.source: states[part.source] for part in own}))
-        for path, md5, source in _culprits(output, own, found, object_path):
+    for output, parts in outputs:
+        for path, md5, source in _culprits(output, parts, found, object_path):
             findings.append(Finding("corrupted", path, f"{path}: object {md5} is corrupted in DVC's cache"))
             objects.append((md5, output.legacy, source))
     if objects:
         message = f"{len(objects)} objects in DVC's cache are corrupted; nothing was changed"
         raise CorruptedObjectsError(message, findings, list(dict.fromkeys(objects)))
-    return found
 
 
 def _culprits(

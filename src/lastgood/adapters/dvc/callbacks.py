@@ -1,19 +1,30 @@
 """The meter as DVC's and fsspec's transfers call it; imported in the worker only."""
 
+from collections.abc import Callable
 from typing import Any
 
 from dvc.fs import Callback
 
 from lastgood.adapters.dvc.progress import Meter
 
+Fits = Callable[[str, int, bool], bool]
+"""Whether an object, by its id, may have so many bytes; with the last one true, whether it may have begun with them."""
+
+
+class WrongSizeError(Exception):
+    """An object has not the size that the version records: its transfer ends here."""
+
 
 class Objects(Callback):  # type: ignore[misc]  # DVC ships no types
-    """For a batch: one step is one object, its children count bytes. `objects` is what it counted."""
+    """For a batch: one step is one object, its children count bytes. `objects` is what it counted, `wrong` the sizes of
+    those that may not have theirs."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, fits: Fits = lambda *_: True) -> None:
         super().__init__()
         self.meter = meter
+        self.fits = fits
         self.objects = 0
+        self.wrong: dict[str, int] = {}
 
     def relative_update(self, inc: int = 1) -> None:
         """One object more has moved."""
@@ -21,16 +32,22 @@ class Objects(Callback):  # type: ignore[misc]  # DVC ships no types
         self.meter.beat(objects=inc)
 
     def branched(self, path_1: str, path_2: str, **_: object) -> "Bytes":  # noqa: ARG002  # fsspec's signature
-        """The callback of one object."""
-        return Bytes(self.meter)
+        """The callback of one object, whose target is named by its id."""
+        return Bytes(self.meter, lambda size, partly: self._check(path_2.rpartition("/")[2], size, partly))
+
+    def _check(self, identifier: str, size: int, partly: bool) -> None:  # called by name of no argument
+        if not self.fits(identifier, size, partly):
+            self.wrong[identifier] = size
+            raise WrongSizeError(identifier)
 
 
 class Bytes(Callback):  # type: ignore[misc]  # DVC ships no types
     """Counts the bytes of one object of a batch."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, check: Callable[[int, bool], None]) -> None:
         super().__init__()
         self.meter = meter
+        self.check = check
         self.reached = 0
 
     def relative_update(self, inc: int = 1) -> None:
@@ -42,5 +59,9 @@ class Bytes(Callback):  # type: ignore[misc]  # DVC ships no types
         self._count(max(0, value - self.reached))
 
     def _count(self, size: Any) -> None:
+        # Not when the size is told: fsspec tells that of a server's error page, too, before it looks at the status.
+        if not self.reached and self.size is not None:
+            self.check(int(self.size), False)
         self.reached += int(size)
+        self.check(self.reached, True)
         self.meter.beat(size=int(size))

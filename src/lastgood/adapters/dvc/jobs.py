@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from lastgood.adapters.dvc.cache import Cache
 from lastgood.adapters.dvc.progress import Meter
-from lastgood.adapters.dvc.remote import Brought, Remote
+from lastgood.adapters.dvc.remote import Brought, Remote, Wanted
 from lastgood.adapters.dvc.translate import foreign, translated
 from lastgood.core.manifest import Output
 from lastgood.core.preflight import Missing
@@ -87,6 +87,12 @@ class Job:
             for need in group
             if need.md5 in brought[where].corrupted
         ]
+        corrupted += [
+            _oversized(need, where[0], brought[where].wrong[need.md5])
+            for where, group in groups.items()
+            for need in group
+            if need.md5 in brought[where].wrong
+        ]
         if corrupted:
             raise FindingsError("objects on the remote are corrupted; none of them was kept", corrupted)
         return absent
@@ -95,7 +101,15 @@ class Job:
         ordered = sorted(group, key=lambda need: need.md5.endswith(".dir"))
         sizes = {need.md5: _weight(need.output) for need in ordered}
         shared = bool(self.config["cache"].get("shared"))
-        brought = remote.download(sizes, self.cache.directory, self.meter, shared=shared, stopped=self.stopped)
+        by_name: dict[str, list[Missing]] = {}
+        for need in ordered:
+            by_name.setdefault(need.md5, []).append(need)
+
+        def fits(md5: str, size: int, partly: bool) -> bool:
+            return any(need.may_have(size, partly=partly) for need in by_name[md5])
+
+        wanted = Wanted(sizes, fits)
+        brought = remote.download(wanted, self.cache.directory, self.meter, shared=shared, stopped=self.stopped)
         if brought.absent == sizes.keys():
             remote.require_there()
         return brought
@@ -250,6 +264,14 @@ def _lost(need: Missing) -> Finding:
 def _corrupted(need: Missing, where: str) -> Finding:
     path = str(need.path)
     return Finding("corrupted", path, f"{path} is corrupted in the {where}: {need.md5}".replace("the remote", "remote"))
+
+
+def _oversized(need: Missing, remote: str, size: int) -> Finding:
+    path, output = str(need.path), need.output
+    listing = need.member is None and output.is_directory
+    recorded = f"a listing of {output.files} files is recorded" if listing else f"{output.size} are recorded"
+    text = f"{path} is corrupted on remote `{remote}`: {need.md5} has {size} bytes, {recorded}"
+    return Finding("corrupted", path, text)
 
 
 JOBS: dict[str, Callable[[Job], list[Missing]]] = {"missing": missing, "fetch": fetch, "push": push}

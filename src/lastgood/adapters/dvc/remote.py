@@ -43,10 +43,20 @@ LAYOUT = re.compile(r"files|[0-9a-f]{2}")
 
 @dataclass
 class Brought:
-    """What a download did not bring: objects that the remote lacks, and those that are not what their name says."""
+    """What a download did not bring: objects that the remote lacks, those that are not what their name says, and the
+    sizes of those that the version records with another one."""
 
     absent: set[str] = field(default_factory=set)
     corrupted: set[str] = field(default_factory=set)
+    wrong: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Objects to bring: about how many bytes each has, and whether it may have so many as the remote says."""
+
+    sizes: Mapping[str, int]
+    fits: Callable[[str, int, bool], bool]
 
 
 class Remote:
@@ -125,22 +135,23 @@ class Remote:
             answers = list(pool.map(ask, identifiers))
         return [one for one, there in zip(identifiers, answers, strict=True) if there]
 
-    def download(self, sizes: Mapping[str, int], cache: Path, meter: Meter, *, shared: bool, stopped: Event) -> Brought:
+    def download(self, wanted: Wanted, cache: Path, meter: Meter, *, shared: bool, stopped: Event) -> Brought:
         """Bring objects into the cache at `cache`. An object appears there whole, hashed and flushed to disk, or not
-        at all. `sizes` are the objects with their sizes, as far as one knows; `stopped` ends it before the next batch.
+        at all. `stopped` ends it before the next batch.
         """
         brought = Brought()
         with Staging(cache, meter, legacy=self.legacy, shared=shared) as staging:
 
             def bring(batch: Sequence[str]) -> dict[str, str]:
-                digests = self._bring(batch, staging, meter)
-                brought.absent.update(one for one in batch if one not in digests)
+                digests, wrong = self._bring(batch, staging, meter, wanted.fits)
+                brought.wrong |= wrong
+                brought.absent.update(one for one in batch if one not in digests and one not in wrong)
                 return digests
 
             def keep(digests: Mapping[str, str]) -> None:
                 brought.corrupted.update(self._keep(digests, staging, meter))
 
-            _overlapped(sizes, bring, keep, stopped)
+            _overlapped(wanted.sizes, bring, keep, stopped)
             staging.settle()
         return brought
 
@@ -151,28 +162,39 @@ class Remote:
         staging.keep([one for one in found if one not in corrupted])
         return corrupted
 
-    def _bring(self, identifiers: Sequence[str], staging: Staging, meter: Meter) -> dict[str, str]:
-        """Those of the objects that the remote has, now in `staging`, with their md5 or "" where it is not known."""
+    def _bring(
+        self, identifiers: Sequence[str], staging: Staging, meter: Meter, fits: Callable[[str, int, bool], bool]
+    ) -> tuple[dict[str, str], dict[str, int]]:
+        """Those of the objects that the remote has, now in `staging`, with their md5 or "" where it is not known; and
+        the sizes of those that were left because they do not fit."""
         if not self._is_local:
-            return self._bring_far(identifiers, staging, meter)
-        return staging.copy({one: self._odb.oid_to_path(one) for one in identifiers if self.size(one) is not None})
+            return self._bring_far(identifiers, staging, meter, fits)
+        sizes = {one: size for one in identifiers if (size := self.size(one)) is not None}
+        wrong = {one: size for one, size in sizes.items() if not fits(one, size, False)}
+        return staging.copy({one: self._odb.oid_to_path(one) for one in sizes if one not in wrong}), wrong
 
-    def _bring_far(self, identifiers: Sequence[str], staging: Staging, meter: Meter) -> dict[str, str]:
+    def _bring_far(
+        self, identifiers: Sequence[str], staging: Staging, meter: Meter, fits: Callable[[str, int, bool], bool]
+    ) -> tuple[dict[str, str], dict[str, int]]:
         """Nobody is asked first whether it has the objects: only when something went wrong."""
         from lastgood.adapters.dvc.callbacks import Objects
 
-        counted = Objects(meter)
-        try:
-            self._copy(identifiers, staging, counted)
-        except Exception:
-            here = [one for one in identifiers if os.path.exists(staging.path_of(one))]  # noqa: PTH110  # 512 times
-            meter.beat(objects=len(here) - counted.objects)
-            there = self.present([one for one in identifiers if one not in here], Meter(lambda _: meter.beat()))
-            if len(here) + len(there) == len(identifiers):
-                raise
-            self._copy(sorted(there), staging, counted)
-            identifiers = [*here, *there]
-        return dict.fromkeys(identifiers, "")
+        counted, rest = Objects(meter, fits), list(identifiers)
+        while rest:
+            try:
+                self._copy(rest, staging, counted)
+                break
+            except Exception:
+                here = [one for one in identifiers if os.path.exists(staging.path_of(one))]  # noqa: PTH110  # 512 times
+                meter.beat(objects=len(here) - counted.objects)
+                counted.objects = len(here)
+                left = [one for one in rest if one not in here and one not in counted.wrong]
+                there = self.present(left, Meter(lambda _: meter.beat()))
+                if len(there) == len([one for one in rest if one not in here]):
+                    raise
+                rest = sorted(there)
+        here = [one for one in identifiers if os.path.exists(staging.path_of(one))]  # noqa: PTH110  # as above
+        return dict.fromkeys(here, ""), counted.wrong
 
     def _copy(self, identifiers: Sequence[str], staging: Staging, counted: Any) -> None:
         from dvc_objects.fs import generic, localfs
