@@ -49,7 +49,11 @@ def _failure(seen: "Status", *, strict: bool) -> "LastgoodError | None":
     tree = seen.worktree
     if strict and tree is not None and not tree.whole:
         found = [Finding("dirty", path, f"{path} is not as committed") for path in tree.dirty]
-        found += [Finding(one.state, one.path, f"{one.path} is {one.state}") for one in tree.outputs if one.state != OK]
+        found += [
+            Finding(one.state, one.path, one.special or f"{one.path} is {one.state}")
+            for one in tree.outputs
+            if one.state != OK
+        ]
         return FindingsError("the working tree is not one version, whole", found, hint="lastgood checkout REF")
     waiting = [stage for stage in seen.stages if stage.waiting]
     if unpublished := [stage.pending[-1] for stage in waiting if stage.pending]:
@@ -91,7 +95,10 @@ def _tree_document(tree: "Worktree") -> json.Document:
         "version": tree.version,
         "whole": tree.whole,
         "code": list(tree.code),
-        "outputs": [{"path": one.path, "state": one.state, "versions": list(one.versions)} for one in tree.outputs],
+        "outputs": [
+            {"path": one.path, "state": one.state, "versions": list(one.versions), "special": one.special}
+            for one in tree.outputs
+        ],
         "dirty": list(tree.dirty),
         "interrupted": tree.interrupted,
     }
@@ -139,7 +146,7 @@ def _tree_text(tree: "Worktree") -> str:
     if tree.commit is None:
         return f"working tree: no commit yet ({tree.branch or 'detached'})"
     told = f"not one version, whole: code of {', '.join(tree.code)}" if tree.code else "its commit is no version"
-    rows = [(one.path, one.state, ", ".join(one.versions) or "-") for one in tree.outputs]
+    rows = [(one.path, one.state, one.special or ", ".join(one.versions) or "-") for one in tree.outputs]
     return text.paragraphs(
         text.prose(f"working tree: {told}; {where}"),
         f"  interrupted: lastgood checkout {text.one_line(tree.interrupted)}" if tree.interrupted else "",

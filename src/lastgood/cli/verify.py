@@ -8,7 +8,7 @@ from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session
 from lastgood.core.repairs import may_mend
-from lastgood.errors import FindingsError, LastgoodError
+from lastgood.errors import Finding, FindingsError, LastgoodError
 
 if TYPE_CHECKING:
     from lastgood.operations.verify import Verified
@@ -17,18 +17,24 @@ Deep = Annotated[
     bool, typer.Option("--deep", help="Read and hash what the DVC remote and the cache hold, and every release here.")
 ]
 
+AllowUnknown = Annotated[
+    bool,
+    typer.Option("--allow-unknown", help="Do not fail for what cannot be told, as where history is cut off."),
+]
+
 
 def verify(
     context: typer.Context,
     name: options.Name = None,
     deep: Deep = False,
     subset: options.Subset = None,
+    allow_unknown: AllowUnknown = False,
     as_json: options.Json = False,
 ) -> None:
     """Check every version: its tag equals its journal entry, its commit and every object on the remote are there.
 
-    Exits with 3 when something was found, with 1 when a DVC remote could not be asked. What cannot be told for another
-    reason, as in a shallow clone, is said and is no finding.
+    Exits with 3 when something was found, with 1 when a DVC remote could not be asked. A version of which something
+    cannot be told for another reason, as in a shallow clone, is no success either: 3, unless --allow-unknown is given.
     """
     from lastgood.operations.verify import verify as check
 
@@ -43,11 +49,24 @@ def verify(
             done.all_findings,
             hint=_hint(name, deep=deep, subset=subset) if may_mend(done.all_findings) else "",
         )
+    elif failure is None and not allow_unknown:
+        failure = _untold(done)
     session.answer(_document(done, failure), _text(done))
     if failure is not None:
         if not as_json:
             session.note(f"error: {failure.message}" + (f"\nhint: {failure.hint}" if failure.hint else ""))
         raise typer.Exit(failure.exit_code)
+
+
+def _untold(done: "Verified") -> LastgoodError | None:
+    """The failure to tell something of a version, which must not pass for a success."""
+    versions = [one for one in done.versions if one.unknown]
+    if not versions:
+        return None
+    found = [Finding("unknown", f"{one.artifact}@{one.version}", "; ".join(one.unknown)) for one in versions]
+    names = text.count(len(versions), "version")
+    hint = "see why above; lastgood verify --allow-unknown, if that is expected"
+    return FindingsError(f"verify cannot tell whether {names} can be restored", found, hint=hint)
 
 
 def _hint(name: str | None, *, deep: bool, subset: str | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from lastgood.adapters.dvc.ignoring import ignored
 from lastgood.core.manifest import Manifest, Output
-from lastgood.errors import FindingsError
+from lastgood.errors import FindingsError, RefusedError, named
 from lastgood.operations.manifests import read_pinned
 from lastgood.operations.notes import Note, is_saved
 from lastgood.operations.worktree import Content, files_at, read_outputs
@@ -47,6 +47,11 @@ def edited_outputs(look: Look, former: str, head: str) -> tuple[dict[str, tuple[
         known.setdefault(output.path, []).append(output)
     looked_at = tuple(known[path][0] for path in dict.fromkeys(one.path for one in (*here, *manifest.stored)))
     contents = read_outputs(project, looked_at)
+    if special := [one.special for one in contents.values() if one.special is not None]:
+        raise RefusedError(
+            f"no version can hold what lies among the outputs: {named(special)}; nothing was changed",
+            hint="remove it (rm), or move it away",
+        )
     edited = {}
     for output in looked_at:
         content, lying = contents[output.path], files_at(look.root / output.path)

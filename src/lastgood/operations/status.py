@@ -18,16 +18,18 @@ from lastgood.project import Project
 from lastgood.releases import activation, pending
 from lastgood.releases.release import read_placement
 
-AS_RECORDED, CHANGED, MISSING = "as recorded", "changed", "missing"
+AS_RECORDED, CHANGED, MISSING, SPECIAL = "as recorded", "changed", "missing", "special"
 
 
 @dataclass(frozen=True, slots=True)
 class OutputStatus:
-    """One output in the working tree: as its commit records it or not, and the versions whose content it is."""
+    """One output in the working tree: as its commit records it or not, and the versions whose content it is; or the
+    FIFO, socket or device that it holds."""
 
     path: str
     state: str
     versions: tuple[str, ...]
+    special: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,8 @@ def _at_worktree(project: Project) -> Project:
 
 
 def _output(output: Output, content: Content, mine: list[Version], versions: list[Version]) -> OutputStatus:
+    if content.special is not None:
+        return OutputStatus(str(output.path), SPECIAL, (), content.special)
     if content.md5 is None:
         return OutputStatus(str(output.path), MISSING, ())
     if content.is_that_of(output):

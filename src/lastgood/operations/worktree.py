@@ -8,6 +8,7 @@ from hashlib import md5, sha256
 from pathlib import Path, PurePosixPath
 
 from lastgood.adapters.dvc.ignoring import ignored
+from lastgood.adapters.dvc.special import find_special
 from lastgood.adapters.git import export
 from lastgood.core.digests import tree_md5, tree_sha256
 from lastgood.core.manifest import Manifest, Output
@@ -21,13 +22,17 @@ MISSING = "missing"
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What lies at an output's path: DVC's md5 and our SHA-256, both `None` when nothing does."""
+    """What lies at an output's path: DVC's md5 and our SHA-256, both `None` when nothing does, or something `special`:
+    a FIFO, a socket or a device, which is not opened."""
 
     md5: str | None = None
     sha256: str | None = None
+    special: str | None = None
 
     def is_that_of(self, output: Output) -> bool:
         """Whether this is the output's content: by SHA-256 where a manifest has it, else by md5."""
+        if self.special is not None:
+            return False
         if output.sha256 is not None and not output.legacy:
             return self.sha256 == output.sha256
         return self.md5 == output.md5
@@ -95,6 +100,8 @@ def tracked_inside(project: Project, output: Output) -> frozenset[Path]:
 
 def _read(root: Path, output: Output, proofs: Proofs, *, without: Collection[Path] = ()) -> Content:
     path = root / output.path
+    for one, word in find_special(path):
+        return Content(special=f"{one.relative_to(root)} is {word}")
     if output.is_directory and path.is_dir():
         there = [file for file in sorted(path.rglob("*")) if file.is_file()]
         hidden = ignored(root, path, there)

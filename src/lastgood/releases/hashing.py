@@ -3,11 +3,13 @@
 import os
 from collections.abc import Sequence
 from hashlib import md5, sha256
+from io import FileIO
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import TypeAlias
 
 from lastgood.core.digests import Digests
-from lastgood.errors import NotCarriedOutError
+from lastgood.errors import Finding, FindingsError, NotCarriedOutError
 
 StrPath: TypeAlias = str | Path
 """Text where there may be 100,000 of them."""
@@ -31,7 +33,7 @@ def read_stable(path: StrPath, *, weak: bool = True) -> tuple[Digests, os.stat_r
     Raises `OSError`, and `NotCarriedOutError` for a file that somebody keeps writing.
     """
     for _ in range(ATTEMPTS):
-        with open(path, "rb", buffering=0) as stream:  # noqa: PTH123  # text paths too
+        with _open(path) as stream:
             before = os.fstat(stream.fileno())
             fast, strong, size = md5(usedforsecurity=False) if weak else None, sha256(), 0
             buffer = memoryview(bytearray(min(BLOCK, before.st_size + 1)))
@@ -45,6 +47,23 @@ def read_stable(path: StrPath, *, weak: bool = True) -> tuple[Digests, os.stat_r
         if size == after.st_size and state(before) == state(after):
             return Digests(fast.hexdigest() if fast is not None else "", strong.hexdigest(), size), after
     raise NotCarriedOutError(f"{path} changes while it is read", hint="see who writes it, then try again")
+
+
+def _open(path: StrPath) -> FileIO:
+    """A regular file, open for reading; whatever lies there, opening it does not wait. Raises `FindingsError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC) if _is_regular(path) else -1
+    if descriptor >= 0 and S_ISREG(os.fstat(descriptor).st_mode):
+        return FileIO(descriptor)
+    if descriptor >= 0:
+        os.close(descriptor)
+    message = f"{path} is no regular file"
+    raise FindingsError(message, [Finding("special", str(path), message)])
+
+
+def _is_regular(path: StrPath) -> bool:
+    """Asked before: to open a device may do something, and a socket cannot be opened. A directory is told by `open`."""
+    mode = os.stat(path).st_mode  # noqa: PTH116  # 100,000 times
+    return S_ISREG(mode) or S_ISDIR(mode)
 
 
 def read_many(
@@ -88,7 +107,7 @@ def is_legacy_md5(path: StrPath, expected: str) -> bool:
 def _legacy_md5(path: StrPath, *, each: bool) -> str:
     digest = md5(usedforsecurity=False)
     text: bool | None = None
-    with open(path, "rb") as stream:  # noqa: PTH123  # text paths too
+    with _open(path) as stream:
         while block := stream.read(BLOCK):
             if each or text is None:
                 text = _looks_like_text(block[:512])

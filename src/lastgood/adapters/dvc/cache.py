@@ -37,11 +37,14 @@ class Cache:
         the listing is not in the cache."""
         if not output.is_directory:
             return ()
+        path = self.path_of(output.md5, legacy=output.legacy)
         try:
-            data = self.path_of(output.md5, legacy=output.legacy).read_bytes()
+            data = path.read_bytes() if path.is_file() else None  # a FIFO would not end
         except FileNotFoundError:
+            data = None
+        if data is None:
             message = f"the listing of {output.path} ({output.md5}) is not in the cache"
-            raise FindingsError(message, [Finding("missing", str(output.path), message)]) from None
+            raise FindingsError(message, [Finding("missing", str(output.path), message)])
         return parse_listing(data, output.md5, subject=str(output.path))
 
     def objects(self, output: Output) -> Iterator[Missing]:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from stat import S_ISREG
 from threading import Event
 from typing import Any
 
@@ -295,12 +296,13 @@ class Remote:
             flush_all(self._odb.path, meter)
 
     def size(self, identifier: str) -> int | None:
-        """An object's size at a local remote; `None` when it is not there, or emptied by a power cut (FIELD 16)."""
+        """An object's size at a local remote; `None` when it is not there or no file, or emptied by a power cut (FIELD
+        16)."""
         try:
-            size = os.stat(self._odb.oid_to_path(identifier)).st_size  # noqa: PTH116  # 100,000 times
+            status = os.stat(self._odb.oid_to_path(identifier))  # noqa: PTH116  # 100,000 times
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return size if size or identifier == EMPTY else None
+        return status.st_size if S_ISREG(status.st_mode) and (status.st_size or identifier == EMPTY) else None
 
     def knows_sizes(self) -> bool:
         """Whether `size` can be asked: of a local remote only, where it costs nothing."""

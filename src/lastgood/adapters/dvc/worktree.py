@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
+from lastgood.adapters.dvc.special import find_special
 from lastgood.adapters.dvc.translate import quiet, translated
 from lastgood.core.listing import why_unsafe
 from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError
@@ -27,6 +28,8 @@ def pipeline_findings(root: Path, *, patience: float = PATIENCE) -> tuple[Findin
     committed. A stage that always runs, and a frozen one, is judged by its recorded hashes. Asks no remote."""
 
     def work(repo: Any) -> tuple[Finding, ...]:
+        if special := _special(repo):
+            return special  # DVC would read them
         # Without `check_updates` imports are not compared with their source, which would need the network.
         status, names = repo.status(check_updates=False), _names(repo)
         changed = [one for stage, facts in status.items() for one in _read(names.get(stage, stage), facts, names)]
@@ -63,6 +66,8 @@ def checkout_outputs(
         if anew:
             repo.drop_data_index()
         _require_inside(repo)
+        if special := _special(repo):
+            raise FindingsError("; ".join(map(str, special)), special)
         chosen = targets
         if targets is None and not all(out.hash_info for out in repo.index.outs):
             # One that never ran: DVC removes what lies at its path.
@@ -74,6 +79,17 @@ def checkout_outputs(
             raise FindingsError("outputs could not be restored from the cache", found) from error
 
     _with_repo(root, f"checking out the outputs in {root}", work, patience, cache)
+
+
+def _special(repo: Any) -> tuple[Finding, ...]:
+    """The FIFOs, sockets and devices among what DVC would read for this project, links to them too."""
+    parts = [part for stage in repo.index.stages for part in (*stage.deps, *stage.outs) if part.fs.protocol == "local"]
+    found = {}
+    for path in dict.fromkeys(Path(part.fs_path) for part in parts):
+        for one, word in find_special(path):
+            shown = os.path.relpath(one, repo.root_dir)
+            found[one] = Finding("special", shown, f"{shown} is {word}, which no version can hold: remove it")
+    return tuple(found.values())
 
 
 def _require_inside(repo: Any) -> None:
