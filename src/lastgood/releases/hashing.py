@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hashlib import md5, sha256
 from io import FileIO
 from pathlib import Path
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISREG
 from typing import TypeAlias
 
 from lastgood.core.digests import Digests
@@ -50,20 +50,15 @@ def read_stable(path: StrPath, *, weak: bool = True) -> tuple[Digests, os.stat_r
 
 
 def _open(path: StrPath) -> FileIO:
-    """A regular file, open for reading; whatever lies there, opening it does not wait. Raises `FindingsError`."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC) if _is_regular(path) else -1
-    if descriptor >= 0 and S_ISREG(os.fstat(descriptor).st_mode):
-        return FileIO(descriptor)
-    if descriptor >= 0:
+    """A regular file, open for reading; whatever lies there, opening it does not wait. Raises `OSError`, and
+    `FindingsError` for anything else: to open a device may do something, so that its kind is asked before."""
+    if S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  # 100,000 times
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        if S_ISREG(os.fstat(descriptor).st_mode):
+            return FileIO(descriptor)
         os.close(descriptor)
     message = f"{path} is no regular file"
     raise FindingsError(message, [Finding("special", str(path), message)])
-
-
-def _is_regular(path: StrPath) -> bool:
-    """Asked before: to open a device may do something, and a socket cannot be opened. A directory is told by `open`."""
-    mode = os.stat(path).st_mode  # noqa: PTH116  # 100,000 times
-    return S_ISREG(mode) or S_ISDIR(mode)
 
 
 def read_many(
