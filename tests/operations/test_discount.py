@@ -1,5 +1,7 @@
 """An event dated ahead is taken out of count: everywhere, for good, with who and why; and nothing else can be."""
 
+from pathlib import Path
+
 import pytest
 
 from lastgood.core.dates import DAY
@@ -139,8 +141,8 @@ def test_a_host_two_days_slow_takes_no_right_tag_out_of_count(story: World) -> N
     assert discount(slow, right, "sure", clock_is_right=True, dry_run=True).tag == right
 
 
-def test_what_must_be_signed_is_not_taken_out_of_count_by_what_cannot_be_signed(ahead: World) -> None:
-    taken = ahead.copy(ahead.project.base.parent / "copy")
+def test_what_must_be_signed_is_not_taken_out_of_count_by_what_cannot_be_signed(ahead: World, tmp_path: Path) -> None:
+    taken = ahead.copy(tmp_path / "copy")
     take_out(taken)
     taken.settings('[registry]\nrequire_signed = ["prod"]\nallowed_signers = "signers"\n')
     taken.project.put("signers", "")
