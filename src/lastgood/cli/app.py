@@ -1,5 +1,6 @@
 """The command line: one Typer application, its commands from one module each, and `main`, the program's entry."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -37,6 +38,7 @@ from lastgood.cli import (
 from lastgood.cli.boundary import guarded, tell_lost
 from lastgood.cli.output import streams
 from lastgood.cli.session import Session
+from lastgood.errors import NotAProjectError
 
 NAME = "lastgood"
 app = typer.Typer(
@@ -96,10 +98,21 @@ def root(
     """
     if context.invoked_subcommand not in READING:
         streams.outlet.patience = streams.PATIENCE
-    context.obj = Session(directory.absolute())
+    context.obj = Session(_absolute(directory))
     if context.invoked_subcommand is None:
         streams.write("stderr", context.get_help())
         raise typer.Exit(2)
+
+
+def _absolute(directory: Path) -> Path:
+    """The directory to work in. Raises `NotAProjectError` where the current one was deleted."""
+    try:
+        return directory.absolute()
+    except FileNotFoundError as error:
+        raise NotAProjectError(
+            "the current directory was deleted; nothing was changed",
+            hint="cd to one that exists, or name it with -C DIR",
+        ) from error
 
 
 for _name, (_command, _short) in COMMANDS.items():
@@ -115,10 +128,18 @@ def group() -> TyperGroup:
     return command
 
 
+def forbid_others() -> None:
+    """Let nothing that we write be writable by everybody. A umask that keeps others out stays as it is: who shares a
+    group says so by it, and who hides files too."""
+    mask = os.umask(0o022)
+    os.umask(mask if mask & 0o002 else mask | 0o022)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code, for `sys.exit`."""
     given = [*(sys.argv[1:] if arguments is None else arguments)]
     streams.begin()
+    forbid_others()
     code = guarded(lambda: _run(given), given)
     streams.close()
     looks = {"--dry-run", "--help", "-h"}.intersection(takewhile(lambda one: one != "--", given))

@@ -55,6 +55,8 @@ def checkout(project: Project, reference: str, *, save: bool = False, dry_run: b
     `FindingsError` for what cannot be restored, nothing changed; `UnfinishedError` when it failed half-way: the same
     command finishes it.
     """
+    if begun := repository.under_way(project.worktree):
+        raise RefusedError(f"{begun[0]} is under way in the working tree; nothing was changed", hint=begun[1])
     view = read(project, fetch=True)
     history, version = find_version(view.registry, reference)
     manifest = require_restorable(project, history, version, here=True, stage=None)

@@ -1,6 +1,6 @@
 """Fetching the registry's refs from origin, and what is known of when that was done last."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from lastgood.adapters.git import mirror, refs, repository
@@ -25,6 +25,7 @@ def fetch_refs(project: Project) -> tuple[refs.Origin, Mapping[str, str]]:
     remote = str(project.remote)
     here = refs.list_refs(project.git, TAGS, project.journal_prefix)
     origin = refs.list_origin(project.git, remote, (TAGS + "*", project.journal_prefix + "*"), project.deadline)
+    origin = _without_strangers(project, here, origin)
     wanted = []
     for ref, oid in origin.refs.items():
         if ref.startswith(TAGS):
@@ -35,7 +36,7 @@ def fetch_refs(project: Project) -> tuple[refs.Origin, Mapping[str, str]]:
     journals = [spec for spec in wanted if not spec.startswith(TAGS)]
     names = [spec for spec in wanted if spec.startswith(TAGS)]
     if len(wanted) > MANY and names:
-        names = [f"{TAGS}*:{TAGS}*"]
+        names = _patterns(names)
     if project.git.git_dir is not None:
         mirror.fetch(project.git, remote, names, journals, project.deadline * 10)
     elif wanted:
@@ -51,6 +52,31 @@ def fetch_refs(project: Project) -> tuple[refs.Origin, Mapping[str, str]]:
     if not is_taken(project.place, MAIN):
         (project.place.root / PUSHING).unlink(missing_ok=True)
     return origin, here
+
+
+def _without_strangers(project: Project, here: Iterable[str], origin: refs.Origin) -> refs.Origin:
+    """What origin has, but for the tags of stages whose artifact has neither a version nor a journal, here or there:
+    they count for nothing, and a repository may hold thousands of strangers' tags that look like one."""
+    known: set[str | None] = {None}
+    for ref in (*here, *origin.refs):
+        if not ref.startswith(TAGS):
+            known.add(project.journal_of(ref))
+        elif "@" in ref and (parsed := grammar.parse(ref.removeprefix(TAGS))) is not None:
+            known.add(parsed.artifact)
+    return refs.Origin(
+        {
+            ref: oid
+            for ref, oid in origin.refs.items()
+            if not ref.startswith(TAGS) or "#" not in ref or grammar.artifact_of(ref.removeprefix(TAGS)) in known
+        }
+    )
+
+
+def _patterns(specs: Iterable[str]) -> list[str]:
+    """Refspecs that bring these tags by artifact: each tag of the others would be a file, flushed to disk by itself."""
+    artifacts = {spec.partition(":")[0].removeprefix(TAGS).partition("@")[0].partition("#")[0] for spec in specs}
+    begins = [f"{TAGS}{name}{mark}*" for name in sorted(artifacts) for mark in "@#"]
+    return [f"{begin}:{begin}" for begin in begins] if len(begins) <= MANY else [f"{TAGS}*:{TAGS}*"]
 
 
 def require_no_remote(project: Project) -> None:

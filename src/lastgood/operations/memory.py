@@ -3,7 +3,7 @@
 import json
 from contextlib import suppress
 
-from lastgood.errors import LockedError
+from lastgood.errors import LockedError, NotWritableError
 from lastgood.project import Project
 from lastgood.releases import durable, lock
 
@@ -23,7 +23,10 @@ def save(project: Project, name: str, document: object) -> None:
     """Write a document by one rename (O3). Not flushed, and not at all where that cannot be: who dies, or has no room,
     has only forgotten something."""
     fresh = project.place.root / f".{name}.new"  # one name, one writer: what a dead one left is written over
-    with suppress(OSError, LockedError), lock.hold(project.place, lock.MEMORY, f"write {name}", wait=WAIT):
+    with (
+        suppress(OSError, LockedError, NotWritableError),
+        lock.hold(project.place, lock.MEMORY, f"write {name}", wait=WAIT),
+    ):
         fresh.unlink(missing_ok=True)
         fresh.write_text(json.dumps(document, separators=(",", ":")))
         fresh.replace(project.place.root / name)

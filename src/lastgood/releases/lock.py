@@ -18,6 +18,7 @@ from stat import S_ISREG
 from typing import NamedTuple
 
 from lastgood.errors import LockedError, NotWritableError
+from lastgood.releases.locking import NONE, no_locks, require_lock
 from lastgood.releases.place import Place
 
 PAUSE = 0.05
@@ -50,6 +51,7 @@ def exclusive(place: Place, purpose: str, *, wait: float = 0) -> Iterator[None]:
             raise LockedError(f"{error.message}; nothing was changed", hint=error.hint) from None
         except OSError as error:
             raise NotWritableError(f"{place.locks} cannot be used: {error.strerror}; nothing was changed") from error
+        require_lock(place.locks / MAIN.name)
         _sign(descriptor, purpose)
         yield
 
@@ -93,6 +95,10 @@ def is_held(path: Path) -> bool:
         return False
     try:
         return not obtain(descriptor)
+    except OSError as error:
+        if error.errno not in NONE:
+            raise
+        return True  # where there are no locks nothing may be taken for abandoned
     finally:
         os.close(descriptor)
 
@@ -146,7 +152,13 @@ def _take(held: ExitStack, place: Place, lock: Lock, wait: float, *, shared: boo
     deadline = time.monotonic() + wait
     descriptor = _open(place, lock)
     held.callback(os.close, descriptor)
-    if not obtain(descriptor, wait, shared=shared):
+    try:
+        obtained = obtain(descriptor, wait, shared=shared)
+    except OSError as error:
+        if error.errno in NONE:
+            raise no_locks(place.root, os.strerror(error.errno)) from error
+        raise
+    if not obtained:
         raise _locked(place, descriptor)
     former = _open_former(place, lock)
     if former is not None:

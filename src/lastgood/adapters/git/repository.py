@@ -1,5 +1,6 @@
 """Questions to a repository: where it is, what is clean, what two commits differ in; it writes nothing."""
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -7,10 +8,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lastgood.adapters.git.command import Git, GitError
-from lastgood.errors import NotAProjectError
+from lastgood.errors import LastgoodError, NotAProjectError, UsageError
+
+PATH_FORMAT = "--path-format=absolute"
+"""Of git 2.31."""
+
+OLDEST = "2.36"
+"""What README says: `core.fsync`, by which a power cut loses no event, and `fetch --refetch` are that old."""
+
+ANSWERS = frozenset({0, 1, 128})
+"""git's exit codes; 127 is the loader's."""
 
 UNTRACKED = "??"
 """git-status(1)'s letters for what git does not know."""
+
+
+UNDER_WAY = {
+    "rebase-apply/applying": ("an am", "git am --continue, or git am --abort"),
+    "rebase-merge": ("a rebase", "git rebase --continue, or git rebase --abort"),
+    "rebase-apply": ("a rebase", "git rebase --continue, or git rebase --abort"),
+    "MERGE_HEAD": ("a merge", "git merge --continue, or git merge --abort"),
+    "CHERRY_PICK_HEAD": ("a cherry-pick", "git cherry-pick --continue, or git cherry-pick --abort"),
+    "REVERT_HEAD": ("a revert", "git revert --continue, or git revert --abort"),
+    "sequencer": ("a cherry-pick or revert", "git cherry-pick --continue, or git cherry-pick --abort"),
+    "BISECT_LOG": ("a bisect", "git bisect reset"),
+}
+"""Files of a working tree's git directory, each with what it stands for and how that is ended (git's wt-status.c)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +67,39 @@ class Entry:
 
 def find_clone(start: Path) -> Clone:
     """The repository around `start`. Raises `NotAProjectError`."""
+    git = Git(start)
     try:
-        out = Git(start).line(
-            "rev-parse", "--show-toplevel", "--absolute-git-dir", "--path-format=absolute", "--git-common-dir",
+        out = git.line(
+            "rev-parse", "--show-toplevel", "--absolute-git-dir", PATH_FORMAT, "--git-common-dir",
             "--is-shallow-repository",
         )  # fmt: skip
     except (GitError, OSError) as error:
         raise _no_clone(start, error) from error
+    if PATH_FORMAT in out.split("\n"):  # what rev-parse does not know, it repeats
+        raise LastgoodError(
+            f"{git.line('version')} is too old: lastgood needs git {OLDEST} or newer; nothing was changed",
+            hint="install a newer git, and have it first on PATH",
+        )
     if out.count("\n") != 3:
         raise GitError(("rev-parse",), 0, "it answered in part only; is the disk full?")
     root, git_dir, common, shallow = out.split("\n")
     return Clone(Path(root), Path(git_dir), Path(common), shallow == "true")
 
 
-def _no_clone(start: Path, error: GitError | OSError) -> NotAProjectError:
-    words = error.words if isinstance(error, GitError) else str(error)
+def _no_clone(start: Path, error: GitError | OSError) -> LastgoodError:
+    words = error.words if isinstance(error, GitError) else error.strerror or str(error)
+    first = next(iter(words.splitlines()), "").removeprefix("fatal: ").removeprefix("error: ")
+    if "bad config" in words or "bad numeric config" in words or "bad boolean config" in words:
+        return UsageError(
+            f"git's configuration cannot be read: {first}; nothing was changed",
+            hint="mend that line; git config --list tells when it can be read",
+        )
+    if any(os.strerror(one) in words for one in (errno.EMFILE, errno.ENFILE)):
+        return LastgoodError(
+            f"git cannot be run: {first}; nothing was changed", hint="allow more open files: ulimit -n 1024"
+        )
+    if isinstance(error, GitError) and error.code not in ANSWERS:
+        return LastgoodError(f"git cannot be run: {first or error.message}; nothing was changed")
     if "dubious ownership" in words:
         return NotAProjectError(
             f"{start} is in the working tree of another user, which git does not trust; nothing was changed",
@@ -75,6 +116,12 @@ def _no_clone(start: Path, error: GitError | OSError) -> NotAProjectError:
         f"{start} {place}; nothing was changed",
         hint="cd into a git repository with a DVC project, or name it with -C DIR",
     )
+
+
+def under_way(git: Git) -> tuple[str, str] | None:
+    """What git has begun in this working tree and not ended, and the command that ends it; `None` for nothing."""
+    directory = Path(git.line("rev-parse", "--absolute-git-dir"))
+    return next((told for name, told in UNDER_WAY.items() if (directory / name).exists()), None)
 
 
 def is_shallow(git: Git) -> bool:

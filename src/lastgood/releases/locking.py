@@ -1,0 +1,48 @@
+"""Whether locks of a file system lock: NFS without its lock server refuses all of them, others grant each one."""
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+from lastgood.errors import NotWritableError
+
+NONE = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
+"""What flock(2) answers where there are no locks."""
+
+
+def no_locks(path: Path, why: str) -> NotWritableError:
+    """The refusal to work in a directory whose file system cannot keep two commands apart."""
+    return NotWritableError(
+        f"locks do not work in {path} ({why}): two commands could change it at the same time; nothing was changed",
+        hint="mount it with locks (NFS: without nolock, with rpc.statd running), or use a local disk",
+    )
+
+
+def require_lock(path: Path) -> None:
+    """Raise `NotWritableError` if the file, which this process has locked, could be locked once more."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(descriptor)
+    raise no_locks(path.parent, "a second lock was granted")
+
+
+def require_locks(path: Path) -> None:
+    """Raise `NotWritableError` where the locks of a file, made if need be, do not work; it waits for nobody."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return  # somebody holds it
+    except OSError as error:
+        if error.errno in NONE:
+            raise no_locks(path.parent, os.strerror(error.errno)) from error
+        raise
+    else:
+        require_lock(path)
+    finally:
+        os.close(descriptor)
