@@ -20,7 +20,6 @@ from lastgood.core.config import FILE, Config
 from lastgood.errors import Finding, NotAProjectError, NotWritableError, UnreachableError, UsageError
 from lastgood.releases import moving
 from lastgood.releases.lock import exclusive
-from lastgood.releases.locking import require_locks
 from lastgood.releases.place import Place
 
 if TYPE_CHECKING:
@@ -91,8 +90,7 @@ class Project:
             raise UsageError(
                 f"{root} was never synced; nothing was changed", hint="name the repository: --repo URL --root DIR"
             )
-        require_locks(place.create().lock)  # before the mirror's own lock is taken
-        git = mirror.open_for_host(place.mirror, url)
+        git = mirror.open_for_host(place.create().mirror, url)
         own = place.root / FILE
         return cls(place, git, _read_config(own if own.exists() else place.settings), None, "origin")
 

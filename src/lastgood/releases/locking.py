@@ -29,20 +29,3 @@ def require_lock(path: Path) -> None:
     finally:
         os.close(descriptor)
     raise no_locks(path.parent, "a second lock was granted")
-
-
-def require_locks(path: Path) -> None:
-    """Raise `NotWritableError` where the locks of a file, made if need be, do not work; it waits for nobody."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return  # somebody holds it
-    except OSError as error:
-        if error.errno in NONE:
-            raise no_locks(path.parent, os.strerror(error.errno)) from error
-        raise
-    else:
-        require_lock(path)
-    finally:
-        os.close(descriptor)
