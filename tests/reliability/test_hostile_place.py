@@ -439,8 +439,8 @@ def test_a_serving_hosts_directory_of_another_user_is_refused_until_it_is_accept
 @as_root
 def test_state_and_locks_are_for_their_owner_and_releases_for_all_to_read(world: World) -> None:
     mode = {one.name: one.stat().st_mode & 0o777 for one in world.place.iterdir() if not one.is_symlink()}
-    assert {mode[name] for name in ("follow", "staging", "use")} == {0o700}
-    assert {mode[name] for name in ("lock", "history.jsonl")} == {0o600}
+    assert {mode[name] for name in ("follow", "staging", "locks")} == {0o700}
+    assert {mode["history.jsonl"], (world.place / "locks/main").stat().st_mode & 0o777} == {0o600}
     assert {mode[name] for name in ("releases", "live")} == {0o755}
     for path in (world.place, *world.place.rglob("*")):
         assert path.is_symlink() or not path.stat().st_mode & 0o022, path
