@@ -54,22 +54,21 @@ def fetch_refs(project: Project) -> tuple[refs.Origin, Mapping[str, str]]:
     return origin, here
 
 
-def _without_strangers(project: Project, here: Iterable[str], origin: refs.Origin) -> refs.Origin:
+def _without_strangers(project: Project, here: Mapping[str, str], origin: refs.Origin) -> refs.Origin:
     """What origin has, but for the tags of stages whose artifact has neither a version nor a journal, here or there:
-    they count for nothing, and a repository may hold thousands of strangers' tags that look like one."""
+    they count for nothing, and a repository may hold thousands of strangers' tags that look like one. Those that are
+    here already stay: they are no news."""
     known: set[str | None] = {None}
     for ref in (*here, *origin.refs):
         if not ref.startswith(TAGS):
             known.add(project.journal_of(ref))
         elif "@" in ref and (parsed := grammar.parse(ref.removeprefix(TAGS))) is not None:
             known.add(parsed.artifact)
-    return refs.Origin(
-        {
-            ref: oid
-            for ref, oid in origin.refs.items()
-            if not ref.startswith(TAGS) or "#" not in ref or grammar.artifact_of(ref.removeprefix(TAGS)) in known
-        }
-    )
+
+    def is_strange(ref: str) -> bool:
+        return ref.startswith(TAGS) and "#" in ref and grammar.artifact_of(ref.removeprefix(TAGS)) not in known
+
+    return refs.Origin({ref: oid for ref, oid in origin.refs.items() if ref in here or not is_strange(ref)})
 
 
 def _patterns(specs: Iterable[str]) -> list[str]:

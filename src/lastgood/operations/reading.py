@@ -259,16 +259,11 @@ def _unpublished(
     if origin is None:
         return []
     recorded = _recorded_names(journals)
-    found = [
-        (name, parsed)
+    return [
+        name
         for name in objects
-        if name not in recorded and origin.tag(name) is None and (parsed := grammar.parse(name)) is not None
+        if name not in recorded and origin.tag(name) is None and grammar.parse(name) is not None
     ]
-    if not found:
-        return []
-    # Strangers' tags are left out of what origin is said to have (`fetching`): they count for nothing anywhere.
-    known = {*journals, *(parsed.artifact for parsed in map(grammar.parse, objects) if parsed and parsed.version)}
-    return [name for name, parsed in found if parsed.artifact in known]
 
 
 def _unread(others: Mapping[str, str], journals: Mapping[str, Journal]) -> Iterator[tuple[str, Finding]]:
