@@ -136,7 +136,7 @@ class Project:
         from lastgood.adapters.dvc.reading import Reader
 
         if not self._readers:
-            self._readers.append(Reader(os.environ, self.config.registry.reading))
+            self._readers.append(Reader(os.environ, self.config.registry.reading, (self.root or self.place.root,)))
         return self._readers[0]
 
     def store(self, project: str) -> "Store":

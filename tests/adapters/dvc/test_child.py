@@ -28,7 +28,7 @@ def request(root: Path) -> dict[str, object]:
 
 
 def test_a_worker_that_was_started_ahead_answers(project: Project) -> None:
-    worker = Worker(os.environ)
+    worker = Worker(os.environ, ())
     number = worker.process.pid
     assert worker.process.poll() is None
     assert ask(request(project.root), deadline=60, environ={}, worker=worker) == []
@@ -36,7 +36,7 @@ def test_a_worker_that_was_started_ahead_answers(project: Project) -> None:
 
 
 def test_a_worker_that_is_not_needed_ends_with_its_owner() -> None:
-    worker = Worker(os.environ)
+    worker = Worker(os.environ, ())
     number = worker.process.pid
     del worker
     gc.collect()
@@ -44,7 +44,7 @@ def test_a_worker_that_is_not_needed_ends_with_its_owner() -> None:
 
 
 def test_a_worker_that_died_before_it_was_asked_is_told(project: Project) -> None:
-    worker = Worker(os.environ)
+    worker = Worker(os.environ, ())
     worker.process.kill()
     worker.process.wait()
     with pytest.raises(LastgoodError, match="the worker ended without an answer"):

@@ -46,7 +46,7 @@ class Worker:
 
     subject = "the DVC remote"
 
-    def __init__(self, environ: Mapping[str, str], avoid: Iterable[Path] = ()) -> None:
+    def __init__(self, environ: Mapping[str, str], avoid: Iterable[Path]) -> None:
         command = python_command("lastgood.adapters.dvc.worker", avoid)
         self.errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  # closed by end
         self.process = Popen(

@@ -1,6 +1,6 @@
 """Asks a worker what DVC says of commits; a version that costs too much gets a finding, and the next one is read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from lastgood.errors import Finding, FindingsError, LastgoodError
 class Reader:
     """One worker for all versions that a command reads; it is started for the first of them.
 
-    `seconds` of processor time are what one version may take.
+    `seconds` of processor time are what one version may take; `avoid` are directories that it must not import from.
     """
 
-    def __init__(self, environ: Mapping[str, str], seconds: int) -> None:
+    def __init__(self, environ: Mapping[str, str], seconds: int, avoid: Iterable[Path]) -> None:
         self._environ = dict(environ)
+        self._avoid = tuple(avoid)
         self._seconds = seconds
         self._worker: Worker | None = None
 
@@ -42,7 +43,7 @@ class Reader:
             raise FindingsError(message, [Finding("unreadable", commit, message)]) from error
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        worker, self._worker = self._worker or Worker(self._environ), None
+        worker, self._worker = self._worker or Worker(self._environ, self._avoid), None
         try:
             answer = converse(worker, request, START_UP + 2 * PATIENCE * self._seconds)
         except EOFError:
