@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -72,6 +73,8 @@ def _make_home() -> Path:
 
 
 SESSION_HOME = _make_home()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun with `&`: what tests start would ignore it, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from lastgood.adapters.dvc import child  # noqa: E402  # after the home, see `_make_home`
 from tests import forking  # noqa: E402  # the same

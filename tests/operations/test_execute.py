@@ -236,7 +236,7 @@ def test_the_exit_code_is_what_a_shell_would_answer(pair: World, command: list[s
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_reach_the_command_once_and_its_answer_counts(pair: World, number: signal.Signals) -> None:
-    script = f"trap 'echo got; exit 7' {number.name.removeprefix('SIG')}; echo ready; while :; do read line; done"
+    script = f"trap 'echo got; exit 7' {number.name.removeprefix('SIG')}; echo ready; while :; do sleep 0.1; done"
     with start(pair, "sh", "-c", script) as process:
         assert first_line(process.stdout) == "ready"
         process.send_signal(number)
