@@ -179,7 +179,7 @@ class Range:
     def require_untouched(self) -> None:
         assert self.asked == []
         assert [*self.trap.iterdir()] == []
-        places = [path.name for path in (self.world.place / "environments").iterdir()]
+        places = [path.name for path in (self.world.place / "environments").glob("*")]
         assert all((self.world.place / "environments" / name / "lastgood.json").exists() for name in places)
 
 
