@@ -1,5 +1,6 @@
 """The one door to the git executable: arguments as lists, nothing inherited that steers it elsewhere, deadlines."""
 
+import fcntl
 import os
 import signal
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
+from typing import IO
 
 from lastgood.adapters.children import absolute_path, child_environment
 from lastgood.adapters.git.objects import ObjectReader
@@ -178,19 +180,28 @@ class Git:
         """
         where = [f"--git-dir={self.git_dir}"] if self.git_dir else []
         try:
-            return Popen(  # arguments are a list, nothing is parsed by a shell
+            process = Popen(  # arguments are a list, nothing is parsed by a shell
                 ["git", *where, *SAFE, *arguments],
                 cwd=self.directory,
                 stdin=stdin,
                 stdout=PIPE,
                 stderr=stderr,
-                pipesize=PIPE_SIZE,
                 env={**child_environment(os.environ), **_ENVIRONMENT, **self.environment, **(environment or {})},
             )
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
             if error.filename == "git":
                 raise LastgoodError("git is not installed here, or not on PATH; nothing was changed") from error
             raise GitError(arguments, 128, f"cannot enter {self.directory}") from error
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                _widen(pipe)
+        return process
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a pipe hold more, where that can be: Linux gives each user 64 MiB for all his pipes, then it refuses."""
+    with suppress(OSError, AttributeError):  # macOS has no such request
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
 
 
 def _communicate(
