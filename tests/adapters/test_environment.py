@@ -127,6 +127,20 @@ def test_a_configuration_above_our_directory_is_not_obeyed(place: Place, wheels:
     assert not [*place.root.parent.rglob("theirs")]
 
 
+@pytest.mark.parametrize(("mode", "links"), [(0o755, 2), (0o777, 1)])
+def test_files_of_a_cache_that_others_can_write_are_copied(
+    place: Place, wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, links: int
+) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    cache.chmod(mode)
+    monkeypatch.setenv("UV_CACHE_DIR", str(cache))
+    make_wheel(wheels, "1.0")
+    environment = build(place, Wanted(("tiny==1.0",)))
+    (module,) = environment.glob("lib/python*/site-packages/tiny.py")
+    assert module.stat().st_nlink == links
+
+
 def test_the_configuration_of_the_user_is_obeyed(place: Place, home: Path) -> None:
     make_wheel(home / "wheels", "1.0")
     (home / "config" / "uv").mkdir(parents=True)

@@ -98,6 +98,18 @@ def test_a_typo_is_told_before_an_emergency_meets_it(story: World) -> None:
     assert story.live_model() == "third"
 
 
+def test_a_section_of_a_misspelt_artifact_is_a_warning_with_what_was_meant(story: World) -> None:
+    """Nothing is missing then, so it stops nobody; a name like no other may be registered later."""
+    text = '[release.prod."NAME"]\noutputs = ["models/"]\n'
+    story.settings(text.replace("NAME", "fligths"))
+    expected = ("no-artifact", "fligths", "[release.prod.fligths] names no artifact here; did you mean flights?")
+    assert expected in [(one.kind, one.subject, one.message) for one in story.status().findings]
+    assert expected in [(one.kind, one.subject, one.message) for one in story.rollback().plan.warnings]
+    for name in ("flights", "teams/fraud:model"):
+        story.settings(text.replace("NAME", name))
+        assert [one for one in story.status().findings if one.kind == "no-artifact"] == []
+
+
 def test_a_section_that_fits_the_version_left_holds_no_rollback_back(story: World) -> None:
     story.project.put("tokens/words.txt", "late early")
     with story.project.dvc() as repo:

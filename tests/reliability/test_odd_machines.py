@@ -90,6 +90,16 @@ def test_a_git_that_is_too_old_is_named_with_its_version(
     assert "git version 2.30.2 is too old: lastgood needs git 2.36 or newer" in done.err
 
 
+def test_a_repository_of_sha256_objects_is_refused_by_name(tmp_path: Path) -> None:
+    """DVC reads git by libgit2 and dulwich, GTO by GitPython: none of them reads such a repository."""
+    done = subprocess.run(["git", "init", "-q", "--object-format=sha256", str(tmp_path / "new")], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    answer = run(tmp_path / "new", "status")
+    assert answer.code == 10
+    assert "names its objects by sha256, which DVC and GTO cannot read; nothing was changed" in answer.err
+    assert "--object-format=sha1" in answer.err
+
+
 def test_without_git_that_is_said(world: World) -> None:
     done = start("status", at=world.root, environ={"PATH": "/nowhere"})
     assert done.returncode == 1

@@ -9,6 +9,7 @@ it was made from, which knows nothing of the environment's `.pth` files.
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -94,11 +95,21 @@ class Uv:
         names = ["pyvenv.cfg", *(f"bin/{file.name}" for file in (path / "bin").glob("python*"))]
         before = _interpreter(path, names)
         python = str(path / "bin" / "python")
+        options += [] if self._is_cache_ours() else ["--link-mode", "copy"]
         self._run(
             "pip", "install", "--quiet", "--no-compile-bytecode", *options, "--python", python, "-r", str(requirements)
         )
         if _interpreter(path, names) != before:
             raise UvError("a package replaces the interpreter of its environment, or its pyvenv.cfg")
+
+    def _is_cache_ours(self) -> bool:
+        """Whether nobody else can write to uv's cache. If not, files that are hard-linked from there could be changed
+        later by another user. A cache that does not exist yet is made by us."""
+        try:
+            found = Path(self._run("cache", "dir").strip()).stat()
+        except FileNotFoundError:
+            return True
+        return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
     def _write(self, name: str, lines: tuple[str, ...]) -> Path:
         path = self.directory / name

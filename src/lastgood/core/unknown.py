@@ -7,7 +7,7 @@ from lastgood.errors import UnknownError
 
 MINIMUM = 3
 """Letters of a name that another one must begin with, to be what was meant: `prod` by `production`."""
-_BETWEEN = re.compile("[-_/]")
+_BETWEEN = re.compile("[-_/:]")
 
 
 def unknown_version(artifact: str, text: str, known: Collection[str]) -> UnknownError:

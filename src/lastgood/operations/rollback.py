@@ -35,7 +35,7 @@ from lastgood.operations.manifests import read_environment
 from lastgood.operations.offline import Published
 from lastgood.operations.reading import ATTEMPTS, View, read
 from lastgood.operations.recording import Record
-from lastgood.operations.selection import warn_of_layout
+from lastgood.operations.selection import warn_of_layout, warn_of_names
 from lastgood.operations.sync import bring_live, is_behind
 from lastgood.project import Project
 from lastgood.releases import activation, pending
@@ -179,6 +179,7 @@ def prepare(project: Project, request: Request) -> Plan:
         warnings=(
             *foretell(history.events, (stage, *Mark), project.now()),
             *_warn(project, manifest, stage),
+            *warn_of_names(project.config, stage, view.registry.artifacts),
             *(delivering.check_deliverable(project, manifest) if here else ()),
         ),
         acts=acts,

@@ -1,16 +1,16 @@
 """Refusing a section of `lastgood.toml` that names outputs which no version has: a typo, or another team's outputs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 
 from lastgood.adapters.git import repository
-from lastgood.core.config import FILE
+from lastgood.core.config import FILE, Config
 from lastgood.core.events import Kind
 from lastgood.core.manifest import Manifest
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import Wanted, places, unmatched, whole
-from lastgood.core.unknown import find_meant
+from lastgood.core.unknown import find_meant, find_slip
 from lastgood.errors import Finding, FindingsError, LastgoodError, counted
 from lastgood.operations.manifests import read_manifest
 from lastgood.project import Project
@@ -51,6 +51,21 @@ def warn_of_layout(manifest: Manifest, wanted: Wanted) -> tuple[Finding, ...]:
     return tuple(
         Finding("layout", one, f"{one!r} in {wanted.section} names {text}") for one in unmatched(manifest, wanted)
     )
+
+
+def warn_of_names(config: Config, stage: str | None, known: Collection[str]) -> tuple[Finding, ...]:
+    """Warnings about sections of one artifact (of a stage, or of all) whose artifact no version has, but for a slip.
+
+    Such a section is not applied, so nothing can be missing from a release. A name that resembles none may be an
+    artifact that will be registered.
+    """
+    found = []
+    for of, name in config.release:
+        meant = find_slip(name, known) if name and name not in known and stage in {None, of} else None
+        if meant:
+            section = config.wanted(of, name).section
+            found.append(Finding("no-artifact", name, f"{section} names no artifact here; did you mean {meant}?"))
+    return tuple(found)
 
 
 def _in_no_other(

@@ -13,6 +13,7 @@ from lastgood.errors import Finding, FindingsError
 from lastgood.operations.manifests import read_manifest, read_pinned
 from lastgood.operations.notes import read_note
 from lastgood.operations.reading import ATTEMPTS, View, is_newest, read
+from lastgood.operations.selection import warn_of_names
 from lastgood.operations.worktree import Content, read_outputs
 from lastgood.project import Project
 from lastgood.releases import activation, pending
@@ -101,6 +102,7 @@ def status(project: Project, *, fetch: bool = False) -> Status:
     findings = [*view.registry.findings]
     for history in view.registry.artifacts.values():
         findings += history.findings
+    findings += warn_of_names(project.config, None, view.registry.artifacts)
     worktree = _worktree(project, view.registry) if project.root is not None else None
     return Status(view, worktree, stages, tuple(findings))
 

@@ -71,7 +71,7 @@ def find_clone(start: Path) -> Clone:
     try:
         out = git.line(
             "rev-parse", "--show-toplevel", "--absolute-git-dir", PATH_FORMAT, "--git-common-dir",
-            "--is-shallow-repository",
+            "--is-shallow-repository", "--show-object-format",
         )  # fmt: skip
     except (GitError, OSError) as error:
         raise _no_clone(start, error) from error
@@ -80,9 +80,14 @@ def find_clone(start: Path) -> Clone:
             f"{git.line('version')} is too old: lastgood needs git {OLDEST} or newer; nothing was changed",
             hint="install a newer git, and have it first on PATH",
         )
-    if out.count("\n") != 3:
+    if out.count("\n") != 4:
         raise GitError(("rev-parse",), 0, "it answered in part only; is the disk full?")
-    root, git_dir, common, shallow = out.split("\n")
+    root, git_dir, common, shallow, ids = out.split("\n")
+    if ids != "sha1":
+        raise NotAProjectError(
+            f"{root} names its objects by {ids}, which DVC and GTO cannot read; nothing was changed",
+            hint="use a repository made with git init --object-format=sha1",
+        )
     return Clone(Path(root), Path(git_dir), Path(common), shallow == "true")
 
 
