@@ -16,7 +16,9 @@ class Files(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         path = self.server.base / self.path.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self._body())
+        body = self._body()
+        path.unlink(missing_ok=True)  # an object there is read-only
+        path.write_bytes(body)
         self._answer(200, b"")
 
     def do_GET(self) -> None:
