@@ -1,7 +1,6 @@
 """Rolling back on a machine while origin is down, and what becomes of it when origin is back."""
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from lastgood.errors import (
 )
 from lastgood.operations import prune, recording, rollback, show, sync
 from lastgood.operations.offline import Published
+from lastgood.releases import durable
 from lastgood.releases import pending as waiting
 from lastgood.releases.place import Place
 from tests.builders import git
@@ -538,7 +538,7 @@ def test_a_rollback_that_only_had_to_be_finished_here_leaves_nothing_more_when_t
 ) -> None:
     story.sync()
     assert killed_at("switch", lambda on_step: story.rollback(on_step=on_step))
-    shutil.rmtree(story.place / "releases/flights", ignore_errors=True)
+    durable.remove_tree(story.place / "releases/flights")
     moved: list[str] = []
 
     def move_on(step: str) -> None:

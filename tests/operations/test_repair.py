@@ -43,11 +43,12 @@ def delete_on_origin(world: World, *names: str) -> None:
 
 def overwrite(path: Path, text: str) -> None:
     """As root would, through 0444; only this name of the file, whoever shares it."""
+    mode = path.parent.stat().st_mode
     path.parent.chmod(0o755)
     path.unlink()
     path.write_text(text)
     path.chmod(0o444)
-    path.parent.chmod(0o555)
+    path.parent.chmod(mode)
 
 
 def empty(remote: Path) -> None:
