@@ -13,9 +13,9 @@ def main() -> None:
     """`build_release.py ARTIFACT VERSION`."""
     from lastgood.core.references import find_history
     from lastgood.operations.delivering import ensure_release
-    from lastgood.operations.manifests import read_manifest
     from lastgood.operations.reading import read
     from lastgood.project import Project
+    from lastgood.versions.manifests import read_manifest
 
     artifact, version = sys.argv[1:]
     project = Project.open(Path.cwd())

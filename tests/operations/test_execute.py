@@ -16,12 +16,12 @@ import pytest
 
 from lastgood.core.references import find_version
 from lastgood.errors import FindingsError, NotCarriedOutError
-from lastgood.operations import environments
 from lastgood.operations.execute import CommandError, execute
-from lastgood.operations.facts import require_restorable
 from lastgood.operations.reading import read
 from lastgood.releases.release import description_path, release_directories
 from lastgood.releases.use import in_use
+from lastgood.versions import environments
+from lastgood.versions.restorable import require_restorable
 from tests.adapters.wheels import make_wheel, use_only
 from tests.conftest import isolate
 from tests.operations.world import World, files

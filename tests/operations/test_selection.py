@@ -10,11 +10,11 @@ from lastgood.core.manifest import Output
 from lastgood.core.registry import History, Version
 from lastgood.errors import FindingsError
 from lastgood.operations import delivering, repair, sync
-from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import read
 from lastgood.operations.show import list_versions
 from lastgood.project import Project
 from lastgood.releases.release import description_path
+from lastgood.versions.manifests import read_manifest
 from tests.operations.world import World
 
 TYPO = '[release.prod]\noutputs = ["modles/"]\n'

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lastgood.errors import FindingsError
-from lastgood.operations.manifests import read_manifest
+from lastgood.versions.manifests import read_manifest
 from tests.builders import Project
 from tests.conftest import isolate
 from tests.operations.world import World

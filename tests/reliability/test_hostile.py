@@ -11,9 +11,9 @@ import pytest
 from lastgood.core.config import Config
 from lastgood.errors import LastgoodError, UsageError
 from lastgood.operations.delivering import ensure_release
-from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import read
 from lastgood.project import Project as Opened
+from lastgood.versions.manifests import read_manifest
 from tests.builders import Project
 from tests.conftest import isolate
 from tests.operations.world import World

@@ -9,9 +9,9 @@ import pytest
 
 from lastgood.core.manifest import Output
 from lastgood.errors import FindingsError, LastgoodError
-from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import read
 from lastgood.project import Project as Opened
+from lastgood.versions.manifests import read_manifest
 from tests.builders import Project
 from tests.conftest import isolate
 from tests.operations.world import World, forget

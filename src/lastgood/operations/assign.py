@@ -13,10 +13,10 @@ from lastgood.core.stages import require_meant, require_possible
 from lastgood.core.transaction import Draft
 from lastgood.errors import RefusedError
 from lastgood.operations import recording
-from lastgood.operations.facts import require_restorable
 from lastgood.operations.reading import View, read, retrying
 from lastgood.operations.recording import Record
 from lastgood.project import Project
+from lastgood.versions.restorable import require_restorable
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,7 @@ from lastgood.core.manifest import Manifest
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError, RefusedError, UnfinishedError, named
-from lastgood.operations.code import bring_code
-from lastgood.operations.facts import require_restorable
-from lastgood.operations.manifests import read_pinned
 from lastgood.operations.notes import Note, is_saved, read_note, remove_note, write_note
-from lastgood.operations.objects import with_objects
 from lastgood.operations.reading import View, read
 from lastgood.operations.saving import drop_saved, name_saved, save_work
 from lastgood.operations.unsaved import NONE, Work, find_work
@@ -27,6 +23,10 @@ from lastgood.project import Project
 from lastgood.releases import durable
 from lastgood.releases.proofs import Proofs
 from lastgood.releases.proving import find_missing, gather, prove
+from lastgood.versions.code import bring_code
+from lastgood.versions.manifests import read_pinned
+from lastgood.versions.objects import with_objects
+from lastgood.versions.restorable import require_restorable
 
 BEGUN = ".*.tmp"
 BEGUN_LENGTH = len("..tmp") + 22

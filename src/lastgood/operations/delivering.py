@@ -14,14 +14,14 @@ from lastgood.core.registry import History
 from lastgood.core.selection import select
 from lastgood.core.tags import version_tag
 from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError, NotCarriedOutError
-from lastgood.operations import environments
-from lastgood.operations.code import bring_code
 from lastgood.project import Project
 from lastgood.releases import activation
 from lastgood.releases.environments import find_environment
 from lastgood.releases.placing import WRITABLE
 from lastgood.releases.release import Release, find_release
 from lastgood.releases.staging import clean_staging
+from lastgood.versions import environments
+from lastgood.versions.code import bring_code
 
 
 def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> Release:
@@ -36,9 +36,9 @@ def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> R
 
 def build_release(project: Project, manifest: Manifest, outputs: tuple[Output, ...]) -> Release:
     """Build the release of these outputs of a version. Raises as `ensure_release`."""
-    from lastgood.operations import objects  # 15 ms with the next two, which a release that is built does not need
     from lastgood.releases.builder import BuildRequest, build
     from lastgood.releases.proofs import Proofs
+    from lastgood.versions import objects  # 15 ms with the next two, which a release that is built does not need
 
     store = project.store(manifest.project)
     project.place.create()

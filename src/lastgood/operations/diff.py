@@ -9,11 +9,11 @@ from lastgood.core.manifest import Json, Manifest, Output, PackageChange
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
 from lastgood.errors import LastgoodError, UsageError
-from lastgood.operations.code import bring_code
-from lastgood.operations.locks import compare_environments
-from lastgood.operations.manifests import read_with_unread
 from lastgood.operations.reading import View, read
 from lastgood.project import Project
+from lastgood.versions.code import bring_code
+from lastgood.versions.lockfiles import compare_environments
+from lastgood.versions.manifests import read_with_unread
 
 
 @dataclass(frozen=True, slots=True)

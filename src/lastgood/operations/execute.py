@@ -15,15 +15,15 @@ from lastgood.core.registry import History, Version
 from lastgood.core.selection import whole
 from lastgood.errors import Finding
 from lastgood.operations.delivering import ensure_release
-from lastgood.operations.environments import NO_LOCK, ensure_environment, environment_of, variables
-from lastgood.operations.facts import require_restorable
-from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import View, read
 from lastgood.project import Project
 from lastgood.releases.release import Release, release_path
 from lastgood.releases.scratch import scratch
 from lastgood.releases.staging import clean_staging
 from lastgood.releases.use import using
+from lastgood.versions.environments import NO_LOCK, ensure_environment, environment_of, variables
+from lastgood.versions.manifests import read_manifest
+from lastgood.versions.restorable import require_restorable
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126

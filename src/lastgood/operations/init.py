@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from lastgood.adapters.git import repository
 from lastgood.core.config import FILE, defaults
 from lastgood.errors import UsageError
-from lastgood.operations import manifests
 from lastgood.project import Project
 from lastgood.releases.durable import write_atomic
+from lastgood.versions import manifests
 
 _HEAD = """\
 # What lastgood does in this project. Every setting has the default shown; delete what you do not change.

@@ -12,11 +12,11 @@ from lastgood.core.registry import History, Version
 from lastgood.core.transaction import Author, Draft
 from lastgood.errors import FindingsError, PushRefusedError, RaceError, RefusedError, UnreachableError, UsageError
 from lastgood.operations import recording
-from lastgood.operations.facts import require_restorable
 from lastgood.operations.reading import View, require_newest, retrying
 from lastgood.operations.recording import Record
 from lastgood.project import Project
 from lastgood.releases import pending
+from lastgood.versions.restorable import require_restorable
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,6 @@ from lastgood.core.references import find_history
 from lastgood.core.registry import History
 from lastgood.core.retention import Held, Retention, judge
 from lastgood.errors import LastgoodError
-from lastgood.operations.environments import find_digest
-from lastgood.operations.manifests import read_manifest
 from lastgood.operations.notes import read_note
 from lastgood.operations.reading import View, read
 from lastgood.operations.serving import refresh_settings
@@ -29,6 +27,8 @@ from lastgood.releases.pruning import Weigher, remove_directory, remove_objects
 from lastgood.releases.release import Release, list_releases
 from lastgood.releases.staging import clean_staging
 from lastgood.releases.use import in_use
+from lastgood.versions.environments import find_digest
+from lastgood.versions.manifests import read_manifest
 
 PRUNED = "pruned"
 IN_USE = "in use"

@@ -14,7 +14,7 @@ from lastgood.core.transaction import Draft
 from lastgood.core.unknown import find_meant
 from lastgood.core.version import Bump
 from lastgood.errors import Finding, FindingsError, RaceError, RefusedError, UnknownError, UsageError, named
-from lastgood.operations import manifests, recording
+from lastgood.operations import recording
 from lastgood.operations.delivering import run_shell
 from lastgood.operations.reading import View, read, retrying
 from lastgood.operations.recording import Record
@@ -22,6 +22,7 @@ from lastgood.operations.registrable import find_loading_code, prove_outputs, re
 from lastgood.operations.signing import require_able
 from lastgood.operations.uploading import require_place, upload
 from lastgood.project import Project
+from lastgood.versions import manifests
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,16 +30,16 @@ from lastgood.errors import (
     UnhealthyError,
 )
 from lastgood.operations import delivering, offline, purpose, recording
-from lastgood.operations.facts import require_restorable, unpinned
-from lastgood.operations.manifests import read_environment
 from lastgood.operations.offline import Published
 from lastgood.operations.reading import ATTEMPTS, View, read
 from lastgood.operations.recording import Record
-from lastgood.operations.selection import warn_of_layout, warn_of_names
 from lastgood.operations.sync import bring_live, is_behind
 from lastgood.project import Project
 from lastgood.releases import activation, pending
 from lastgood.releases.release import Release
+from lastgood.versions.manifests import read_environment
+from lastgood.versions.restorable import require_restorable, unpinned
+from lastgood.versions.selection import warn_of_layout, warn_of_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ def _compare(
         return EnvironmentChange((None, new.python), unknown=(error.message,))
     if (old.lock, old.digest) == (new.lock, new.digest) and new.digest:
         return EnvironmentChange((old.python, new.python))
-    from lastgood.operations.locks import compare_environments  # 20 ms for what most rollbacks do not need
+    from lastgood.versions.lockfiles import compare_environments  # 20 ms for what most rollbacks do not need
 
     return compare_environments(project, (leaving, old), (target, new))
 

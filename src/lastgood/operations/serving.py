@@ -5,10 +5,10 @@ from pathlib import PurePosixPath
 from lastgood.adapters.git import export, mirror
 from lastgood.core.config import FILE, Config
 from lastgood.errors import LastgoodError
-from lastgood.operations.manifests import project_of
 from lastgood.operations.signing import MIRRORED
 from lastgood.project import Project
 from lastgood.releases import durable
+from lastgood.versions.manifests import project_of
 
 
 def refresh_settings(project: Project, artifact: str | None) -> None:

@@ -103,7 +103,7 @@ def metrics_of(version: Version) -> Mapping[str, Json] | None:
 
 def show(project: Project, reference: str, *, fetch: bool = False) -> Shown:
     """Everything about one version. Raises `UnknownError`, `UsageError`."""
-    from lastgood.operations.manifests import read_with_unread  # 20 ms that `list` and `history` need not pay
+    from lastgood.versions.manifests import read_with_unread  # 20 ms that `list` and `history` need not pay
 
     view = read(project, fetch=fetch)
     history, version = find_version(view.registry, reference)

@@ -10,15 +10,15 @@ from lastgood.core.registry import History, Version
 from lastgood.core.selection import select, whole
 from lastgood.errors import LockedError, StaleError, UnfinishedError, UnhealthyError, UnknownError
 from lastgood.operations import delivering, offline
-from lastgood.operations.facts import require_restorable
-from lastgood.operations.manifests import read_manifest
 from lastgood.operations.offline import Published
 from lastgood.operations.reading import View, read, require_newest, require_nothing_lost, retrying
-from lastgood.operations.selection import require_selection
 from lastgood.operations.serving import refresh_settings
 from lastgood.project import Project
 from lastgood.releases import activation, pending
 from lastgood.releases.release import Release, release_path
+from lastgood.versions.manifests import read_manifest
+from lastgood.versions.restorable import require_restorable
+from lastgood.versions.selection import require_selection
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from contextlib import suppress
 from lastgood.adapters.dvc.store import Store
 from lastgood.core.manifest import Manifest
 from lastgood.errors import AbsentRemoteError, Finding, FindingsError, LastgoodError
-from lastgood.operations.manifests import read_manifest
 from lastgood.operations.reading import read
 from lastgood.project import Project
+from lastgood.versions.manifests import read_manifest
 
 
 def upload(project: Project, manifest: Manifest) -> tuple[str, ...]:

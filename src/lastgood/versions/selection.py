@@ -12,8 +12,8 @@ from lastgood.core.registry import History, Version
 from lastgood.core.selection import Wanted, places, unmatched, whole
 from lastgood.core.unknown import find_meant, find_slip
 from lastgood.errors import Finding, FindingsError, LastgoodError, counted
-from lastgood.operations.manifests import read_manifest
 from lastgood.project import Project
+from lastgood.versions.manifests import read_manifest
 
 MOST_VERSIONS = 20
 """Other versions that are looked at, to tell a typo from a layout that has changed."""

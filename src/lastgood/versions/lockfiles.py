@@ -12,8 +12,8 @@ from lastgood.core.manifest import Environment, EnvironmentChange, PackageChange
 from lastgood.core.registry import Version
 from lastgood.core.requirements import decode, logical_lines
 from lastgood.errors import UnreachableError
-from lastgood.operations.code import bring_code
 from lastgood.project import Project
+from lastgood.versions.code import bring_code
 
 Pinned = tuple[Version, Environment]
 """A version and the environment it pins."""

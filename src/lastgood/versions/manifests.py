@@ -12,8 +12,8 @@ from lastgood.core.manifest import Environment, Manifest
 from lastgood.core.registry import History, Version
 from lastgood.core.tags import split_artifact
 from lastgood.errors import Finding, FindingsError, UnknownError, UnreachableError
-from lastgood.operations.code import bring_code
 from lastgood.project import Project
+from lastgood.versions.code import bring_code
 
 if TYPE_CHECKING:
     from lastgood.adapters.dvc.version import Declared, Pinned

@@ -8,11 +8,11 @@ from lastgood.core.preflight import Facts, check, require_as_registered
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import pins_artifact, select
 from lastgood.errors import Finding, FindingsError, counted
-from lastgood.operations.code import bring_code, reserved_code
-from lastgood.operations.manifests import read_manifest
-from lastgood.operations.selection import require_selection
 from lastgood.project import Project
 from lastgood.releases.release import find_release
+from lastgood.versions.code import bring_code, reserved_code
+from lastgood.versions.manifests import read_manifest
+from lastgood.versions.selection import require_selection
 
 
 def unpinned(manifest: Manifest) -> tuple[Finding, ...]:
@@ -41,8 +41,8 @@ def gather(project: Project, version: Version, manifest: Manifest, *, here: bool
     content = export.read_file(git, version.commit, lock) if lock else None
     store = project.store(manifest.project)
     # Neither is needed where a release is built.
-    from lastgood.operations.fitting import check_fit
-    from lastgood.operations.objects import lacking
+    from lastgood.versions.fitting import check_fit
+    from lastgood.versions.objects import lacking
 
     missing_here = lacking(project, store, manifest.artifact, manifest.stored) if here else None
     # Who has everything need not ask: a corrupted object is found by the build, before anything is recorded.

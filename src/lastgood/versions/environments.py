@@ -11,11 +11,11 @@ from lastgood.core.manifest import Manifest
 from lastgood.core.pins import UnusableLockError
 from lastgood.core.requirements import parse_lock, sources
 from lastgood.errors import Finding, FindingsError, NotCarriedOutError
-from lastgood.operations.code import read_code
-from lastgood.operations.manifests import running_python
 from lastgood.project import Project
 from lastgood.releases import staging
 from lastgood.releases.environments import Recipe, build_environment, environment_path, find_environment
+from lastgood.versions.code import read_code
+from lastgood.versions.manifests import running_python
 
 NO_LOCK = "no-lock"
 """The kind of the finding that a version pins no environment: it is a warning, wherever it is found."""
