@@ -13,8 +13,8 @@ def main() -> None:
     """`build_release.py ARTIFACT VERSION`."""
     from lastgood.core.references import find_history
     from lastgood.operations.delivering import ensure_release
-    from lastgood.operations.reading import read
     from lastgood.project import Project
+    from lastgood.registry.view import read
     from lastgood.versions.manifests import read_manifest
 
     artifact, version = sys.argv[1:]

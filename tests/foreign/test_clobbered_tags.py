@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from lastgood.errors import FindingsError
-from lastgood.operations.reading import read
 from lastgood.operations.repair import repair
 from lastgood.operations.repair_objects import Reach
 from lastgood.operations.rollback import Request, rollback
@@ -15,6 +14,7 @@ from lastgood.operations.status import status
 from lastgood.operations.sync import sync
 from lastgood.operations.verify import verify
 from lastgood.project import Project as Opened
+from lastgood.registry.view import read
 from tests.builders import Project, git
 
 

@@ -13,7 +13,6 @@ from lastgood.operations.checkout import checkout
 from lastgood.operations.delivering import build_release
 from lastgood.operations.diff import diff
 from lastgood.operations.mark import mark
-from lastgood.operations.reading import read
 from lastgood.operations.register import Request as Registration
 from lastgood.operations.register import register
 from lastgood.operations.rollback import Request, rollback
@@ -22,6 +21,7 @@ from lastgood.operations.status import status
 from lastgood.operations.sync import sync
 from lastgood.operations.verify import verify
 from lastgood.project import Project as Opened
+from lastgood.registry.view import read
 from lastgood.versions.manifests import read_manifest
 from tests.builders import Project
 from tests.foreign.world import add, artifact, dvc, empty, init_dvc

@@ -12,8 +12,9 @@ import pytest
 from lastgood.adapters.git import refs
 from lastgood.core.config import Config
 from lastgood.errors import FindingsError, LastgoodError, RaceError, RefusedError, UnreachableError, UsageError
-from lastgood.operations import diff, init, reading
+from lastgood.operations import diff, init
 from lastgood.operations.status import Worktree
+from lastgood.registry import view
 from lastgood.releases import pending
 from tests.builders import git
 from tests.operations.world import World
@@ -119,7 +120,7 @@ def test_what_is_recorded_here_all_the_time_is_told_as_such(story: World, monkey
         return answer
 
     monkeypatch.setattr(refs, "list_origin", list_origin)
-    monkeypatch.setattr(reading, "ATTEMPTS", 2)
+    monkeypatch.setattr(view, "ATTEMPTS", 2)
     with pytest.raises(RaceError, match="others recorded here 2 times in a row"):
         story.verify()
 

@@ -21,8 +21,9 @@ from lastgood.errors import (
     UnreachableError,
     UsageError,
 )
-from lastgood.operations import prune, recording, rollback, show, sync
+from lastgood.operations import prune, rollback, show, sync
 from lastgood.operations.offline import Published
+from lastgood.registry import recording
 from lastgood.releases import durable
 from lastgood.releases import pending as waiting
 from lastgood.releases.place import Place

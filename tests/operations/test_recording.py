@@ -5,7 +5,7 @@ import time
 import pytest
 
 from lastgood.errors import PushRefusedError
-from lastgood.operations.recording import PATIENCE, Record, outwait
+from lastgood.registry.recording import PATIENCE, Record, outwait
 from tests.builders import git
 from tests.operations.world import World
 

@@ -10,9 +10,9 @@ from lastgood.core.manifest import Output
 from lastgood.core.registry import History, Version
 from lastgood.errors import FindingsError
 from lastgood.operations import delivering, repair, sync
-from lastgood.operations.reading import read
 from lastgood.operations.show import list_versions
 from lastgood.project import Project
+from lastgood.registry.view import read
 from lastgood.releases.release import description_path
 from lastgood.versions.manifests import read_manifest
 from tests.operations.world import World

@@ -14,8 +14,8 @@ from gto.cli import app as gto_app
 
 from lastgood.core.events import Kind, Mark
 from lastgood.core.registry import History
-from lastgood.operations import reading
 from lastgood.project import Project as Opened
+from lastgood.registry import view
 from tests import forking
 from tests.builders import ARTIFACT, Project
 
@@ -113,7 +113,7 @@ def dvc_get(project: Project, *which: str, artifact: str = ARTIFACT) -> bytes:
 
 def read(there: Opened) -> History:
     """lastgood's history of the one artifact, fetched."""
-    return reading.read(there, fetch=True).registry.only()
+    return view.read(there, fetch=True).registry.only()
 
 
 def lastgood_show(there: Opened) -> Answer:

@@ -8,7 +8,6 @@ import pytest
 from lastgood.core.events import Mark
 from lastgood.core.references import find_version
 from lastgood.errors import RefusedError
-from lastgood.operations import reading
 from lastgood.operations.assign import assign
 from lastgood.operations.mark import mark
 from lastgood.operations.register import Request as Registration
@@ -17,6 +16,7 @@ from lastgood.operations.rollback import Request, rollback
 from lastgood.operations.sync import sync
 from lastgood.operations.unassign import unassign
 from lastgood.project import Project as Opened
+from lastgood.registry import view
 from tests.builders import Project
 from tests.peers.judges import (
     Answer,
@@ -206,4 +206,4 @@ def test_latest_is_the_greatest_for_gto_and_the_newest_release_for_lastgood(proj
     for word, ours in (("latest", "v1.0.0"), ("greatest", "v1.1.0-rc.1")):
         theirs = json.loads(gto(project, "show", f"flights@{word}", "--json"))
         assert theirs[0]["version"] == "v1.1.0-rc.1"
-        assert find_version(reading.read(there, fetch=True).registry, f"flights@{word}")[1].text == ours
+        assert find_version(view.read(there, fetch=True).registry, f"flights@{word}")[1].text == ours

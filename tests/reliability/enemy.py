@@ -14,8 +14,8 @@ from pathlib import Path
 from lastgood.cli.app import main
 from lastgood.core.registry import History
 from lastgood.errors import LastgoodError
-from lastgood.operations.reading import read
 from lastgood.project import Project as Opened
+from lastgood.registry.view import read
 from lastgood.releases import proving
 from lastgood.versions.manifests import read_manifest
 from tests.builders import Project

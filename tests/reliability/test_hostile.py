@@ -11,8 +11,8 @@ import pytest
 from lastgood.core.config import Config
 from lastgood.errors import LastgoodError, UsageError
 from lastgood.operations.delivering import ensure_release
-from lastgood.operations.reading import read
 from lastgood.project import Project as Opened
+from lastgood.registry.view import read
 from lastgood.versions.manifests import read_manifest
 from tests.builders import Project
 from tests.conftest import isolate

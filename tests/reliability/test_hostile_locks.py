@@ -19,7 +19,7 @@ import pytest
 from lastgood.core.manifest import Environment
 from lastgood.core.references import find_version
 from lastgood.errors import FindingsError, LastgoodError, NotCarriedOutError
-from lastgood.operations.reading import read
+from lastgood.registry.view import read
 from lastgood.versions.environments import ensure_environment
 from lastgood.versions.manifests import read_manifest
 from tests.adapters.wheels import make_wheel, use_only

@@ -9,8 +9,8 @@ import pytest
 
 from lastgood.core.manifest import Output
 from lastgood.errors import FindingsError, LastgoodError
-from lastgood.operations.reading import read
 from lastgood.project import Project as Opened
+from lastgood.registry.view import read
 from lastgood.versions.manifests import read_manifest
 from tests.builders import Project
 from tests.conftest import isolate

@@ -15,8 +15,8 @@ from lastgood.errors import Finding
 if TYPE_CHECKING:
     from lastgood.core.registry import History
     from lastgood.operations.offline import Published
-    from lastgood.operations.reading import View
     from lastgood.project import Project
+    from lastgood.registry.view import View
 
 
 @dataclass

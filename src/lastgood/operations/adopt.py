@@ -7,9 +7,9 @@ from lastgood.core.journal import Recorded
 from lastgood.core.references import find_history
 from lastgood.core.registry import History
 from lastgood.core.transaction import adopt_tags
-from lastgood.operations import recording
-from lastgood.operations.reading import View, read, retrying
 from lastgood.project import Project
+from lastgood.registry import recording
+from lastgood.registry.view import View, read, retrying
 
 
 @dataclass(frozen=True)

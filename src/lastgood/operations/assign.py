@@ -12,10 +12,10 @@ from lastgood.core.registry import History, Registry, Version
 from lastgood.core.stages import require_meant, require_possible
 from lastgood.core.transaction import Draft
 from lastgood.errors import RefusedError
-from lastgood.operations import recording
-from lastgood.operations.reading import View, read, retrying
-from lastgood.operations.recording import Record
 from lastgood.project import Project
+from lastgood.registry import recording
+from lastgood.registry.recording import Record
+from lastgood.registry.view import View, read, retrying
 from lastgood.versions.restorable import require_restorable
 
 

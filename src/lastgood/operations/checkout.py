@@ -15,11 +15,11 @@ from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError, RefusedError, UnfinishedError, named
 from lastgood.operations.notes import Note, is_saved, read_note, remove_note, write_note
-from lastgood.operations.reading import View, read
 from lastgood.operations.saving import drop_saved, name_saved, save_work
 from lastgood.operations.unsaved import NONE, Work, find_work
 from lastgood.operations.worktree import blocked_by, differing
 from lastgood.project import Project
+from lastgood.registry.view import View, read
 from lastgood.releases import durable
 from lastgood.releases.proofs import Proofs
 from lastgood.releases.proving import find_missing, gather, prove

@@ -9,8 +9,8 @@ from lastgood.core.manifest import Json, Manifest, Output, PackageChange
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
 from lastgood.errors import LastgoodError, UsageError
-from lastgood.operations.reading import View, read
 from lastgood.project import Project
+from lastgood.registry.view import View, read
 from lastgood.versions.code import bring_code
 from lastgood.versions.lockfiles import compare_environments
 from lastgood.versions.manifests import read_with_unread

@@ -12,11 +12,11 @@ from lastgood.core.registry import History
 from lastgood.core.tags import TagName
 from lastgood.core.transaction import Draft
 from lastgood.errors import RefusedError, UnknownError, UsageError
-from lastgood.operations import recording
-from lastgood.operations.discounted import must_be_signed
-from lastgood.operations.reading import View, read, retrying
-from lastgood.operations.recording import Record
 from lastgood.project import Project
+from lastgood.registry import recording
+from lastgood.registry.discounted import must_be_signed
+from lastgood.registry.recording import Record
+from lastgood.registry.view import View, read, retrying
 
 
 @dataclass(frozen=True)

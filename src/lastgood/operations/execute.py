@@ -15,8 +15,8 @@ from lastgood.core.registry import History, Version
 from lastgood.core.selection import whole
 from lastgood.errors import Finding
 from lastgood.operations.delivering import ensure_release
-from lastgood.operations.reading import View, read
 from lastgood.project import Project
+from lastgood.registry.view import View, read
 from lastgood.releases.release import Release, release_path
 from lastgood.releases.scratch import scratch
 from lastgood.releases.staging import clean_staging

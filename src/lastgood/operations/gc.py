@@ -10,8 +10,8 @@ from lastgood.core.needed import PINNING, UNNEEDED, Stored, both, exceeds, hashe
 from lastgood.core.tags import TAGS
 from lastgood.errors import Finding, FindingsError, RaceError, RefusedError, counted
 from lastgood.operations.needs import BRANCHES, Needs, find_needs, list_refs
-from lastgood.operations.reading import View, read
 from lastgood.project import Project
+from lastgood.registry.view import View, read
 
 ATTEMPTS = 5
 

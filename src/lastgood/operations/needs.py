@@ -13,8 +13,8 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.needed import hashes_in, is_pinning
 from lastgood.core.tags import TAGS, Action
 from lastgood.errors import Finding, FindingsError
-from lastgood.operations.reading import View
 from lastgood.project import Project
+from lastgood.registry.view import View
 
 BRANCHES, EXPERIMENTS = "refs/heads/", "refs/exps/"
 OWN = (BRANCHES, EXPERIMENTS, "refs/stash")

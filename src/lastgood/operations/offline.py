@@ -11,10 +11,10 @@ from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
 from lastgood.core.transaction import Author, Draft
 from lastgood.errors import FindingsError, PushRefusedError, RaceError, RefusedError, UnreachableError, UsageError
-from lastgood.operations import recording
-from lastgood.operations.reading import View, require_newest, retrying
-from lastgood.operations.recording import Record
 from lastgood.project import Project
+from lastgood.registry import recording
+from lastgood.registry.recording import Record
+from lastgood.registry.view import View, require_newest, retrying
 from lastgood.releases import pending
 from lastgood.versions.restorable import require_restorable
 

@@ -17,9 +17,9 @@ from lastgood.core.registry import History
 from lastgood.core.retention import Held, Retention, judge
 from lastgood.errors import LastgoodError
 from lastgood.operations.notes import read_note
-from lastgood.operations.reading import View, read
 from lastgood.operations.serving import refresh_settings
 from lastgood.project import Project
+from lastgood.registry.view import View, read
 from lastgood.releases import activation, log, pending
 from lastgood.releases.environments import environment_path, list_environments
 from lastgood.releases.proofs import Proofs

@@ -14,14 +14,14 @@ from lastgood.core.transaction import Draft
 from lastgood.core.unknown import find_meant
 from lastgood.core.version import Bump
 from lastgood.errors import Finding, FindingsError, RaceError, RefusedError, UnknownError, UsageError, named
-from lastgood.operations import recording
 from lastgood.operations.delivering import run_shell
-from lastgood.operations.reading import View, read, retrying
-from lastgood.operations.recording import Record
 from lastgood.operations.registrable import find_loading_code, prove_outputs, require_registrable
-from lastgood.operations.signing import require_able
 from lastgood.operations.uploading import require_place, upload
 from lastgood.project import Project
+from lastgood.registry import recording
+from lastgood.registry.recording import Record
+from lastgood.registry.signatures import require_able
+from lastgood.registry.view import View, read, retrying
 from lastgood.versions import manifests
 
 

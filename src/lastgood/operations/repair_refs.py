@@ -11,9 +11,9 @@ from lastgood.core.registry import History
 from lastgood.core.repairs import Mended
 from lastgood.core.tags import TAGS
 from lastgood.errors import Finding, RefusedError
-from lastgood.operations import origin_tags, recording
-from lastgood.operations.reading import View, retrying
 from lastgood.project import Project
+from lastgood.registry import origin_tags, recording
+from lastgood.registry.view import View, retrying
 
 Results = list[Mended | Finding]
 

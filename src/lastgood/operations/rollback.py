@@ -29,12 +29,13 @@ from lastgood.errors import (
     UnfinishedError,
     UnhealthyError,
 )
-from lastgood.operations import delivering, offline, purpose, recording
+from lastgood.operations import delivering, offline, purpose
 from lastgood.operations.offline import Published
-from lastgood.operations.reading import ATTEMPTS, View, read
-from lastgood.operations.recording import Record
 from lastgood.operations.sync import bring_live, is_behind
 from lastgood.project import Project
+from lastgood.registry import recording
+from lastgood.registry.recording import Record
+from lastgood.registry.view import ATTEMPTS, View, read
 from lastgood.releases import activation, pending
 from lastgood.releases.release import Release
 from lastgood.versions.manifests import read_environment

@@ -5,8 +5,8 @@ from pathlib import PurePosixPath
 from lastgood.adapters.git import export, mirror
 from lastgood.core.config import FILE, Config
 from lastgood.errors import LastgoodError
-from lastgood.operations.signing import MIRRORED
 from lastgood.project import Project
+from lastgood.registry.signatures import MIRRORED
 from lastgood.releases import durable
 from lastgood.versions.manifests import project_of
 

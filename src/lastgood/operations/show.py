@@ -14,8 +14,8 @@ from lastgood.core.references import find_history, find_version
 from lastgood.core.registry import History, Version
 from lastgood.core.telling import tell
 from lastgood.errors import Finding, FindingsError, UnknownError
-from lastgood.operations.reading import View, read
 from lastgood.project import Project
+from lastgood.registry.view import View, read
 
 if TYPE_CHECKING:
     from lastgood.releases.release import Release

@@ -11,9 +11,9 @@ from lastgood.core.selection import select, whole
 from lastgood.errors import LockedError, StaleError, UnfinishedError, UnhealthyError, UnknownError
 from lastgood.operations import delivering, offline
 from lastgood.operations.offline import Published
-from lastgood.operations.reading import View, read, require_newest, require_nothing_lost, retrying
 from lastgood.operations.serving import refresh_settings
 from lastgood.project import Project
+from lastgood.registry.view import View, read, require_newest, require_nothing_lost, retrying
 from lastgood.releases import activation, pending
 from lastgood.releases.release import Release, release_path
 from lastgood.versions.manifests import read_manifest

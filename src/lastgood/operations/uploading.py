@@ -5,8 +5,8 @@ from contextlib import suppress
 from lastgood.adapters.dvc.store import Store
 from lastgood.core.manifest import Manifest
 from lastgood.errors import AbsentRemoteError, Finding, FindingsError, LastgoodError
-from lastgood.operations.reading import read
 from lastgood.project import Project
+from lastgood.registry.view import read
 from lastgood.versions.manifests import read_manifest
 
 

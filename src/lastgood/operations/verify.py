@@ -13,11 +13,11 @@ from lastgood.core.registry import History, Version
 from lastgood.core.selection import own_outputs, pins_artifact
 from lastgood.core.subset import Subset
 from lastgood.errors import Finding, LastgoodError
-from lastgood.operations.reading import View, read
 from lastgood.operations.repair_refs import find_behind
 from lastgood.operations.repair_releases import find_damaged
 from lastgood.operations.verify_objects import Looked, check_objects
 from lastgood.project import Project
+from lastgood.registry.view import View, read
 from lastgood.releases import activation
 from lastgood.versions.code import bring_code, reserved_code
 from lastgood.versions.manifests import read_manifest

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lastgood.core.offline import Act
     from lastgood.core.registry import History, Version
     from lastgood.operations.offline import Published
-    from lastgood.operations.recording import Record
+    from lastgood.registry.recording import Record
 
 SCHEMA = 1
 Document: TypeAlias = Mapping[str, object]

@@ -17,11 +17,11 @@ from lastgood.core.manifest import Manifest
 from lastgood.core.registry import History
 from lastgood.core.transaction import Author, Transaction
 from lastgood.errors import LockedError, PushRefusedError, StaleError
-from lastgood.operations import seen
-from lastgood.operations.fetching import PUSHING
-from lastgood.operations.reading import View, require_agreement
-from lastgood.operations.signing import signer_for
 from lastgood.project import Project
+from lastgood.registry import seen
+from lastgood.registry.fetching import PUSHING
+from lastgood.registry.signatures import signer_for
+from lastgood.registry.view import View, require_agreement
 from lastgood.releases import durable
 
 PATIENCE = 3

@@ -7,8 +7,8 @@ from lastgood.adapters.git.transactions import Prepared
 from lastgood.core import tags as grammar
 from lastgood.core.journal import Journal
 from lastgood.errors import Finding
-from lastgood.operations.memory import load, save
 from lastgood.project import Project
+from lastgood.registry.memory import load, save
 
 SEEN = "seen.json"
 """Below our directory: by journal ref the newest entry seen, and how many events were recorded up to it.

@@ -15,8 +15,8 @@ from lastgood.core.events import RESERVED_STAGES, TagObject
 from lastgood.core.preflight import WITHDRAWN
 from lastgood.core.tags import TAGS, Action
 from lastgood.errors import Finding, StaleError, named
-from lastgood.operations.memory import load, save
 from lastgood.project import Project
+from lastgood.registry.memory import load, save
 
 KEPT = "origin-tags.json"
 """A file of the place: ids by name of the tags that origin had otherwise than this clone when it was last asked."""

@@ -13,8 +13,8 @@ from lastgood.core.events import TagObject
 from lastgood.core.journal import Journal
 from lastgood.core.signing import Signature, Verdicts, inspect, judge
 from lastgood.errors import RefusedError, UsageError
-from lastgood.operations.memory import load, save
 from lastgood.project import Project
+from lastgood.registry.memory import load, save
 
 if TYPE_CHECKING:
     from lastgood.adapters.git.signatures import Checker, Programs

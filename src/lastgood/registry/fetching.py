@@ -7,8 +7,8 @@ from lastgood.adapters.git import mirror, refs, repository
 from lastgood.core import tags as grammar
 from lastgood.core.tags import TAGS
 from lastgood.errors import UsageError
-from lastgood.operations import origin_tags
 from lastgood.project import Project
+from lastgood.registry import origin_tags
 from lastgood.releases import durable
 from lastgood.releases.lock import MAIN, is_taken
 

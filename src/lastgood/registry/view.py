@@ -23,9 +23,9 @@ from lastgood.errors import (
     StaleError,
     UnreachableError,
 )
-from lastgood.operations import agreement, discounted, fetching, origin_tags, seen, signing
-from lastgood.operations.origin_tags import Corrections
 from lastgood.project import Project
+from lastgood.registry import agreement, discounted, fetching, origin_tags, seen, signatures
+from lastgood.registry.origin_tags import Corrections
 from lastgood.releases import pending
 
 ATTEMPTS = 20
@@ -215,7 +215,7 @@ def _build(
     for artifact, finding in origin_tags.withdrawn(tags.objects, objects):
         findings.setdefault(artifact, []).append(finding)
     taken = frozenset((_names(tags, origin) | discounted.names(journals)) - objects.keys())
-    verdicts = signing.judge_tags(project, objects.values(), journals)
+    verdicts = signatures.judge_tags(project, objects.values(), journals)
     registry = build_registry(objects.values(), journals, project.now(), taken=taken, verdicts=verdicts)
 
     if origin is None and project.remote is not None and fetching.as_of(project) is None:

@@ -1,0 +1,1 @@
+"""Reading and writing the truth: events, journal and origin. Nothing here knows releases, machines or commands."""
