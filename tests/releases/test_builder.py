@@ -298,6 +298,7 @@ def test_a_description_without_its_release_is_none_and_goes(world: World) -> Non
     request = world.request("v1.0.0", world.file("models/model.txt", b"model"))
     with world.proofs() as proofs:
         built = build(request, world.place, proofs)
+        built.path.chmod(0o755)  # a read-only directory cannot be moved into another one
         built.path.rename(world.root / "gone")
         with pytest.raises(FindingsError):
             load_release(built.path)
@@ -355,7 +356,7 @@ def test_any_change_to_a_release_is_noticed(world: World, path: str, kind: str) 
     with world.proofs() as proofs:
         release = build(world.request("v1.0.0", *outputs), world.place, proofs)
         target = release.path / path
-        for directory in release.path.rglob("*/"):
+        for directory in (release.path, *release.path.rglob("*/")):
             directory.chmod(0o755)
         target.unlink(missing_ok=True)
         target.write_bytes(b"changed")

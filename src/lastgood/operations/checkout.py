@@ -14,10 +14,6 @@ from lastgood.core.manifest import Manifest
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError, RefusedError, UnfinishedError, named
-from lastgood.operations.notes import Note, is_saved, read_note, remove_note, write_note
-from lastgood.operations.saving import drop_saved, name_saved, save_work
-from lastgood.operations.unsaved import NONE, Work, find_work
-from lastgood.operations.worktree import blocked_by, differing
 from lastgood.project import Project
 from lastgood.registry.view import View, read
 from lastgood.releases import durable
@@ -27,6 +23,10 @@ from lastgood.versions.code import bring_code
 from lastgood.versions.manifests import read_pinned
 from lastgood.versions.objects import with_objects
 from lastgood.versions.restorable import require_restorable
+from lastgood.worktree.outputs import blocked_by, differing
+from lastgood.worktree.saved import drop_saved, name_saved, save_work
+from lastgood.worktree.state import Note, is_saved, read_note, remove_note, write_note
+from lastgood.worktree.work import NONE, Work, find_work
 
 BEGUN = ".*.tmp"
 BEGUN_LENGTH = len("..tmp") + 22

@@ -16,7 +16,6 @@ from lastgood.core.references import find_history
 from lastgood.core.registry import History
 from lastgood.core.retention import Held, Retention, judge
 from lastgood.errors import LastgoodError
-from lastgood.operations.notes import read_note
 from lastgood.operations.serving import refresh_settings
 from lastgood.project import Project
 from lastgood.registry.view import View, read
@@ -29,6 +28,7 @@ from lastgood.releases.staging import clean_staging
 from lastgood.releases.use import in_use
 from lastgood.versions.environments import find_digest
 from lastgood.versions.manifests import read_manifest
+from lastgood.worktree.state import read_note
 
 PRUNED = "pruned"
 IN_USE = "in use"

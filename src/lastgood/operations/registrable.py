@@ -14,12 +14,12 @@ from lastgood.core.digests import Digests
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.preflight import reserved
 from lastgood.errors import Finding, FindingsError, RefusedError, counted
-from lastgood.operations.worktree import tracked_inside
 from lastgood.project import Project
 from lastgood.releases import proving
 from lastgood.releases.proofs import Proofs
 from lastgood.versions.code import reserved_code
 from lastgood.versions.fitting import check_fit
+from lastgood.worktree.outputs import tracked_inside
 
 
 def require_registrable(project: Project, commit: str, pinned: Pinned, declared: Declared) -> None:

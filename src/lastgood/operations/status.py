@@ -10,14 +10,14 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.offline import Act
 from lastgood.core.registry import History, Registry, Version
 from lastgood.errors import Finding, FindingsError
-from lastgood.operations.notes import read_note
-from lastgood.operations.worktree import Content, read_outputs
 from lastgood.project import Project
 from lastgood.registry.view import ATTEMPTS, View, is_newest, read
 from lastgood.releases import activation, pending
 from lastgood.releases.release import read_placement
 from lastgood.versions.manifests import read_manifest, read_pinned
 from lastgood.versions.selection import warn_of_names
+from lastgood.worktree.outputs import Content, read_outputs
+from lastgood.worktree.state import read_note
 
 AS_RECORDED, CHANGED, MISSING, SPECIAL = "as recorded", "changed", "missing", "special"
 

@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 from lastgood.adapters.dvc.ignoring import ignored
 from lastgood.core.manifest import Manifest, Output
 from lastgood.errors import FindingsError, RefusedError, named
-from lastgood.operations.notes import Note, is_saved
-from lastgood.operations.worktree import Content, files_at, read_outputs
 from lastgood.project import Project
 from lastgood.versions.manifests import read_pinned
+from lastgood.worktree.outputs import Content, files_at, read_outputs
+from lastgood.worktree.state import Note, is_saved
 
 
 @dataclass(frozen=True, slots=True)

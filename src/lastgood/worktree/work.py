@@ -9,10 +9,10 @@ from lastgood.adapters.git.command import Git
 from lastgood.adapters.git.repository import Entry
 from lastgood.core.manifest import Manifest
 from lastgood.errors import RefusedError, named
-from lastgood.operations.edited import Look, edited_outputs
-from lastgood.operations.notes import Note, is_saved, saved_copies
-from lastgood.operations.worktree import blocked_by, occupants
 from lastgood.project import Project
+from lastgood.worktree.edited import Look, edited_outputs
+from lastgood.worktree.outputs import blocked_by, occupants
+from lastgood.worktree.state import Note, is_saved, saved_copies
 
 INDEXED = "MARCT"
 """git's letters for what the index has and the commit has not."""

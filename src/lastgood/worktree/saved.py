@@ -12,11 +12,11 @@ from secrets import token_hex
 from lastgood.adapters.git import repository
 from lastgood.adapters.git.export import read_blobs
 from lastgood.errors import RefusedError
-from lastgood.operations.notes import FILES, STAGED
-from lastgood.operations.unsaved import INDEXED, Work
-from lastgood.operations.worktree import blocked_by, files_at
 from lastgood.project import Project
 from lastgood.releases import durable
+from lastgood.worktree.outputs import blocked_by, files_at
+from lastgood.worktree.state import FILES, STAGED
+from lastgood.worktree.work import INDEXED, Work
 
 
 def name_saved(project: Project) -> str:
