@@ -12,7 +12,7 @@ from time import perf_counter
 def main() -> None:
     """`build_release.py ARTIFACT VERSION`."""
     from lastgood.core.references import find_history
-    from lastgood.operations.delivering import ensure_release
+    from lastgood.machine.delivery import ensure_release
     from lastgood.project import Project
     from lastgood.registry.view import read
     from lastgood.versions.manifests import read_manifest

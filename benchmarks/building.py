@@ -55,7 +55,7 @@ def against_cp(bench: Bench) -> Measured:
         lambda: remove(target),
         lambda: world.machine.time(world.base, "cp", "-al", str(source), str(target))[0],
     )
-    started = (sys.executable, "-c", "import lastgood.operations.delivering, lastgood.registry.view")
+    started = (sys.executable, "-c", "import lastgood.machine.delivery, lastgood.registry.view")
     apart = Side("start-up", "start-up: interpreter and imports", lambda: None, lambda: world.time(*started))
     measured = bench.alternate([ours, theirs, apart], lambda: require_same(world.release(world.old), target))
     remove(target)

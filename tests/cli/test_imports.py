@@ -25,7 +25,7 @@ HEAVY = frozenset(
 )
 """Modules that cost milliseconds each, of the standard library too."""
 UNUSED = {
-    "list": {"lastgood.operations.delivering", "lastgood.adapters.dvc.store", "lastgood.releases.proofs", "sqlite3"},
+    "list": {"lastgood.machine.delivery", "lastgood.adapters.dvc.store", "lastgood.releases.proofs", "sqlite3"},
     "rollback": {
         "lastgood.adapters.dvc.store",
         "lastgood.adapters.dvc.version",

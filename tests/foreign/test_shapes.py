@@ -8,9 +8,9 @@ import pytest
 from lastgood.core.events import Mark
 from lastgood.core.references import find_version
 from lastgood.errors import FindingsError, UnknownError
+from lastgood.machine.delivery import build_release
 from lastgood.operations.assign import assign
 from lastgood.operations.checkout import checkout
-from lastgood.operations.delivering import build_release
 from lastgood.operations.diff import diff
 from lastgood.operations.mark import mark
 from lastgood.operations.register import Request as Registration

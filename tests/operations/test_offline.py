@@ -21,8 +21,8 @@ from lastgood.errors import (
     UnreachableError,
     UsageError,
 )
+from lastgood.machine.offline import Published
 from lastgood.operations import prune, rollback, show, sync
-from lastgood.operations.offline import Published
 from lastgood.registry import recording
 from lastgood.releases import durable
 from lastgood.releases import pending as waiting

@@ -10,7 +10,7 @@ import pytest
 
 from lastgood.core.config import Config
 from lastgood.errors import LastgoodError, UsageError
-from lastgood.operations.delivering import ensure_release
+from lastgood.machine.delivery import ensure_release
 from lastgood.project import Project as Opened
 from lastgood.registry.view import read
 from lastgood.versions.manifests import read_manifest

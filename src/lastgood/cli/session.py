@@ -14,7 +14,7 @@ from lastgood.errors import Finding
 
 if TYPE_CHECKING:
     from lastgood.core.registry import History
-    from lastgood.operations.offline import Published
+    from lastgood.machine.offline import Published
     from lastgood.project import Project
     from lastgood.registry.view import View
 

@@ -14,7 +14,7 @@ from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import whole
 from lastgood.errors import Finding
-from lastgood.operations.delivering import ensure_release
+from lastgood.machine.delivery import ensure_release
 from lastgood.project import Project
 from lastgood.registry.view import View, read
 from lastgood.releases.release import Release, release_path

@@ -16,7 +16,7 @@ from lastgood.core.references import find_history
 from lastgood.core.registry import History
 from lastgood.core.retention import Held, Retention, judge
 from lastgood.errors import LastgoodError
-from lastgood.operations.serving import refresh_settings
+from lastgood.machine.settings import refresh_settings
 from lastgood.project import Project
 from lastgood.registry.view import View, read
 from lastgood.releases import activation, log, pending

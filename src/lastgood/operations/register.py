@@ -14,7 +14,7 @@ from lastgood.core.transaction import Draft
 from lastgood.core.unknown import find_meant
 from lastgood.core.version import Bump
 from lastgood.errors import Finding, FindingsError, RaceError, RefusedError, UnknownError, UsageError, named
-from lastgood.operations.delivering import run_shell
+from lastgood.machine.delivery import run_shell
 from lastgood.operations.registrable import find_loading_code, prove_outputs, require_registrable
 from lastgood.operations.uploading import require_place, upload
 from lastgood.project import Project

@@ -15,7 +15,7 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.repairs import Mended
 from lastgood.core.selection import select
 from lastgood.errors import Finding, FindingsError
-from lastgood.operations.delivering import build_release
+from lastgood.machine.delivery import build_release
 from lastgood.project import Project
 from lastgood.releases import durable
 from lastgood.releases.activation import live_links

@@ -29,8 +29,9 @@ from lastgood.errors import (
     UnfinishedError,
     UnhealthyError,
 )
-from lastgood.operations import delivering, offline, purpose
-from lastgood.operations.offline import Published
+from lastgood.machine import delivery, offline
+from lastgood.machine.offline import Published
+from lastgood.operations import purpose
 from lastgood.operations.sync import bring_live, is_behind
 from lastgood.project import Project
 from lastgood.registry import recording
@@ -181,7 +182,7 @@ def prepare(project: Project, request: Request) -> Plan:
             *foretell(history.events, (stage, *Mark), project.now()),
             *_warn(project, manifest, stage),
             *warn_of_names(project.config, stage, view.registry.artifacts),
-            *(delivering.check_deliverable(project, manifest) if here else ()),
+            *(delivery.check_deliverable(project, manifest) if here else ()),
         ),
         acts=acts,
     )  # fmt: skip
@@ -246,8 +247,8 @@ def _draft(project: Project, plan: Plan) -> Transaction:
 
 
 def _build(project: Project, plan: Plan, manifest: Manifest) -> Release:
-    release = delivering.deliver(project, manifest, plan.stage)
-    words = delivering.check_health(project, release, plan.stage)
+    release = delivery.deliver(project, manifest, plan.stage)
+    words = delivery.check_health(project, release, plan.stage)
     if words is not None:
         raise NotCarriedOutError(
             f"the health command fails on {plan.target.text} before it is live: {words}; nothing was changed"
@@ -259,10 +260,10 @@ def _switch(project: Project, plan: Plan, release: Release) -> str:
     name = plan.history.artifact
     finish, done = _finish(plan)
     try:
-        link = delivering.switch(project, plan.history, release, plan.stage)
+        link = delivery.switch(project, plan.history, release, plan.stage)
     except (OSError, LockedError) as error:
         raise UnfinishedError(f"{done}, but {plan.stage} could not be switched here: {error}", hint=finish) from error
-    words = delivering.check_health(project, release, plan.stage)
+    words = delivery.check_health(project, release, plan.stage)
     if words is not None:
         tag = version_tag(name, plan.target.text)
         raise UnhealthyError(
@@ -286,7 +287,7 @@ def _finish_here(project: Project, plan: Plan) -> Result:
         return Result(plan)
     release = activation.live(project.place, plan.history.artifact, plan.stage)
     if release is not None and not is_behind(project, plan.history, plan.stage):
-        delivering.settle(project, release, plan.stage)
+        delivery.settle(project, release, plan.stage)
         return Result(plan, live=str(link), unpublished=plan.acts)
     try:
         bring_live(project, plan.history, plan.stage)

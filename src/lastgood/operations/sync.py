@@ -9,9 +9,9 @@ from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import select, whole
 from lastgood.errors import LockedError, StaleError, UnfinishedError, UnhealthyError, UnknownError
-from lastgood.operations import delivering, offline
-from lastgood.operations.offline import Published
-from lastgood.operations.serving import refresh_settings
+from lastgood.machine import delivery, offline
+from lastgood.machine.offline import Published
+from lastgood.machine.settings import refresh_settings
 from lastgood.project import Project
 from lastgood.registry.view import View, read, require_newest, require_nothing_lost, retrying
 from lastgood.releases import activation, pending
@@ -83,7 +83,7 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
             raise StaleError("something was done here while origin was out of reach")
         # Looked up under the lock: what was live before it may be what a rollback has just left (ordering.md, O6).
         former = activation.live(project.place, history.artifact, stage)
-        delivering.refuse_failed(project, history, version.text, stage)
+        delivery.refuse_failed(project, history, version.text, stage)
         behind = is_behind(project, history, stage)
         if behind:
             require_nothing_lost(view, history.artifact)
@@ -91,14 +91,14 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
             require_selection(project, history, version, read_manifest(project, history, version), stage)
         if dry_run:
             manifest = require_restorable(project, history, version, here=True, stage=stage)
-            delivering.check_deliverable(project, manifest)
+            delivery.check_deliverable(project, manifest)
             release = former or Release(Path(), history.artifact, version.text, version.commit, False, whole(manifest))
         else:
             if behind or former is None:
                 release = bring_live(project, history, stage)
             else:
                 release = former
-                delivering.settle(project, former, stage)
+                delivery.settle(project, former, stage)
             activation.follow(project.place, history.artifact, stage)
     return Synced(
         view=view,
@@ -134,18 +134,18 @@ def bring_live(project: Project, history: History, stage: str) -> Release:
     `UnhealthyError` when its health command fails.
     """
     version = history.assigned_version(stage)
-    delivering.refuse_failed(project, history, version.text, stage)
+    delivery.refuse_failed(project, history, version.text, stage)
     manifest = require_restorable(project, history, version, here=True, stage=stage)
-    release = delivering.deliver(project, manifest, stage)
+    release = delivery.deliver(project, manifest, stage)
     require_newest(project, history)
     try:
-        delivering.switch(project, history, release, stage)
+        delivery.switch(project, history, release, stage)
     except (OSError, LockedError) as error:
         raise UnfinishedError(
             f"{stage} could not be switched to {version.text} here: {error}; the former release is live",
             hint=f"lastgood sync {history.artifact} --stage {stage}",
         ) from error
-    words = delivering.check_health(project, release, stage)
+    words = delivery.check_health(project, release, stage)
     if words is not None:
         raise UnhealthyError(
             f"switched to {history.artifact} {version.text}, but the health command fails: {words}",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lastgood.core.manifest import Output
     from lastgood.core.offline import Act
     from lastgood.core.registry import History, Version
-    from lastgood.operations.offline import Published
+    from lastgood.machine.offline import Published
     from lastgood.registry.recording import Record
 
 SCHEMA = 1
