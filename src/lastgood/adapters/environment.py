@@ -8,15 +8,14 @@ it was made from, which knows nothing of the environment's `.pth` files.
 
 import json
 import os
-import signal
 import stat
-import subprocess
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lastgood.adapters import process
 from lastgood.core.pins import Target
 from lastgood.core.requirements import Wanted
 from lastgood.errors import LastgoodError
@@ -118,29 +117,13 @@ class Uv:
 
     def _run(self, *arguments: str) -> str:
         (self.directory / "uv.toml").touch()
-        process = subprocess.Popen(
-            [find_uv(), *arguments],
-            cwd=self.directory,
-            env=_environment(build=self.build),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
-        try:
-            out, words = process.communicate(timeout=self.timeout)
-        except subprocess.TimeoutExpired:
-            raise UvError(f"uv {arguments[0]} did not end within {self.timeout:g} s") from None
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        if process.returncode != 0:
-            said = [line for line in words.splitlines() if line.strip()]
-            raise UvError("\n".join(said[:_LAST]) or f"uv {arguments[0]} ended with exit code {process.returncode}")
-        return out
+        outcome = process.run([find_uv(), *arguments], self.directory, _environment(build=self.build), self.timeout)
+        if outcome.code is None:
+            raise UvError(f"uv {arguments[0]} did not end within {self.timeout:g} s")
+        if outcome.code != 0:
+            said = [line for line in outcome.err.decode(errors="replace").splitlines() if line.strip()]
+            raise UvError("\n".join(said[:_LAST]) or f"uv {arguments[0]} ended with exit code {outcome.code}")
+        return outcome.out.decode(errors="replace")
 
 
 def find_uv() -> str:
@@ -159,12 +142,13 @@ def read_target(python: Path, timeout: float) -> Target:
     It starts without site directories, so that no `.pth` file runs, and without anything of the user's environment.
     """
     command = [str(python), "-I", "-S", "-B", "-c", _QUESTION]
-    kept = {name: os.environ[name] for name in _LOADER if name in os.environ}
     try:
-        done = subprocess.run(command, capture_output=True, timeout=timeout, check=True, cwd="/", env=kept)
-        found = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        outcome = process.run(command, Path("/"), _loading(), timeout)
+        found = json.loads(outcome.out)
+    except (OSError, ValueError) as error:
         raise UvError(f"{python} does not start: {error}") from error
+    if outcome.code != 0:
+        raise UvError(f"{python} does not start: {outcome.words(_LAST)}")
     return Target({str(name): str(value) for name, value in found.items()})
 
 
@@ -175,11 +159,13 @@ def compile_modules(path: Path, python: Path, timeout: float) -> None:
     compiled is compiled anew at each start, since the directories are read-only: nothing else is lost.
     """
     command = [str(python), "-I", "-S", "-m", "compileall", "-q", "-q", str(path / "lib")]
-    kept = {name: os.environ[name] for name in _LOADER if name in os.environ}
-    with suppress(OSError, subprocess.SubprocessError):
-        subprocess.run(
-            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False, cwd="/", env=kept
-        )
+    with suppress(OSError):
+        process.run(command, Path("/"), _loading(), timeout)
+
+
+def _loading() -> dict[str, str]:
+    """All that a Python which we only ask sees of the user's variables."""
+    return {name: os.environ[name] for name in _LOADER if name in os.environ}
 
 
 def _interpreter(path: Path, names: Iterable[str]) -> dict[str, str | bytes]:

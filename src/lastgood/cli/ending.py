@@ -51,6 +51,6 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
 
 def _end_children() -> None:
     """End what unwinding missed: a child that had started when its `Popen` had not returned yet."""
-    from lastgood.adapters.git.command import descendants, kill
+    from lastgood.adapters.process import descendants, kill
 
     kill(descendants(os.getpid()))

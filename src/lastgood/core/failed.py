@@ -38,7 +38,7 @@ def find_failed(history: History, stage: str) -> Finding | None:
 def require_not_failed(history: History, text: str, stage: str, live: str | None) -> None:
     """Raise `RefusedError` for a failed version, before it becomes live; `live` is what is live here.
 
-    Every way to the live link asks this (`delivering.switch`): a version can be marked failed after it was assigned,
+    Every way to the live link asks this (`machine.live.switch`): a version can be marked failed after it was assigned,
     and an older one come back when GTO unassigns a newer one.
     """
     version = history.by_name.get(text)

@@ -1,25 +1,15 @@
 """Bringing a version onto this machine: fetch, build and prove its release, switch the live link to it."""
 
-import os
-import signal
-import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 from lastgood.adapters.git import export
 from lastgood.adapters.git.command import GitError
-from lastgood.core.failed import require_not_failed
 from lastgood.core.manifest import Manifest, Output
-from lastgood.core.registry import History
 from lastgood.core.selection import select
 from lastgood.core.tags import version_tag
-from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError, NotCarriedOutError
+from lastgood.errors import Finding, FindingsError, NotCarriedOutError
 from lastgood.project import Project
-from lastgood.releases import activation
-from lastgood.releases.environments import find_environment
-from lastgood.releases.placing import WRITABLE
 from lastgood.releases.release import Release, find_release
-from lastgood.releases.staging import clean_staging
 from lastgood.versions import environments
 from lastgood.versions.code import bring_code
 
@@ -92,87 +82,3 @@ def _export(project: Project, manifest: Manifest, target: Path) -> None:
         raise NotCarriedOutError(
             f"the code of {manifest.artifact} {manifest.version} cannot be written: {error.words}; nothing was changed"
         ) from error
-
-
-def switch(project: Project, history: History, release: Release, stage: str) -> Path:
-    """Make a release live in a stage: one rename. Returns the live link. Every way to live leads through here.
-
-    Raises `RefusedError` for a version that is marked failed; then what was live is live.
-    """
-    refuse_failed(project, history, release.version, stage)
-    project.on_step("switch")
-    settle(project, release, stage)
-    return project.place.live_link(release.artifact, stage)
-
-
-def refuse_failed(project: Project, history: History, version: str, stage: str) -> None:
-    """Raise `RefusedError` for a failed version: before anything is fetched or built for it, and before the switch."""
-    former = activation.live(project.place, history.artifact, stage)
-    require_not_failed(history, version, stage, former.version if former else None)
-
-
-def settle(project: Project, release: Release, stage: str) -> None:
-    """Make a release live in a stage, and finish what a process left that died near the end of doing so: the scratch
-    directory of a release that was built, the entry in history of a switch that was made (ordering.md, O5)."""
-    with suppress(OSError, LockedError):  # somebody else's leftovers must not hold an emergency back
-        clean_staging(project.place, wait=0)
-    with suppress(OSError):
-        if release.path.stat().st_mode & WRITABLE:
-            release.path.chmod(0o555)  # its builder died between its name and that
-    activation.switch(project.place, release.artifact, stage, release)
-
-
-def check_health(project: Project, release: Release, stage: str) -> str | None:
-    """Run the trusted configuration's health command in a release; `None` when it passes or there is none.
-
-    Otherwise what it said. The command sees `LASTGOOD_RELEASE`, `LASTGOOD_ARTIFACT`, `LASTGOOD_VERSION` and
-    `LASTGOOD_STAGE`.
-    """
-    command = project.config.rollback.health
-    if not command:
-        return None
-    project.on_step("health")
-    facts = {
-        "LASTGOOD_RELEASE": str(release.path),
-        "LASTGOOD_ARTIFACT": release.artifact,
-        "LASTGOOD_VERSION": release.version,
-        "LASTGOOD_STAGE": stage,
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    if project.config.environment.deliver and release.environment:
-        own = find_environment(project.place, release.environment)
-        facts = environments.variables(own, {**os.environ, **facts})
-    return run_shell(command, release.path, facts, project.config.rollback.timeout)
-
-
-def run_shell(command: str, directory: Path, facts: dict[str, str], timeout: int | None) -> str | None:
-    """Run a command of the trusted configuration; `None` when it exits 0, else what it said last.
-
-    One that does not end in time is ended with everything it started: else each try of a watcher leaves one behind.
-    """
-    try:
-        process = subprocess.Popen(  # noqa: S602  # a shell line by intent: trusted configuration, as in a CI file
-            command,
-            shell=True,
-            cwd=directory,
-            env={**os.environ, **facts},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise LastgoodError(f"{command!r} cannot be run: {error}; nothing was changed") from error
-    with process:
-        try:
-            said, _ = process.communicate(timeout=timeout)
-        except BaseException as error:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            if isinstance(error, subprocess.TimeoutExpired):
-                return f"no end within {timeout} s"
-            raise
-    if process.returncode == 0:
-        return None
-    words = said.decode(errors="replace").strip().splitlines()[-15:]
-    return "\n".join([f"exit code {process.returncode}", *words])

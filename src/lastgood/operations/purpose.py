@@ -6,7 +6,7 @@ from lastgood.core.dates import DAY, clock_of
 from lastgood.core.failed import find_failed
 from lastgood.core.registry import History, Version
 from lastgood.errors import RaceError, RefusedError
-from lastgood.operations.sync import is_behind
+from lastgood.machine.live import is_behind
 from lastgood.project import Project
 from lastgood.releases import pending
 

@@ -14,7 +14,7 @@ from lastgood.core.transaction import Draft
 from lastgood.core.unknown import find_meant
 from lastgood.core.version import Bump
 from lastgood.errors import Finding, FindingsError, RaceError, RefusedError, UnknownError, UsageError, named
-from lastgood.machine.delivery import run_shell
+from lastgood.machine import health
 from lastgood.operations.registrable import find_loading_code, prove_outputs, require_registrable
 from lastgood.operations.uploading import require_place, upload
 from lastgood.project import Project
@@ -160,7 +160,7 @@ def _require_gate(project: Project, declared: Declared) -> None:
         return
     project.on_step("gate")
     root = project.worktree.directory / declared.project
-    words = run_shell(gate, root, {"LASTGOOD_ARTIFACT": declared.name}, None)
+    words = health.ask(gate, root, {"LASTGOOD_ARTIFACT": declared.name}, None)
     if words is not None:
         raise RefusedError(f"the gate ({gate}) fails: {words}\nnothing was changed", hint=gate)
     dirty = repository.dirty_paths(project.worktree)

@@ -30,9 +30,10 @@ from lastgood.errors import (
     UnhealthyError,
 )
 from lastgood.machine import delivery, offline
+from lastgood.machine.health import check_health
+from lastgood.machine.live import bring_live, finish_switch, is_behind, switch
 from lastgood.machine.offline import Published
 from lastgood.operations import purpose
-from lastgood.operations.sync import bring_live, is_behind
 from lastgood.project import Project
 from lastgood.registry import recording
 from lastgood.registry.recording import Record
@@ -248,7 +249,7 @@ def _draft(project: Project, plan: Plan) -> Transaction:
 
 def _build(project: Project, plan: Plan, manifest: Manifest) -> Release:
     release = delivery.deliver(project, manifest, plan.stage)
-    words = delivery.check_health(project, release, plan.stage)
+    words = check_health(project, release, plan.stage)
     if words is not None:
         raise NotCarriedOutError(
             f"the health command fails on {plan.target.text} before it is live: {words}; nothing was changed"
@@ -260,10 +261,10 @@ def _switch(project: Project, plan: Plan, release: Release) -> str:
     name = plan.history.artifact
     finish, done = _finish(plan)
     try:
-        link = delivery.switch(project, plan.history, release, plan.stage)
+        link = switch(project, plan.history, release, plan.stage)
     except (OSError, LockedError) as error:
         raise UnfinishedError(f"{done}, but {plan.stage} could not be switched here: {error}", hint=finish) from error
-    words = delivery.check_health(project, release, plan.stage)
+    words = check_health(project, release, plan.stage)
     if words is not None:
         tag = version_tag(name, plan.target.text)
         raise UnhealthyError(
@@ -287,7 +288,7 @@ def _finish_here(project: Project, plan: Plan) -> Result:
         return Result(plan)
     release = activation.live(project.place, plan.history.artifact, plan.stage)
     if release is not None and not is_behind(project, plan.history, plan.stage):
-        delivery.settle(project, release, plan.stage)
+        finish_switch(project, release, plan.stage)
         return Result(plan, live=str(link), unpublished=plan.acts)
     try:
         bring_live(project, plan.history, plan.stage)

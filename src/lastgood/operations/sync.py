@@ -7,15 +7,15 @@ from pathlib import Path
 from lastgood.core.offline import foresee
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
-from lastgood.core.selection import select, whole
-from lastgood.errors import LockedError, StaleError, UnfinishedError, UnhealthyError, UnknownError
-from lastgood.machine import delivery, offline
+from lastgood.core.selection import whole
+from lastgood.errors import StaleError, UnknownError
+from lastgood.machine import delivery, live, offline
 from lastgood.machine.offline import Published
 from lastgood.machine.settings import refresh_settings
 from lastgood.project import Project
-from lastgood.registry.view import View, read, require_newest, require_nothing_lost, retrying
+from lastgood.registry.view import View, read, require_nothing_lost, retrying
 from lastgood.releases import activation, pending
-from lastgood.releases.release import Release, release_path
+from lastgood.releases.release import Release
 from lastgood.versions.manifests import read_manifest
 from lastgood.versions.restorable import require_restorable
 from lastgood.versions.selection import require_selection
@@ -83,8 +83,8 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
             raise StaleError("something was done here while origin was out of reach")
         # Looked up under the lock: what was live before it may be what a rollback has just left (ordering.md, O6).
         former = activation.live(project.place, history.artifact, stage)
-        delivery.refuse_failed(project, history, version.text, stage)
-        behind = is_behind(project, history, stage)
+        live.refuse_failed(project, history, version.text, stage)
+        behind = live.is_behind(project, history, stage)
         if behind:
             require_nothing_lost(view, history.artifact)
         elif project.config.wanted(stage, history.artifact).outputs:  # a typo is told before an emergency meets it
@@ -95,10 +95,10 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
             release = former or Release(Path(), history.artifact, version.text, version.commit, False, whole(manifest))
         else:
             if behind or former is None:
-                release = bring_live(project, history, stage)
+                release = live.bring_live(project, history, stage)
             else:
                 release = former
-                delivery.settle(project, former, stage)
+                live.finish_switch(project, former, stage)
             activation.follow(project.place, history.artifact, stage)
     return Synced(
         view=view,
@@ -111,44 +111,3 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
         former=former.version if former else None,
         dry_run=dry_run,
     )
-
-
-def is_behind(project: Project, history: History, stage: str) -> bool:
-    """Whether what is live here is not what the registry assigns to the stage."""
-    version = history.assigned_version(stage)
-    release = activation.live(project.place, history.artifact, stage)
-    if release is None or (release.version, release.commit) != (version.text, version.commit):
-        return True
-    wanted = project.config.wanted(stage, history.artifact)
-    if not wanted.outputs and not release.partial:
-        return False
-    manifest = read_manifest(project, history, version)  # the section of `lastgood.toml` may have changed since
-    return release.path != release_path(project.place, manifest, select(manifest, wanted))
-
-
-def bring_live(project: Project, history: History, stage: str) -> Release:
-    """Build the assigned version's release and switch to it.
-
-    Raises `StaleError` when something else was recorded here since the history was read, while this one waited for the
-    lock or built: the version may have been rolled back. `RefusedError` for a version that is marked failed,
-    `UnhealthyError` when its health command fails.
-    """
-    version = history.assigned_version(stage)
-    delivery.refuse_failed(project, history, version.text, stage)
-    manifest = require_restorable(project, history, version, here=True, stage=stage)
-    release = delivery.deliver(project, manifest, stage)
-    require_newest(project, history)
-    try:
-        delivery.switch(project, history, release, stage)
-    except (OSError, LockedError) as error:
-        raise UnfinishedError(
-            f"{stage} could not be switched to {version.text} here: {error}; the former release is live",
-            hint=f"lastgood sync {history.artifact} --stage {stage}",
-        ) from error
-    words = delivery.check_health(project, release, stage)
-    if words is not None:
-        raise UnhealthyError(
-            f"switched to {history.artifact} {version.text}, but the health command fails: {words}",
-            hint=f"lastgood rollback {history.artifact} --stage {stage} --from {version.text} --reason TEXT",
-        )
-    return release

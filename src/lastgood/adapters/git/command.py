@@ -2,8 +2,7 @@
 
 import fcntl
 import os
-import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import IO
 
 from lastgood.adapters.children import absolute_path, child_environment
 from lastgood.adapters.git.objects import ObjectReader
+from lastgood.adapters.process import communicate, end
 from lastgood.errors import LastgoodError, UnreachableError
 
 SAFE = (
@@ -25,8 +25,6 @@ SAFE = (
     "-c", "maintenance.auto=false",
     "-c", "log.showSignature=false",
 )  # fmt: skip
-PATIENCE = 2.0
-"""Seconds that git is given to end when it is asked to."""
 PIECE = 1 << 16
 PIPE_SIZE = 1 << 20
 """The most that Linux lets a pipe hold: git goes on while we are busy with what it said before."""
@@ -129,9 +127,11 @@ class Git:
     ) -> tuple[int, bytes, str]:
         process = self.start(arguments, DEVNULL if stdin is None else PIPE, PIPE, environment)
         try:
-            out, words = _communicate(process, stdin, deadline, f"git {arguments[0]}")
+            out, words = communicate(process, stdin, deadline)
+        except TimeoutExpired as error:
+            raise UnreachableError(f"git {arguments[0]} got no answer within {deadline:g} s") from error
         except BaseException:
-            _end(process)
+            end(process)
             raise
         return int(process.returncode), out, words.decode(errors="replace")
 
@@ -202,53 +202,3 @@ def _widen(pipe: IO[bytes]) -> None:
     """Let a pipe hold more, where that can be: Linux gives each user 64 MiB for all his pipes, then it refuses."""
     with suppress(OSError, AttributeError):  # macOS has no such request
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
-
-
-def _communicate(
-    process: "Popen[bytes]", stdin: bytes | None, deadline: float | None, what: str
-) -> tuple[bytes, bytes]:
-    """What a process says until it ends. One that is silent too long is killed with all that it started.
-
-    Its descendants are found without `ps` or `pgrep`, which slim images lack: else `git-remote-https` lives on with our
-    pipes in its hands, and the wait for their end has none.
-    """
-    try:
-        return process.communicate(stdin, timeout=deadline)
-    except TimeoutExpired as error:
-        kill((process.pid, *descendants(process.pid)))
-        with suppress(TimeoutExpired):  # where descendants cannot be listed
-            process.communicate(timeout=1)
-        raise UnreachableError(f"{what} got no answer within {deadline:g} s") from error
-
-
-def _end(process: "Popen[bytes]") -> None:
-    """End a git with all that it started. git removes its locks when it is asked to; its children may wait for a host
-    that never answers."""
-    started = list(descendants(process.pid))
-    process.terminate()
-    try:
-        process.wait(PATIENCE)
-    except TimeoutExpired:
-        process.kill()
-        process.wait()
-    kill(started)
-
-
-def kill(processes: Iterable[int]) -> None:
-    """Kill processes, those that have ended meanwhile left out."""
-    for pid in processes:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def descendants(pid: int) -> Iterator[int]:
-    """The processes that a process started, and these, as /proc says; none where there is no /proc."""
-    parents = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            # pid (name) state ppid …; a name may hold brackets and blanks
-            parents[int(status.parent.name)] = int(status.read_text(errors="replace").rpartition(") ")[2].split()[1])
-    found = [pid]
-    for parent in found:
-        found += [child for child, its in parents.items() if its == parent]
-    yield from found[1:]

@@ -5,7 +5,6 @@ The programs are those of the user's own configuration, never of a repository's:
 
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from lastgood.adapters import process
 from lastgood.adapters.children import child_environment
 from lastgood.adapters.git.command import Git
 from lastgood.core.signing import Signature
@@ -154,14 +154,12 @@ def _run(*command: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
     """Exit code, standard output and standard error; one that hangs or is not there has failed."""
     environment = {**child_environment(os.environ), "TZ": "UTC", "LC_ALL": "C"}
     try:
-        done = subprocess.run(  # a list, no shell
-            command, input=stdin, capture_output=True, check=False, timeout=PATIENCE, env=environment, cwd="/"
-        )
+        done = process.run(command, Path("/"), environment, PATIENCE, stdin=stdin)
     except FileNotFoundError as error:
         raise RefusedError(f"{command[0]} is not installed here, and signatures must be checked") from error
-    except (OSError, subprocess.TimeoutExpired):
+    except OSError:
         return 1, b"", b""
-    return done.returncode, done.stdout, done.stderr
+    return 1 if done.code is None else done.code, done.out, done.err
 
 
 def sign(git: Git, programs: Programs, raw: bytes) -> bytes:
