@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from lastgood.project import Project as Opened
+from lastgood.releases import durable
 from tests.builders import Project, git
 from tests.operations.world import World, files
 from tests.reliability import figures
@@ -394,7 +395,7 @@ def test_code_in_a_release_that_is_not_the_commits_is_found_though_its_sums_are_
 
 @pytest.mark.parametrize("name", ["staging", "live", "releases", "pending", "use", "follow"])
 def test_a_link_in_place_of_a_directory_of_ours_is_refused(world: World, prey: Path, name: str) -> None:
-    shutil.rmtree(world.place / name, ignore_errors=True)
+    durable.remove_tree(world.place / name)
     (world.place / name).symlink_to(prey)
     before = files(prey)
     done = lastgood(world.root, "sync", "--stage", "prod")

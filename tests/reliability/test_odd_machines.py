@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lastgood.errors import RefusedError
+from lastgood.releases import durable
 from tests.builders import Project, git
 from tests.conftest import isolate
 from tests.operations.world import World
@@ -191,7 +192,7 @@ def writable(place: Path) -> list[str]:
 
 @pytest.mark.parametrize("mask", ["000", "022", "027", "077"])
 def test_whatever_the_umask_nobody_else_may_write_what_lastgood_writes(world: World, mask: str) -> None:
-    shutil.rmtree(world.place)
+    durable.remove_tree(world.place)
     host = world.project.base / "host"
     before = ["sh", "-c", f'umask {mask}; exec "$@"', "sh"]
     for arguments in (
