@@ -73,8 +73,9 @@ def _make_home() -> Path:
 
 
 SESSION_HOME = _make_home()
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun with `&`: what tests start would ignore it, too
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:  # begun with `&` or `nohup`: what tests start would ignore it, too
+        signal.signal(number, handler)
 
 from lastgood.adapters.dvc import child  # noqa: E402  # after the home, see `_make_home`
 from tests import forking  # noqa: E402  # the same
