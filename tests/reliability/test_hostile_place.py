@@ -254,7 +254,7 @@ def test_an_older_directory_is_moved_once_with_everything_in_it(world: World) ->
     assert sorted(one.name for one in kept.iterdir()) == [".gitignore", "live"]
     assert (kept / "live/flights/prod/models/model.txt").read_text() == "first"
     assert world.project.git("status", "--porcelain") == ""
-    shutil.rmtree(kept)
+    durable.remove_tree(kept)
     assert world.sync().published
     assert world.live_model() == "first"
 
@@ -282,7 +282,7 @@ def test_a_move_that_is_killed_is_finished_and_the_old_path_leads_to_the_live_re
 
     def renew() -> None:
         for place in {top / ".lastgood", world.place, own}:
-            shutil.rmtree(place, ignore_errors=True)
+            durable.remove_tree(place)
         shutil.copytree(kept, top / ".lastgood", symlinks=True)
 
     def work() -> None:
@@ -329,7 +329,7 @@ def test_two_working_trees_that_kept_their_own_are_brought_together(world: World
     saved_work(world)
     make_older(world)
     shutil.copytree(world.root / ".lastgood", top / ".lastgood", symlinks=True)
-    shutil.rmtree(top / ".lastgood/releases/flights")
+    durable.remove_tree(top / ".lastgood/releases/flights")
     (top / ".lastgood/releases/other/v1").mkdir(parents=True)
     Opened.open(world.root)
     Opened.open(top)
