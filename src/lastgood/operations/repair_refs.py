@@ -6,28 +6,16 @@ from functools import partial
 from lastgood.adapters.git import refs, restoring
 from lastgood.adapters.git.restoring import Astray
 from lastgood.core.events import Event, Kind
-from lastgood.core.journal import Entry, Journal
 from lastgood.core.registry import History
 from lastgood.core.repairs import Mended
 from lastgood.core.tags import TAGS
 from lastgood.errors import Finding, RefusedError
 from lastgood.project import Project
 from lastgood.registry import origin_tags, recording
+from lastgood.registry.agreement import find_behind
 from lastgood.registry.view import View, retrying
 
 Results = list[Mended | Finding]
-
-
-def find_behind(project: Project, view: View, journal: Journal) -> tuple[Entry, ...]:
-    """The entries that are here and that origin's journal, of which ours is a continuation, does not have."""
-    there = view.origin.refs.get(project.journal_ref(journal.artifact)) if view.origin is not None else journal.tip
-    if journal.tip in {None, there}:
-        return ()
-    commits = [entry.commit for entry in journal.entries]
-    if there in commits:
-        return journal.entries[commits.index(there) + 1 :]
-    older = there is None or project.git.attempt("merge-base", "--is-ancestor", there, str(journal.tip))[0] == 0
-    return journal.entries if older else ()
 
 
 def mend_journal(project: Project, view: View, history: History, *, dry_run: bool) -> tuple[Results, dict[str, str]]:
@@ -37,7 +25,7 @@ def mend_journal(project: Project, view: View, history: History, *, dry_run: boo
     """
     journal = history.journal
     there = dict(view.origin.refs) if view.origin is not None else {}
-    entries = find_behind(project, view, journal)
+    entries = find_behind(project, journal, view.origin)
     if not entries or project.remote is None:
         return [], there
     ref = project.journal_ref(journal.artifact)

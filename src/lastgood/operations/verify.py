@@ -13,10 +13,10 @@ from lastgood.core.registry import History, Version
 from lastgood.core.selection import own_outputs, pins_artifact
 from lastgood.core.subset import Subset
 from lastgood.errors import Finding, LastgoodError
-from lastgood.operations.repair_refs import find_behind
-from lastgood.operations.repair_releases import find_damaged
+from lastgood.machine.damaged import find_damaged
 from lastgood.operations.verify_objects import Looked, check_objects
 from lastgood.project import Project
+from lastgood.registry.agreement import find_behind
 from lastgood.registry.view import View, read
 from lastgood.releases import activation
 from lastgood.versions.code import bring_code, reserved_code
@@ -83,7 +83,7 @@ def _result(one: Looked) -> VersionCheck:
 
 
 def _check_journal(project: Project, view: View, history: History) -> Iterator[Finding]:
-    if entries := find_behind(project, view, history.journal):
+    if entries := find_behind(project, history.journal, view.origin):
         ref = project.journal_ref(history.artifact)
         number = "the last entry" if len(entries) == 1 else f"the last {len(entries)} entries"
         yield Finding("behind", ref, f"the journal {ref} on origin lacks {number} of the one here")

@@ -1,7 +1,7 @@
 """What origin, the refs here and the journal do not agree on, as findings."""
 
 from lastgood.adapters.git import refs
-from lastgood.core.journal import Journal, Recorded
+from lastgood.core.journal import Entry, Journal, Recorded
 from lastgood.errors import Finding
 from lastgood.project import Project
 
@@ -40,3 +40,15 @@ def diverged(project: Project, journal: Journal, origin: refs.Origin | None) -> 
         return []
     text = f"the journal {ref} on origin is not a continuation of the one here"
     return [Finding("journal", ref, text)]
+
+
+def find_behind(project: Project, journal: Journal, origin: refs.Origin | None) -> tuple[Entry, ...]:
+    """The entries that are here and that origin's journal, of which ours is a continuation, does not have."""
+    there = origin.refs.get(project.journal_ref(journal.artifact)) if origin is not None else journal.tip
+    if journal.tip in {None, there}:
+        return ()
+    commits = [entry.commit for entry in journal.entries]
+    if there in commits:
+        return journal.entries[commits.index(there) + 1 :]
+    older = there is None or project.git.attempt("merge-base", "--is-ancestor", there, str(journal.tip))[0] == 0
+    return journal.entries if older else ()
