@@ -7,7 +7,7 @@ import pytest
 
 from lastgood.errors import FindingsError
 from lastgood.operations.repair import repair
-from lastgood.operations.repair_objects import Reach
+from lastgood.operations.repair.objects import Reach
 from lastgood.operations.rollback import Request, rollback
 from lastgood.operations.show import list_versions
 from lastgood.operations.status import status

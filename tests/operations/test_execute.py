@@ -16,7 +16,7 @@ import pytest
 
 from lastgood.core.references import find_version
 from lastgood.errors import FindingsError, NotCarriedOutError
-from lastgood.operations.execute import CommandError, execute
+from lastgood.operations.exec import CommandError, execute
 from lastgood.registry.view import read
 from lastgood.releases.release import description_path, release_directories
 from lastgood.releases.use import in_use

@@ -9,7 +9,7 @@ import pytest
 
 from lastgood.core.subset import Subset
 from lastgood.operations import repair
-from lastgood.operations.repair_objects import Reach
+from lastgood.operations.repair.objects import Reach
 from lastgood.releases.release import description_path
 from tests.builders import git
 from tests.operations.world import World, files, forget, killed_at, refuse_pushes

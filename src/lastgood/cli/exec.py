@@ -8,7 +8,7 @@ from lastgood.cli import options
 from lastgood.cli.session import Session, warnings_of
 
 if TYPE_CHECKING:
-    from lastgood.operations.execute import Prepared
+    from lastgood.operations.exec import Prepared
 
 Command = Annotated[
     list[str], typer.Argument(metavar="-- CMD…", help="The command, with its arguments.", show_default=False)
@@ -29,7 +29,7 @@ def execute(
     LASTGOOD_RELEASE. The exit code is the command's own, 128+n when signal n ended it, 127 when it is not found;
     signals are passed on. stdout is the command's: there is no --json.
     """
-    from lastgood.operations import execute as operation
+    from lastgood.operations import exec as operation
 
     session = Session.of(context, as_json=False)
     project = session.open(root)

@@ -37,7 +37,7 @@ def repair(
     can be said again at any time. A damaged release is removed, or built anew where it is live.
     """
     from lastgood.operations.repair import repair as mend
-    from lastgood.operations.repair_objects import Reach
+    from lastgood.operations.repair.objects import Reach
 
     session = Session.of(context, as_json=as_json)
     reach = Reach(deep, options.parse_subset(subset, deep=deep), dry_run)

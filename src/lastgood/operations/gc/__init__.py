@@ -9,7 +9,7 @@ from lastgood.adapters.git.export import history_of
 from lastgood.core.needed import PINNING, UNNEEDED, Stored, both, exceeds, hashes_in, settled
 from lastgood.core.tags import TAGS
 from lastgood.errors import Finding, FindingsError, RaceError, RefusedError, counted
-from lastgood.operations.needs import BRANCHES, Needs, find_needs, list_refs
+from lastgood.operations.gc.needs import BRANCHES, Needs, find_needs, list_refs
 from lastgood.project import Project
 from lastgood.registry.view import View, read
 

@@ -14,7 +14,7 @@ from lastgood.core.selection import own_outputs, pins_artifact
 from lastgood.core.subset import Subset
 from lastgood.errors import Finding, LastgoodError
 from lastgood.machine.damaged import find_damaged
-from lastgood.operations.verify_objects import Looked, check_objects
+from lastgood.operations.verify.objects import Looked, check_objects
 from lastgood.project import Project
 from lastgood.registry.agreement import find_behind
 from lastgood.registry.view import View, read

@@ -9,9 +9,9 @@ from lastgood.core.references import find_history
 from lastgood.core.registry import History
 from lastgood.core.repairs import Mended
 from lastgood.errors import Finding, LastgoodError, UsageError
-from lastgood.operations.repair_objects import Reach, mend_objects, require_remotes
-from lastgood.operations.repair_refs import mend_differing, mend_entries, mend_journal, mend_tags
-from lastgood.operations.repair_releases import mend_releases
+from lastgood.operations.repair.objects import Reach, mend_objects, require_remotes
+from lastgood.operations.repair.refs import mend_differing, mend_entries, mend_journal, mend_tags
+from lastgood.operations.repair.releases import mend_releases
 from lastgood.operations.verify import verify
 from lastgood.project import Project
 from lastgood.registry.view import View, read

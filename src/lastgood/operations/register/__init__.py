@@ -15,8 +15,8 @@ from lastgood.core.unknown import find_meant
 from lastgood.core.version import Bump
 from lastgood.errors import Finding, FindingsError, RaceError, RefusedError, UnknownError, UsageError, named
 from lastgood.machine import health
-from lastgood.operations.registrable import find_loading_code, prove_outputs, require_registrable
-from lastgood.operations.uploading import require_place, upload
+from lastgood.operations.register.registrable import find_loading_code, prove_outputs, require_registrable
+from lastgood.operations.register.uploading import require_place, upload
 from lastgood.project import Project
 from lastgood.registry import recording
 from lastgood.registry.recording import Record
