@@ -14,15 +14,11 @@ from time import monotonic
 from typing import IO, Any
 
 from lastgood.adapters.children import anchored, child_environment, python_command
+from lastgood.adapters.dvc.failures import restore
 from lastgood.adapters.dvc.progress import Progress
 from lastgood.adapters.dvc.translate import scrub
 from lastgood.errors import (
-    AbsentRemoteError,
-    Finding,
-    FindingsError,
     LastgoodError,
-    LockedError,
-    NotAProjectError,
     UnreachableError,
 )
 
@@ -31,11 +27,6 @@ START_UP = 60.0
 
 ELSEWHERE = "/"
 """Where the worker works: nothing that it does needs the project as its working directory."""
-
-ERRORS: dict[str, type[LastgoodError]] = {
-    error.__name__: error
-    for error in (AbsentRemoteError, LastgoodError, LockedError, NotAProjectError, UnreachableError)
-}
 
 
 class Worker:
@@ -115,7 +106,7 @@ def converse(
             if on_progress is not None:
                 on_progress(Progress(**document["progress"]))
         elif "error" in document:
-            raise _error(document)
+            raise restore(document)
         else:
             return list(document["missing"])
     raise EOFError
@@ -135,14 +126,6 @@ def _lines(stream: IO[bytes], first: float, deadline: float, worker: Worker) -> 
             patience, since = deadline, monotonic()
             *whole, pending = (pending + chunk).split(b"\n")
             yield from whole
-
-
-def _error(document: Mapping[str, Any]) -> LastgoodError:
-    message, hint = str(document["message"]), str(document["hint"])
-    if document["error"] == FindingsError.__name__:
-        findings = [Finding(**finding) for finding in document["findings"]]
-        return FindingsError(message, findings, hint=hint)
-    return ERRORS.get(document["error"], LastgoodError)(message, hint=hint)
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -14,6 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, NoReturn
 
 from lastgood.adapters.dvc.cache import Cache
+from lastgood.adapters.dvc.failures import describe
+from lastgood.errors import LastgoodError
 
 MEMORY = 1 << 30
 """Bytes above what the process has after its imports. 10,000 outputs and 4.6 MB of parameters take 0.4 GB."""
@@ -72,9 +74,6 @@ def _exceeded(request: Mapping[str, Any], code: int, *, long: bool) -> dict[str,
 
 def _read_and_end(request: Mapping[str, Any], answers: int) -> NoReturn:
     """In the fork: read within the limits, write the answer, end without any clean-up of what was forked."""
-    from lastgood.adapters.dvc.worker import describe
-    from lastgood.errors import LastgoodError
-
     code = 1
     try:
         _limit(int(request["seconds"]))

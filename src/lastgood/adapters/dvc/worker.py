@@ -16,9 +16,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lastgood.adapters.dvc.failures import describe
 from lastgood.adapters.dvc.progress import Meter, Progress
 from lastgood.core.manifest import Output
-from lastgood.errors import FindingsError, LastgoodError
+from lastgood.errors import LastgoodError
 
 
 def main() -> None:
@@ -51,12 +52,6 @@ def main() -> None:
     # Event loops and connection pools of plug-ins may hang in their clean-up; nothing is left to do.
     sys.stderr.flush()
     os._exit(0)
-
-
-def describe(error: LastgoodError) -> dict[str, Any]:
-    """An error as the line that the parent raises it from."""
-    findings = [asdict(finding) for finding in error.findings] if isinstance(error, FindingsError) else []
-    return {"error": type(error).__name__, "message": error.message, "hint": error.hint, "findings": findings}
 
 
 def _import() -> None:

@@ -89,6 +89,10 @@ class Git:
             raise GitError(arguments, code, words)
         return out
 
+    def at(self, directory: Path, git_dir: Path | None = None) -> "Git":
+        """git in another directory, without our environment."""
+        return Git(directory, git_dir)
+
     def line(self, *arguments: str) -> str:
         """The one line that a git command prints."""
         return self.run(*arguments).decode(errors="replace").rstrip("\n")

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from lastgood.adapters.git.command import Git
+from lastgood.adapters.git.runner import Runner
 
 _HERE = ("file://", "/", ".")
 """How the address of a repository on this machine begins."""
 
 
-def pushed_to(git: Git, remote: str) -> list[Path]:
+def pushed_to(git: Runner, remote: str) -> list[Path]:
     """The directories on this machine that a push to `remote` goes to, empty if any of it goes to another one.
 
     git's own answer: a remote may have other addresses for pushing, and the configuration may rewrite them.

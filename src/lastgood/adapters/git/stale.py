@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lastgood.adapters.git.command import Git
 from lastgood.adapters.git.holders import blindness, common, find_holder
 from lastgood.adapters.git.remotes import pushed_to
+from lastgood.adapters.git.runner import Runner
 from lastgood.errors import LockedError
 from lastgood.releases import lock
 
@@ -41,7 +41,7 @@ class Met:
     repository: Path
 
 
-def mend(git: Git, words: str, remote: str | None = None) -> bool:
+def mend(git: Runner, words: str, remote: str | None = None) -> bool:
     """Whether a lock that git tells of was removed, so that the same is to be tried again.
 
     `remote` is what was pushed to: the locks there are looked at if it is on this machine. Raises `LockedError` for a
@@ -66,7 +66,7 @@ def _locks(lines: Iterable[str], base: Path, directories: Iterable[Path]) -> Ite
                 break
 
 
-def _directories(git: Git) -> list[Path]:
+def _directories(git: Runner) -> list[Path]:
     if git.git_dir is not None:
         return [git.git_dir.resolve()]
     code, out, _ = git.attempt("rev-parse", "--absolute-git-dir")
@@ -74,14 +74,15 @@ def _directories(git: Git) -> list[Path]:
     return [own.resolve(), common(own)] if code == 0 else []
 
 
-def _there(git: Git, remote: str) -> list[Path]:
+def _there(git: Runner, remote: str) -> list[Path]:
     """The git directories of a remote on this machine."""
-    return [one for path in pushed_to(git, remote) if path.is_dir() for one in _directories(_open(path))]
+    return [one for path in pushed_to(git, remote) if path.is_dir() for one in _directories(_open(git, path))]
 
 
-def _open(path: Path) -> Git:
+def _open(git: Runner, path: Path) -> Runner:
     """A repository that is named: a bare one, too, which git does not discover for us."""
-    return Git(path, git_dir=path) if (path / "objects").is_dir() and (path / "HEAD").exists() else Git(path)
+    is_bare = (path / "objects").is_dir() and (path / "HEAD").exists()
+    return git.at(path, path if is_bare else None)
 
 
 def _remove(met: Met) -> bool:
