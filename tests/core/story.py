@@ -24,18 +24,20 @@ def tag(
     return TagObject(name, oid, commit, tree or f"tree of {commit}", when, "Ada <ada@example.org>", message)
 
 
-def own(version: str, *, actor: str = "Bob <bob@example.org>", reason: str = "", artifact: str = "flights") -> str:
+def own(
+    version: str, *, actor: str = "Bob <bob@example.org>", reason: str = "", artifact: str = "flights", former: str = ""
+) -> str:
     """A message as lastgood writes it."""
-    return format_message(
-        Message("Subject", reason, None, {"Artifact": artifact, "Version": version, "Actor": actor, "Trigger": "ci"})
-    )
+    trailers = {"Artifact": artifact, "Version": version, "From": former, "Actor": actor, "Trigger": "ci"}
+    return format_message(Message("Subject", reason, None, {name: text for name, text in trailers.items() if text}))
 
 
 def script(*lines: str, trees: Mapping[str, str] | None = None, ours: bool = True) -> list[TagObject]:
-    """Tags from lines `VERSION`, `VERSION!`, `VERSION STAGE` and `VERSION STAGE!`, a minute apart until `NOW`."""
+    """Tags from lines `VERSION`, `VERSION!`, `VERSION STAGE`, `VERSION STAGE!` and `VERSION STAGE FORMER`, a minute
+    apart until `NOW`."""
     objects = []
     for number, line in enumerate(lines, 1):
-        version, _, stage = line.partition(" ")
+        version, stage, former = (*line.split(), "", "")[:3]
         plain = version.removesuffix("!")
         name = f"flights#{stage}#{number}" if stage else f"flights@{version}"
         objects.append(
@@ -43,7 +45,7 @@ def script(*lines: str, trees: Mapping[str, str] | None = None, ours: bool = Tru
                 name,
                 commit=commit_of(plain),
                 when=NOW - MINUTE * (len(lines) - number),
-                message=own(plain) if ours else "by hand",
+                message=own(plain, former=former) if ours else "by hand",
                 tree=(trees or {}).get(plain, f"tree of {plain}"),
             )
         )

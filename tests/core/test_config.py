@@ -1,7 +1,7 @@
 import pytest
 
 from lastgood.core.config import Config, defaults
-from lastgood.core.plan import Accept
+from lastgood.core.rollback import Accept
 from lastgood.core.selection import Wanted
 from lastgood.core.signing import Rules
 from lastgood.errors import UsageError

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from lastgood.core.rollback import Request
 from lastgood.errors import FindingsError
 from lastgood.operations.repair import repair
 from lastgood.operations.repair.objects import Reach
-from lastgood.operations.rollback import Request, rollback
+from lastgood.operations.rollback import rollback
 from lastgood.operations.show import list_versions
 from lastgood.operations.status import status
 from lastgood.operations.sync import sync

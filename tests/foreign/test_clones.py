@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lastgood.core.events import Mark
+from lastgood.core.rollback import Request
 from lastgood.errors import FindingsError
 from lastgood.operations.assign import assign
 from lastgood.operations.checkout import checkout
@@ -12,7 +13,7 @@ from lastgood.operations.diff import diff
 from lastgood.operations.mark import mark
 from lastgood.operations.register import Request as Registration
 from lastgood.operations.register import register
-from lastgood.operations.rollback import Request, Result, rollback
+from lastgood.operations.rollback import Result, rollback
 from lastgood.operations.show import list_versions, show
 from lastgood.operations.status import status
 from lastgood.operations.sync import sync

@@ -3,6 +3,7 @@
 import pytest
 
 from lastgood.core.events import Mark
+from lastgood.core.rollback import Request
 from lastgood.errors import UnknownError
 from lastgood.operations.adopt import adopt
 from lastgood.operations.checkout import checkout
@@ -11,7 +12,7 @@ from lastgood.operations.init import init
 from lastgood.operations.mark import mark
 from lastgood.operations.register import Request as Registration
 from lastgood.operations.register import register
-from lastgood.operations.rollback import Request, rollback
+from lastgood.operations.rollback import rollback
 from lastgood.operations.show import history, list_versions, show, where
 from lastgood.operations.status import status
 from lastgood.operations.sync import sync

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from lastgood.core.events import Mark
+from lastgood.core.rollback import Request
 from lastgood.operations.assign import assign
 from lastgood.operations.checkout import checkout
 from lastgood.operations.mark import mark
 from lastgood.operations.register import Request as Registration
 from lastgood.operations.register import register
-from lastgood.operations.rollback import Request, rollback
+from lastgood.operations.rollback import rollback
 from lastgood.operations.show import show
 from lastgood.operations.status import status
 from lastgood.operations.sync import sync

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from lastgood.core.rollback import Request
 from lastgood.errors import FindingsError, LastgoodError
 from lastgood.operations.checkout import checkout
 from lastgood.operations.register import Request as Registration
 from lastgood.operations.register import register
-from lastgood.operations.rollback import Request, rollback
+from lastgood.operations.rollback import rollback
 from lastgood.operations.sync import sync
 from lastgood.operations.verify import verify
 from lastgood.project import Project as Opened

@@ -7,6 +7,7 @@ import pytest
 
 from lastgood.core.events import Mark
 from lastgood.core.references import find_version
+from lastgood.core.rollback import Request
 from lastgood.errors import FindingsError, UnknownError
 from lastgood.machine.delivery import build_release
 from lastgood.operations.assign import assign
@@ -15,7 +16,7 @@ from lastgood.operations.diff import diff
 from lastgood.operations.mark import mark
 from lastgood.operations.register import Request as Registration
 from lastgood.operations.register import register
-from lastgood.operations.rollback import Request, rollback
+from lastgood.operations.rollback import rollback
 from lastgood.operations.show import show
 from lastgood.operations.status import status
 from lastgood.operations.sync import sync

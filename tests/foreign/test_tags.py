@@ -1,6 +1,7 @@
 """Tags that are nearly ours, in any repository: none stops a command, and none counts that should not."""
 
-from lastgood.operations.rollback import Request, rollback
+from lastgood.core.rollback import Request
+from lastgood.operations.rollback import rollback
 from lastgood.operations.show import history, list_versions
 from lastgood.operations.status import status
 from lastgood.operations.verify import verify

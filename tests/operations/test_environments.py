@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lastgood.core.manifest import EnvironmentChange, PackageChange
+from lastgood.core.rollback import Plan, Request
 from lastgood.errors import FindingsError, NotCarriedOutError
 from lastgood.operations import rollback, sync
 from tests.adapters.wheels import make_wheel, use_only
@@ -35,8 +36,8 @@ def built(world: World) -> int:
     return len([*(world.place / "environments").glob("*/lastgood.json")])
 
 
-def plan(world: World) -> rollback.Plan:
-    return rollback.rollback(world.open(), rollback.Request("flights", REASON, here=True), dry_run=True).plan
+def plan(world: World) -> Plan:
+    return rollback.rollback(world.open(), Request("flights", REASON, here=True), dry_run=True).plan
 
 
 def test_a_rollback_shows_what_differs_before_it_is_carried_out(pair: World) -> None:

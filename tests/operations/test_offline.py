@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lastgood.core.offline import Outcome
+from lastgood.core.rollback import Plan, Request
 from lastgood.errors import (
     FindingsError,
     LastgoodError,
@@ -24,6 +25,7 @@ from lastgood.errors import (
 from lastgood.machine.offline import Published
 from lastgood.operations import prune, rollback, show, sync
 from lastgood.registry import recording
+from lastgood.registry.view import View
 from lastgood.releases import durable
 from lastgood.releases import pending as waiting
 from lastgood.releases.place import Place
@@ -116,7 +118,7 @@ def test_said_twice_it_writes_nothing_the_second_time(down: World, leaving: str 
 
 
 def test_a_dry_run_changes_nothing(down: World) -> None:
-    result = rollback.rollback(down.open(), rollback.Request("flights", "", offline=True), dry_run=True)
+    result = rollback.rollback(down.open(), Request("flights", "", offline=True), dry_run=True)
     assert (result.plan.target.text, result.plan.here) == ("v1.0.0", True)
     assert down.live_model() == "third"
     assert not pending(down).exists()
@@ -148,7 +150,7 @@ def test_a_push_that_breaks_off_names_the_way_out_and_its_outcome_is_sorted_out_
     steps = len(story.steps)
     result = offline(story)
     assert "fetch" not in story.steps[steps:]
-    assert [one.kind for one in result.plan.view.warnings] == ["unreachable"]
+    assert [one.kind for one in result.view.warnings] == ["unreachable"]
     come_back(story)
     published: list[Published] = []
     done = sync.sync(story.open(), "flights", "prod", on_published=published.append)
@@ -491,11 +493,11 @@ def test_what_was_done_while_a_rollback_was_shown_comes_first(story: World) -> N
     story.sync()
     before = set(story.tags())
 
-    def act_meanwhile(plan: rollback.Plan) -> None:
+    def act_meanwhile(_view: View, plan: Plan) -> None:
         if not plan.fulfilled:
             offline(story)
 
-    result = rollback.rollback(story.open(), rollback.Request("flights", "slow to read"), on_plan=act_meanwhile)
+    result = rollback.rollback(story.open(), Request("flights", "slow to read"), on_plan=act_meanwhile)
     assert [one.outcome for one in result.published] == [Outcome.RECORDED]
     assert result.plan.fulfilled
     assert sorted(set(story.tags()) - before) == ["flights#failed#6", "flights#prod#7"]

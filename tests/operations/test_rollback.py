@@ -11,6 +11,7 @@ import pytest
 
 from lastgood import project
 from lastgood.adapters.git import stale
+from lastgood.core.rollback import Request
 from lastgood.errors import (
     FindingsError,
     LastgoodError,
@@ -147,7 +148,7 @@ def test_an_assignment_forward_needs_no_settling(story: World) -> None:
 def test_without_a_reason_nothing_begins(story: World) -> None:
     before = story.snapshot()
     with pytest.raises(UsageError, match=r"^a rollback needs a reason; nothing was changed$") as caught:
-        rollback.rollback(story.open(), rollback.Request("flights", " "))
+        rollback.rollback(story.open(), Request("flights", " "))
     assert caught.value.hint == "--reason TEXT"
     assert story.snapshot() == before
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lastgood.core.config import Config
+from lastgood.core.rollback import Request
 from lastgood.errors import (
     FindingsError,
     LastgoodError,
@@ -122,7 +123,7 @@ def test_a_serving_host_can_roll_back_and_tell(story: World, filters: str) -> No
     git(story.project.origin, "config", "uploadpack.allowFilter", filters)
     serve(story)
     root = story.project.base / "host"
-    result = rollback.rollback(story.serve(root, None), rollback.Request("flights", "bad"))
+    result = rollback.rollback(story.serve(root, None), Request("flights", "bad"))
     assert result.live == str(root / "live/flights/prod")
     assert (root / "live/flights/prod/models/model.txt").read_text() == "first"
     found = status.status(story.serve(root, None))

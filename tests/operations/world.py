@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from lastgood.core.events import Mark
+from lastgood.core.rollback import Request
 from lastgood.errors import LastgoodError
 from lastgood.operations import adopt, assign, checkout, mark, register, rollback, status, sync, verify
 from lastgood.project import Project
@@ -74,7 +75,7 @@ class World:
         at: int | None = None,
         **more: object,
     ) -> rollback.Result:
-        request = replace(rollback.Request(ARTIFACT, REASON), **more)  # type: ignore[arg-type]  # Request's own fields
+        request = replace(Request(ARTIFACT, REASON), **more)  # type: ignore[arg-type]  # Request's own fields
         return rollback.rollback(self.open(on_step=on_step, at=at), request, dry_run=dry_run)
 
     def sync(self, stage: str = "prod", *, on_step: Callable[[str], None] | None = None) -> sync.Synced:

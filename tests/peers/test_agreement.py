@@ -7,12 +7,13 @@ import pytest
 
 from lastgood.core.events import Mark
 from lastgood.core.references import find_version
+from lastgood.core.rollback import Request
 from lastgood.errors import RefusedError
 from lastgood.operations.assign import assign
 from lastgood.operations.mark import mark
 from lastgood.operations.register import Request as Registration
 from lastgood.operations.register import register
-from lastgood.operations.rollback import Request, rollback
+from lastgood.operations.rollback import rollback
 from lastgood.operations.sync import sync
 from lastgood.operations.unassign import unassign
 from lastgood.project import Project as Opened

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from lastgood.core.events import Mark
+from lastgood.core.rollback import Request
 from lastgood.errors import LastgoodError, PushRefusedError
 from lastgood.operations.assign import assign
 from lastgood.operations.mark import mark
 from lastgood.operations.register import Request as Registration
 from lastgood.operations.register import register
-from lastgood.operations.rollback import Request, rollback
+from lastgood.operations.rollback import rollback
 from lastgood.operations.verify import verify
 from tests.builders import Project, git
 from tests.peers.judges import gto_show, lastgood_show, opened

@@ -6,10 +6,11 @@ import time
 import pytest
 
 from lastgood.core.events import Mark
+from lastgood.core.rollback import Request
 from lastgood.errors import NoGoodVersionError, RefusedError, UnknownError
 from lastgood.operations.assign import assign
 from lastgood.operations.mark import mark
-from lastgood.operations.rollback import Request, rollback
+from lastgood.operations.rollback import rollback
 from lastgood.operations.unassign import unassign
 from lastgood.project import Project as Opened
 from tests.builders import Project

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lastgood.core.rollback import Request
 from lastgood.operations import rollback
 from lastgood.project import Project
 from tests.operations.world import World
@@ -25,7 +26,7 @@ def job(root: Path, step: str) -> None:
     """The job as CI gives it, dying at a step."""
     project = Project.open(root)
     project.on_step = lambda name: die() if name == step else None
-    rollback.rollback(project, rollback.Request("flights", "bad", leaving=V3))
+    rollback.rollback(project, Request("flights", "bad", leaving=V3))
 
 
 @pytest.mark.parametrize("links", LINKS)

@@ -8,14 +8,16 @@ import typer
 from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
-from lastgood.core.plan import MOST_SHOWN
+from lastgood.core.rollback import MOST_SHOWN
 from lastgood.core.version import SemanticVersion
 from lastgood.errors import UnfinishedError, UsageError
 
 if TYPE_CHECKING:
     from lastgood.core.manifest import EnvironmentChange
-    from lastgood.operations.rollback import Plan, Result
+    from lastgood.core.rollback import Plan
+    from lastgood.operations.rollback import Result
     from lastgood.project import Project
+    from lastgood.registry.view import View
 
 MOST = 10
 """Packages that the plan names."""
@@ -71,7 +73,7 @@ def rollback(
     require_reason(reason, "a rollback", dry_run=dry_run)
     if here and record_only:
         raise UsageError("--here and --record-only exclude each other; nothing was changed", hint="take one of them")
-    from lastgood.operations.rollback import Request
+    from lastgood.core.rollback import Request
     from lastgood.operations.rollback import rollback as roll_back
 
     session = Session.of(context, as_json=as_json)
@@ -79,10 +81,10 @@ def rollback(
     switch = True if here else False if record_only else None
     request = Request(name, reason, stage, leaving, to, not no_mark, switch, again, pre, offline)
 
-    def show(plan: "Plan") -> None:
+    def show(view: "View", plan: "Plan") -> None:
         if offline:
-            session.say_age(project, plan.view)
-        session.warn((*warnings_of(plan.view, [plan.history]), *plan.warnings))
+            session.say_age(project, view)
+        session.warn((*warnings_of(view, [plan.history]), *plan.warnings))
         if not as_json and not plan.fulfilled:
             session.answer({}, _plan(plan))
 
@@ -142,7 +144,7 @@ def _document(project: "Project", result: "Result") -> json.Document:
         "pending": [json.act(one) for one in result.unpublished],
         "offline": [json.published(one) for one in result.published],
         "marks": {plan.leaving.text: "failed"} if _marks(plan) else {},
-        "warnings": json.findings((*warnings_of(plan.view, [plan.history]), *plan.warnings)),
+        "warnings": json.findings((*warnings_of(result.view, [plan.history]), *plan.warnings)),
     }
 
 

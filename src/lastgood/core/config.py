@@ -9,7 +9,7 @@ from typing import Any, Self, cast, get_args, get_origin
 
 from lastgood.core import tags
 from lastgood.core.journal import DEFAULT_REF
-from lastgood.core.plan import Accept
+from lastgood.core.rollback import Accept
 from lastgood.core.selection import Wanted
 from lastgood.core.signing import Rules
 from lastgood.errors import UsageError

@@ -8,7 +8,8 @@ from secrets import token_hex
 from lastgood.core.dates import format_time
 from lastgood.core.offline import Act, Outcome, format_superseded, is_published, judge
 from lastgood.core.references import find_history
-from lastgood.core.registry import History, Version
+from lastgood.core.registry import History
+from lastgood.core.rollback import Plan
 from lastgood.core.transaction import Author, Draft
 from lastgood.errors import FindingsError, PushRefusedError, RaceError, RefusedError, UnreachableError, UsageError
 from lastgood.project import Project
@@ -135,31 +136,29 @@ def require_usable(project: Project, *, here: bool | None) -> None:
         )
 
 
-def note(  # what is left and taken, where, why
-    project: Project, history: History, moves: tuple[Version, Version], stage: str, *, reason: str, mark: bool
-) -> Act:
+def write_act(project: Project, plan: Plan) -> Act:
     """Write down what is about to be done here, first: it outranks the registry as this clone knows it (O5).
 
     The caller holds the place's lock. Raises `StaleError` when something was recorded here meanwhile.
     """
-    require_newest(project, history)
-    author = recording.author(project, reason)
-    leaving, target = moves
+    require_newest(project, plan.history)
+    request = plan.request
+    author = recording.author(project, request.reason, request.trigger, request.run)
     act = Act(
         id=token_hex(8),
-        artifact=history.artifact,
-        stage=stage,
-        leaving=leaving.text,
-        leaving_commit=leaving.commit,
-        target=target.text,
-        target_commit=target.commit,
-        mark=mark,
+        artifact=plan.history.artifact,
+        stage=plan.stage,
+        leaving=plan.leaving.text,
+        leaving_commit=plan.leaving.commit,
+        target=plan.target.text,
+        target_commit=plan.target.commit,
+        mark=request.mark,
         reason=author.reason,
         actor=author.actor,
         occurred=project.now(),
         trigger=author.trigger,
         run=author.run,
-        seen=history.journal.tip,
+        seen=plan.history.journal.tip,
     )
     project.on_step("note")
     pending.append(project.place, act)

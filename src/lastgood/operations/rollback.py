@@ -10,21 +10,19 @@ from lastgood.core.events import Mark
 from lastgood.core.failed import find_failed
 from lastgood.core.manifest import EnvironmentChange, Manifest
 from lastgood.core.offline import Act, Outcome, foresee
-from lastgood.core.plan import Accept, Choice, Policy, choose, choose_named
 from lastgood.core.preflight import require_reason
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
+from lastgood.core.rollback import Accept, Machine, Plan, Policy, Request, decide
 from lastgood.core.tags import version_tag
-from lastgood.core.transaction import Draft, Transaction
+from lastgood.core.transaction import Author, Draft, Transaction
 from lastgood.errors import (
-    Finding,
     FindingsError,
     LastgoodError,
     LockedError,
     NotCarriedOutError,
     RaceError,
     RefusedError,
-    Rejected,
     StaleError,
     UnfinishedError,
     UnhealthyError,
@@ -33,7 +31,6 @@ from lastgood.machine import delivery, offline
 from lastgood.machine.health import check_health
 from lastgood.machine.live import bring_live, finish_switch, is_behind, switch
 from lastgood.machine.offline import Published
-from lastgood.operations import purpose
 from lastgood.project import Project
 from lastgood.registry import recording
 from lastgood.registry.recording import Record
@@ -45,51 +42,6 @@ from lastgood.versions.restorable import require_restorable, unpinned
 from lastgood.versions.selection import warn_of_layout, warn_of_names
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What somebody asks for. `leaving` is `--from`; `here` is `None` for "if this machine follows the stage".
-
-    `offline`: origin is not asked; what is done is done here, and published by the next `sync` or `rollback`.
-    """
-
-    artifact: str | None
-    reason: str
-    stage: str | None = None
-    leaving: str | None = None
-    to: str | None = None
-    mark: bool = True
-    here: bool | None = None
-    again: bool = False
-    pre_releases: bool = False
-    offline: bool = False
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a rollback will do. `manifest` is what the target is proved by; there is none when the purpose is met.
-
-    `acts` are those that wait here to be published; `history` counts them as if they were.
-    """
-
-    request: Request
-    view: View
-    history: History
-    stage: str
-    leaving: Version
-    target: Version
-    here: bool
-    skipped: tuple[Rejected, ...] = ()
-    manifest: Manifest | None = None
-    environment: EnvironmentChange | None = None
-    warnings: tuple[Finding, ...] = ()
-    acts: tuple[Act, ...] = ()
-
-    @property
-    def fulfilled(self) -> bool:
-        """Whether its purpose is met: nothing is to be recorded."""
-        return self.manifest is None
-
-
 @dataclass(frozen=True)
 class Result:
     """What a rollback did, or with `dry_run` would do. `finished`: it switched here what was recorded earlier.
@@ -97,6 +49,7 @@ class Result:
     `published` are earlier acts that origin has now; `unpublished` what waits here after this one.
     """
 
+    view: View
     plan: Plan
     record: Record = field(default_factory=Record)
     live: str | None = None
@@ -112,7 +65,7 @@ def rollback(
     request: Request,
     *,
     dry_run: bool = False,
-    on_plan: Callable[[Plan], None] = lambda _plan: None,
+    on_plan: Callable[[View, Plan], None] = lambda _view, _plan: None,
     on_published: offline.Told = lambda _published: None,
 ) -> Result:
     """Publish what waits here, prepare and execute; again on a fresh view whenever somebody was faster.
@@ -130,14 +83,14 @@ def rollback(
             with offline.way_out(project, request.artifact, here=request.here):
                 published += offline.publish(project, request.artifact, told=on_published)
             request = _meant(project, request, published)
-        plan = prepare(project, request)
-        on_plan(plan)
+        view, plan = prepare(project, request)
+        on_plan(view, plan)
         if dry_run:
-            return Result(plan, seconds=time.monotonic() - started, dry_run=True)
+            return Result(view, plan, seconds=time.monotonic() - started, dry_run=True)
         try:
             # Recording needs no lock, the push decides: a long sync here must not hold an emergency back.
             with project.locked(f"rollback {plan.history.artifact} {plan.stage}") if plan.here else nullcontext():
-                result = execute(project, plan)
+                result = execute(project, view, plan)
         except StaleError:
             # The version to leave is the one first seen: a race must not make a second rollback out of one.
             request = _pinned(request, plan)
@@ -149,8 +102,9 @@ def rollback(
     raise RaceError(f"others were faster {ATTEMPTS} times in a row; nothing was changed", hint="try again")
 
 
-def prepare(project: Project, request: Request) -> Plan:
-    """Where to go and the proof that one can. Reads, fetches and finishes what was recorded; records nothing."""
+def prepare(project: Project, request: Request) -> tuple[View, Plan]:
+    """Where to go, proved, on a registry that was just read. Reads, fetches and finishes what was recorded; records
+    nothing."""
     wanted = True if request.offline else request.here
     if wanted is False or (wanted is None and not activation.followed(project.place)):
         project.expect_remote()
@@ -160,37 +114,24 @@ def prepare(project: Project, request: Request) -> Plan:
     stage = request.stage or project.config.rollback.stage
     acts = pending.acts(project.place, history.artifact, stage)
     history = foresee(history, acts)
-    assigned = history.assigned_version(stage)
     here = (history.artifact, stage) in activation.followed(project.place) if wanted is None else wanted
-    fulfilled = purpose.find_fulfilled(history, stage, assigned, request)
-    if fulfilled is None and here and purpose.is_unfinished(project, history, stage, request):
-        fulfilled = assigned
-    if fulfilled is not None:
-        leaving = history.by_name.get(request.leaving or "", assigned)
+    settings = project.config.rollback
+    machine = Machine(project.now(), settings.settle, here, bool(acts), lambda: is_behind(project, history, stage))
+    decision = decide(history, stage, request, Policy(Accept(settings.accept), request.pre_releases), machine)
+    plan = Plan(request, history, stage, decision.leaving, decision.target, here, decision.skipped, acts=acts)
+    if decision.fulfilled:
         failed = find_failed(history, stage)
-        return Plan(
-            request, view, history, stage, leaving, assigned, here, warnings=(failed,) if failed else (), acts=acts
-        )
-    purpose.require_quiet(project, history, stage, request)
-    choice = _choose(project, history, assigned, stage, request)
-    manifest = require_restorable(project, history, choice.target, here=here, stage=stage)
-    return Plan(
-        request, view, history, stage, assigned, choice.target, here,
-        skipped=choice.skipped,
-        manifest=manifest,
-        environment=_compare(project, history, (assigned, choice.target), manifest),
-        warnings=(
-            *foretell(history.events, (stage, *Mark), project.now()),
-            *_warn(project, manifest, stage),
-            *warn_of_names(project.config, stage, view.registry.artifacts),
-            *(delivery.check_deliverable(project, manifest) if here else ()),
-        ),
-        acts=acts,
-    )  # fmt: skip
-
-
-def _warn(project: Project, manifest: Manifest, stage: str) -> tuple[Finding, ...]:
-    return (*unpinned(manifest), *warn_of_layout(manifest, project.config.wanted(stage, manifest.artifact)))
+        return view, replace(plan, warnings=(failed,) if failed else ())
+    manifest = require_restorable(project, history, plan.target, here=here, stage=stage)
+    warnings = (
+        *foretell(history.events, (stage, *Mark), project.now()),
+        *unpinned(manifest),
+        *warn_of_layout(manifest, project.config.wanted(stage, manifest.artifact)),
+        *warn_of_names(project.config, stage, view.registry.artifacts),
+        *(delivery.check_deliverable(project, manifest) if here else ()),
+    )
+    environment = _compare(project, history, (plan.leaving, plan.target), manifest)
+    return view, replace(plan, manifest=manifest, environment=environment, warnings=warnings)
 
 
 def _compare(
@@ -210,7 +151,7 @@ def _compare(
     return compare_environments(project, (leaving, old), (target, new))
 
 
-def execute(project: Project, plan: Plan) -> Result:
+def execute(project: Project, view: View, plan: Plan) -> Result:
     """Build and prove here if this machine is to switch, record, switch.
 
     Raises `NotCarriedOutError` before recording, `UnfinishedError` and `UnhealthyError` after; `StaleError` when the
@@ -220,31 +161,27 @@ def execute(project: Project, plan: Plan) -> Result:
         raise StaleError("something was done here while origin was out of reach")
     if plan.manifest is None:
         if not plan.request.offline:
-            recording.complete(project, plan.view, plan.history.artifact)
-        return _finish_here(project, plan)
-    recording.author(project, plan.request.reason)
+            recording.complete(project, view, plan.history.artifact)
+        return _finish_here(project, view, plan)
+    _author(project, plan)
     release = _build(project, plan, plan.manifest) if plan.here else None
     if release is not None and plan.request.offline:
-        moves = plan.leaving, plan.target
-        act = offline.note(project, plan.history, moves, plan.stage, reason=plan.request.reason, mark=plan.request.mark)
-        return Result(plan, live=_switch(project, plan, release), unpublished=(*plan.acts, act))
+        act = offline.write_act(project, plan)
+        return Result(view, plan, live=_switch(project, plan, release), unpublished=(*plan.acts, act))
     with offline.way_out(project, plan.history.artifact, here=plan.request.here):
-        written = recording.record(project, plan.view, _draft(project, plan))
+        written = recording.record(project, view, _draft(project, plan))
     if release is None:
-        return Result(plan, written)
-    return Result(plan, written, _switch(project, plan, release))
-
-
-def _choose(project: Project, history: History, leaving: Version, stage: str, request: Request) -> Choice:
-    if request.to is not None:
-        return choose_named(history, leaving, request.to)
-    policy = Policy(Accept(project.config.rollback.accept), request.pre_releases)
-    return choose(history, leaving, stage, policy)
+        return Result(view, plan, written)
+    return Result(view, plan, written, _switch(project, plan, release))
 
 
 def _draft(project: Project, plan: Plan) -> Transaction:
-    draft = Draft(plan.history, recording.author(project, plan.request.reason))
+    draft = Draft(plan.history, _author(project, plan))
     return draft.roll_back(plan.leaving, plan.target, plan.stage, mark=plan.request.mark)
+
+
+def _author(project: Project, plan: Plan) -> Author:
+    return recording.author(project, plan.request.reason, plan.request.trigger, plan.request.run)
 
 
 def _build(project: Project, plan: Plan, manifest: Manifest) -> Release:
@@ -281,15 +218,15 @@ def _finish(plan: Plan) -> tuple[str, str]:
     return f"lastgood sync {name} --stage {stage}", "recorded"
 
 
-def _finish_here(project: Project, plan: Plan) -> Result:
+def _finish_here(project: Project, view: View, plan: Plan) -> Result:
     """A purpose that is met in the registry may still wait for this machine: then it is carried out now."""
     link = project.place.live_link(plan.history.artifact, plan.stage)
     if not plan.here:
-        return Result(plan)
+        return Result(view, plan)
     release = activation.live(project.place, plan.history.artifact, plan.stage)
     if release is not None and not is_behind(project, plan.history, plan.stage):
         finish_switch(project, release, plan.stage)
-        return Result(plan, live=str(link), unpublished=plan.acts)
+        return Result(view, plan, live=str(link), unpublished=plan.acts)
     try:
         bring_live(project, plan.history, plan.stage)
     except (StaleError, UnhealthyError, RefusedError):  # to be planned again; carried out, but not well; failed since
@@ -297,12 +234,12 @@ def _finish_here(project: Project, plan: Plan) -> Result:
     except LastgoodError as error:
         finish = _finish(plan)[0]
         raise UnfinishedError(f"recorded earlier, but not carried out here: {error.message}", hint=finish) from error
-    return Result(plan, live=str(link), finished=True, unpublished=plan.acts)
+    return Result(view, plan, live=str(link), finished=True, unpublished=plan.acts)
 
 
 def _meant(project: Project, request: Request, published: Sequence[Published]) -> Request:
     """The request: said again without `--from`, it means what was done here already and is only published now."""
-    if request.leaving is not None or request.to is not None or request.again:
+    if not request.is_open:
         return request
     stage = request.stage or project.config.rollback.stage
     kept = [one.act for one in published if one.act.stage == stage and one.outcome is not Outcome.SUPERSEDED]

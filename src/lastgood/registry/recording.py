@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lastgood.adapters.git import transactions
-from lastgood.adapters.git.identity import find_start
+from lastgood.adapters.git.identity import Start, find_start
 from lastgood.adapters.git.refs import Origin
 from lastgood.adapters.git.restoring import Astray, push_tags, rebuild
 from lastgood.adapters.git.transactions import Prepared
@@ -37,13 +37,15 @@ class Record:
     latest: int = 0
 
 
-def author(project: Project, reason: str) -> Author:
-    """Who acts now. Raises `LastgoodError` when git has no identity, before anything is written.
+def author(project: Project, reason: str, trigger: str = "", run: str | None = None) -> Author:
+    """Who acts now, and what made them: `trigger` and `run` if given, else what the environment says.
+
+    Raises `LastgoodError` when git has no identity, before anything is written.
 
     Dated a second back: a neighbour's event right after ours is then later by whole seconds, by which gto and dvc
     order, and nobody has to wait for the second to end.
     """
-    start = find_start()
+    start = Start(trigger, run) if trigger else find_start()
     return Author(str(project.identity), project.now() - 1, reason, start.trigger, start.run)
 
 

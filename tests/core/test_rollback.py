@@ -1,8 +1,29 @@
+"""Tables of cases: what a request comes to, and where a rollback goes."""
+
+from typing import Any
+
 import pytest
 
-from lastgood.core.plan import Accept, Choice, Policy, choose, choose_named
-from lastgood.errors import LastgoodError, NoGoodVersionError, RefusedError, Rejected, UnknownError, UsageError
-from tests.core.story import tell, tell_gto
+from lastgood.core.rollback import (
+    Accept,
+    Decision,
+    Machine,
+    Policy,
+    Request,
+    choose,
+    choose_named,
+    decide,
+)
+from lastgood.errors import (
+    LastgoodError,
+    NoGoodVersionError,
+    RaceError,
+    RefusedError,
+    Rejected,
+    UnknownError,
+    UsageError,
+)
+from tests.core.story import NOW, tell, tell_gto
 
 STABLE, SERVED, UNMARKED = (Policy(accept) for accept in Accept)
 
@@ -67,7 +88,8 @@ def test_the_same_content_would_change_nothing_and_is_skipped() -> None:
 def test_a_deregistered_version_is_skipped() -> None:
     history = tell_gto("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable", "v2.0.0!", "v3.0.0")
     choice = choose(history, history.version("v3.0.0"), "prod", STABLE)
-    assert choice == Choice(history.version("v1.0.0"), (Rejected("v2.0.0", "deregistered"),))
+    target = history.version("v1.0.0")
+    assert choice == Decision(history.version("v3.0.0"), target, (Rejected("v2.0.0", "deregistered"),))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +140,7 @@ def test_a_long_list_of_candidates_is_not_said_in_one_breath() -> None:
 
 def test_a_named_target_needs_no_mark() -> None:
     history = tell(*LADDER)
-    assert choose_named(history, history.version("v4.0.0"), "v3.0.0").target.text == "v3.0.0"
+    assert choose_named(history, history.version("v4.0.0"), "v3.0.0").text == "v3.0.0"
 
 
 @pytest.mark.parametrize(
@@ -137,3 +159,81 @@ def test_a_named_target_that_cannot_be_is_refused(
     with pytest.raises(error, match=words) as caught:
         choose_named(history, history.version("v4.0.0"), wanted)
     assert caught.value.hint == hint
+
+
+SERVING = ("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable", "v3.0.0", "v3.0.0 prod")
+ROLLED_BACK = (*SERVING, "v2.0.0 prod v3.0.0")
+LATER = NOW + 1000
+
+
+def ask(*lines: str, now: int = LATER, switches: bool = False, behind: bool = False, **more: Any) -> tuple[str, str]:
+    """From where to where a request leads; `done` instead of the first when there is nothing to record."""
+    history = tell(*lines)
+    machine = Machine(now, 600, switches, is_behind=lambda: behind)
+    request = Request("flights", "slow", **more)
+    found = decide(history, "prod", request, STABLE, machine)
+    return "done" if found.fulfilled else found.leaving.text, found.target.text
+
+
+@pytest.mark.parametrize(
+    ("lines", "more", "expected"),
+    [
+        (SERVING, {}, ("v3.0.0", "v2.0.0")),
+        (SERVING, {"leaving": "v3.0.0"}, ("v3.0.0", "v2.0.0")),
+        (SERVING, {"to": "v1.0.0"}, ("v3.0.0", "v1.0.0")),
+        (SERVING, {"to": "v3.0.0"}, ("done", "v3.0.0")),
+        (SERVING, {"leaving": "v2.0.0"}, ("done", "v3.0.0")),
+        (ROLLED_BACK, {"leaving": "v3.0.0"}, ("done", "v2.0.0")),
+        (ROLLED_BACK, {"leaving": "v3.0.0", "to": "v2.0.0"}, ("done", "v2.0.0")),
+        (ROLLED_BACK, {"leaving": "v2.0.0"}, ("v2.0.0", "v1.0.0")),
+        (ROLLED_BACK, {"again": True}, ("v2.0.0", "v1.0.0")),
+        (ROLLED_BACK, {}, ("v2.0.0", "v1.0.0")),
+    ],
+)
+def test_what_a_request_comes_to(lines: tuple[str, ...], more: dict[str, Any], expected: tuple[str, str]) -> None:
+    assert ask(*lines, **more) == expected
+
+
+@pytest.mark.parametrize(
+    ("switches", "behind", "more", "expected"),
+    [
+        (True, True, {}, ("done", "v2.0.0")),  # only this machine is left to switch
+        (True, False, {}, ("v2.0.0", "v1.0.0")),
+        (False, True, {}, ("v2.0.0", "v1.0.0")),
+        (True, True, {"again": True}, ("v2.0.0", "v1.0.0")),
+        (True, True, {"leaving": "v2.0.0"}, ("v2.0.0", "v1.0.0")),
+        (True, True, {"to": "v1.0.0"}, ("v2.0.0", "v1.0.0")),
+    ],
+)
+def test_a_machine_that_is_behind_finishes_the_last_rollback(
+    switches: bool, behind: bool, more: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    assert ask(*ROLLED_BACK, switches=switches, behind=behind, **more) == expected
+
+
+def test_a_target_that_was_marked_failed_since_is_left_and_not_finished() -> None:
+    lines = (*ROLLED_BACK, "v2.0.0 failed")
+    assert ask(*lines, switches=True, behind=True, again=True) == ("v2.0.0", "v1.0.0")
+
+
+def test_an_assignment_upwards_is_no_rollback_to_finish() -> None:
+    assert ask(*SERVING[:-1], "v2.0.0 prod", "v3.0.0 prod v2.0.0", switches=True, behind=True) == ("v3.0.0", "v2.0.0")
+
+
+@pytest.mark.parametrize(("now", "more"), [(NOW + 599, {}), (NOW, {"to": "v1.0.0"}), (NOW - 86_400, {})])
+def test_a_stage_that_was_rolled_back_just_now_must_settle(now: int, more: dict[str, Any]) -> None:
+    with pytest.raises(RefusedError, match=r"prod of flights was rolled back to v2\.0\.0 -?\d+ s ago"):
+        ask(*ROLLED_BACK, now=now, **more)
+    assert ask(*ROLLED_BACK, now=now, again=True) == ("v2.0.0", "v1.0.0")
+
+
+@pytest.mark.parametrize("now", [NOW + 600, NOW - 86_401])
+def test_a_stage_has_settled_after_its_time_or_when_its_date_says_nothing(now: int) -> None:
+    assert ask(*ROLLED_BACK, now=now) == ("v2.0.0", "v1.0.0")
+
+
+def test_a_stage_on_a_third_version_is_a_lost_race() -> None:
+    with pytest.raises(RaceError, match=r"is on v2\.0\.0, neither on v3\.0\.0 nor on v1\.0\.0"):
+        ask(*ROLLED_BACK, leaving="v3.0.0", to="v1.0.0")
+    with pytest.raises(UnknownError):
+        ask(*ROLLED_BACK, leaving="v9.0.0")
