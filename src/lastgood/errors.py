@@ -139,16 +139,21 @@ class RefusedError(LastgoodError):
     name = "refused"
 
 
+class StaleError(Exception):
+    """Not an error for users: what was read is no longer the newest, so it is read and planned again
+    (`registry.races`). Nothing was changed."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 class PushRefusedError(LastgoodError):
     """Origin refused the push; `message` carries the server's words."""
 
 
 class NotWritableError(LastgoodError):
     """Our own directory is another user's, or cannot be written for another reason; nothing changed."""
-
-
-class StaleError(PushRefusedError):
-    """Origin moved on since it was read: fetch, plan again."""
 
 
 class UnreachableError(LastgoodError):

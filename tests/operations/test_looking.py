@@ -14,7 +14,7 @@ from lastgood.core.config import Config
 from lastgood.errors import FindingsError, LastgoodError, RaceError, RefusedError, UnreachableError, UsageError
 from lastgood.operations import diff, init
 from lastgood.operations.status import Worktree
-from lastgood.registry import view
+from lastgood.registry import races
 from lastgood.releases import pending
 from tests.builders import git
 from tests.operations.world import World
@@ -120,8 +120,8 @@ def test_what_is_recorded_here_all_the_time_is_told_as_such(story: World, monkey
         return answer
 
     monkeypatch.setattr(refs, "list_origin", list_origin)
-    monkeypatch.setattr(view, "ATTEMPTS", 2)
-    with pytest.raises(RaceError, match="others recorded here 2 times in a row"):
+    monkeypatch.setattr(races, "ATTEMPTS", 2)
+    with pytest.raises(RaceError, match="others were faster 2 times in a row"):
         story.verify()
 
 

@@ -21,7 +21,6 @@ from lastgood.errors import (
     LastgoodError,
     LockedError,
     NotCarriedOutError,
-    RaceError,
     RefusedError,
     StaleError,
     UnfinishedError,
@@ -33,8 +32,9 @@ from lastgood.machine.live import bring_live, finish_switch, is_behind, switch
 from lastgood.machine.offline import Published
 from lastgood.project import Project
 from lastgood.registry import recording
+from lastgood.registry.races import repeat
 from lastgood.registry.recording import Record
-from lastgood.registry.view import ATTEMPTS, View, read
+from lastgood.registry.view import View, read
 from lastgood.releases import activation, pending
 from lastgood.releases.release import Release
 from lastgood.versions.manifests import read_environment
@@ -78,7 +78,9 @@ def rollback(
     if request.offline:
         offline.require_usable(project, here=request.here)
     published: tuple[Published, ...] = ()
-    for _ in range(ATTEMPTS):
+
+    def attempt() -> Result:
+        nonlocal published, request
         if not dry_run and not request.offline:
             with offline.way_out(project, request.artifact, here=request.here):
                 published += offline.publish(project, request.artifact, told=on_published)
@@ -86,20 +88,18 @@ def rollback(
         view, plan = prepare(project, request)
         on_plan(view, plan)
         if dry_run:
-            return Result(view, plan, seconds=time.monotonic() - started, dry_run=True)
-        try:
-            # Recording needs no lock, the push decides: a long sync here must not hold an emergency back.
-            with project.locked(f"rollback {plan.history.artifact} {plan.stage}") if plan.here else nullcontext():
-                result = execute(project, view, plan)
-        except StaleError:
-            # The version to leave is the one first seen: a race must not make a second rollback out of one.
-            request = _pinned(request, plan)
-            continue
-        recording.outwait(project, result.record)
-        if plan.fulfilled:
-            offline.require_purpose(published)
-        return replace(result, seconds=time.monotonic() - started, published=published)
-    raise RaceError(f"others were faster {ATTEMPTS} times in a row; nothing was changed", hint="try again")
+            return Result(view, plan, dry_run=True)
+        # The version to leave is the one first seen: a race must not make a second rollback out of one.
+        request = _pinned(request, plan)
+        # Recording needs no lock, the push decides: a long sync here must not hold an emergency back.
+        with project.locked(f"rollback {plan.history.artifact} {plan.stage}") if plan.here else nullcontext():
+            return execute(project, view, plan)
+
+    result = repeat(attempt)
+    recording.outwait(project, result.record)
+    if result.plan.fulfilled and not dry_run:
+        offline.require_purpose(published)
+    return replace(result, seconds=time.monotonic() - started, published=published)
 
 
 def prepare(project: Project, request: Request) -> tuple[View, Plan]:
@@ -229,7 +229,7 @@ def _finish_here(project: Project, view: View, plan: Plan) -> Result:
         return Result(view, plan, live=str(link), unpublished=plan.acts)
     try:
         bring_live(project, plan.history, plan.stage)
-    except (StaleError, UnhealthyError, RefusedError):  # to be planned again; carried out, but not well; failed since
+    except (UnhealthyError, RefusedError):  # carried out, but not well; marked failed since
         raise
     except LastgoodError as error:
         finish = _finish(plan)[0]

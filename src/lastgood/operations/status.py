@@ -11,7 +11,8 @@ from lastgood.core.offline import Act
 from lastgood.core.registry import History, Registry, Version
 from lastgood.errors import Finding, FindingsError
 from lastgood.project import Project
-from lastgood.registry.view import ATTEMPTS, View, is_newest, read
+from lastgood.registry.races import repeat
+from lastgood.registry.view import View, read, require_newest
 from lastgood.releases import activation, pending
 from lastgood.releases.release import read_placement
 from lastgood.versions.manifests import read_manifest, read_pinned
@@ -94,17 +95,21 @@ def status(project: Project, *, fetch: bool = False) -> Status:
 
     Registry and live links are of one moment: they are read again when another command here has recorded between them.
     """
-    for _ in range(ATTEMPTS):
-        view = read(project, fetch=fetch)
-        stages = tuple(_stages(project, view.registry))
-        if is_newest(project, view.registry.artifacts.values()):
-            break
+    view, stages = repeat(lambda: _look(project, fetch=fetch))
     findings = [*view.registry.findings]
     for history in view.registry.artifacts.values():
         findings += history.findings
     findings += warn_of_names(project.config, None, view.registry.artifacts)
     worktree = _worktree(project, view.registry) if project.root is not None else None
     return Status(view, worktree, stages, tuple(findings))
+
+
+def _look(project: Project, *, fetch: bool) -> tuple[View, tuple[StageStatus, ...]]:
+    view = read(project, fetch=fetch)
+    stages = tuple(_stages(project, view.registry))
+    for history in view.registry.artifacts.values():
+        require_newest(project, history)
+    return view, stages
 
 
 def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:

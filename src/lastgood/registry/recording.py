@@ -95,7 +95,7 @@ def carry(project: Project, prepared: Prepared, *, more: Sequence[str] = ()) -> 
         durable.fsync_directory(note.parent)
         try:
             transactions.publish(project.git, prepared, project.remote, project.deadline, more=more)
-        except (LockedError, PushRefusedError):
+        except (LockedError, PushRefusedError, StaleError):
             note.unlink(missing_ok=True)
             raise
     project.on_step("refs")

@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -18,7 +18,6 @@ from lastgood.errors import (
     Finding,
     LastgoodError,
     LockedError,
-    RaceError,
     RefusedError,
     StaleError,
     UnreachableError,
@@ -26,9 +25,9 @@ from lastgood.errors import (
 from lastgood.project import Project
 from lastgood.registry import agreement, discounted, fetching, origin_tags, seen, signatures
 from lastgood.registry.origin_tags import Corrections
+from lastgood.registry.races import repeat
 from lastgood.releases import pending
 
-ATTEMPTS = 20
 T = TypeVar("T")
 
 
@@ -57,10 +56,7 @@ def read(project: Project, *, fetch: bool, offline: bool = False) -> View:
     """
     if fetch and project.remote is None:
         fetching.require_no_remote(project)
-    for _ in range(ATTEMPTS):
-        with suppress(StaleError):
-            return _read(project, fetch=fetch, offline=offline)
-    raise RaceError(f"others recorded here {ATTEMPTS} times in a row; nothing was changed", hint="try again")
+    return repeat(lambda: _read(project, fetch=fetch, offline=offline))
 
 
 def _read(project: Project, *, fetch: bool, offline: bool) -> View:
@@ -116,15 +112,8 @@ def _uncollected() -> Iterator[None]:
 
 
 def retrying(project: Project, attempt: Callable[[View], T]) -> T:
-    """Do something on a fresh view, again whenever somebody else was faster. Raises `RaceError` after many tries."""
-    for _ in range(ATTEMPTS):
-        view = read(project, fetch=True)
-        try:
-            return attempt(view)
-        except StaleError as error:
-            last = error
-    told = f"others were faster {ATTEMPTS} times in a row ({last}); nothing was changed"
-    raise RaceError(told, hint=last.hint or "try again")
+    """Do something on a fresh view, and again whenever somebody else was faster. Raises `RaceError`."""
+    return repeat(lambda: attempt(read(project, fetch=True)))
 
 
 def _require_one_moment(

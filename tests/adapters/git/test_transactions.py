@@ -165,7 +165,7 @@ def test_the_slower_of_two_is_told_and_leaves_nothing(project: Project) -> None:
     before = refs_of(project.root), refs_of(project.origin)
     with pytest.raises(StaleError) as caught:
         publish(Git(project.root), mine, "origin", 20)
-    assert (caught.value.message, caught.value.hint) == (f"origin moved on: {REF}: [rejected] (fetch first)", "")
+    assert (caught.value.args[0], caught.value.hint) == (f"origin moved on: {REF}: [rejected] (fetch first)", "")
     assert (refs_of(project.root), refs_of(project.origin)) == before
 
 
@@ -203,7 +203,7 @@ def _race(writers: list[tuple[Project, Prepared]]) -> list[Exception | None]:
         start.wait()
         try:
             publish(Git(project.root), prepared, "origin", 20)
-        except (PushRefusedError, UnreachableError) as error:
+        except (PushRefusedError, StaleError, UnreachableError) as error:
             results[place] = error
 
     threads = [threading.Thread(target=write, args=(place, *writer)) for place, writer in enumerate(writers)]

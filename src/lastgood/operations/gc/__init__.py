@@ -8,9 +8,10 @@ from lastgood.adapters.git import refs, repository
 from lastgood.adapters.git.export import history_of
 from lastgood.core.needed import PINNING, UNNEEDED, Stored, both, exceeds, hashes_in, settled
 from lastgood.core.tags import TAGS
-from lastgood.errors import Finding, FindingsError, RaceError, RefusedError, counted
+from lastgood.errors import Finding, FindingsError, RefusedError, StaleError, counted
 from lastgood.operations.gc.needs import BRANCHES, Needs, find_needs, list_refs
 from lastgood.project import Project
+from lastgood.registry.races import repeat
 from lastgood.registry.view import View, read
 
 ATTEMPTS = 5
@@ -121,12 +122,16 @@ def _require_share(plan: Plan) -> Plan:
 
 def _renewed(project: Project, plan: Plan) -> Plan:
     """The plan, made anew while origin moves on; never more than was shown."""
-    for _ in range(ATTEMPTS):
+
+    def attempt() -> Plan:
+        nonlocal plan
         if list_refs(project) == plan.needs.refs:
             return plan
         fresh = prepare(project, grace=plan.grace, share=100)
         plan = replace(fresh, objects=both(plan.objects, fresh.objects), share=plan.share)
-    raise RaceError("others record all the time; nothing was removed", hint="try again")
+        raise StaleError("something was recorded meanwhile")
+
+    return repeat(attempt, ATTEMPTS)
 
 
 def _require_unneeded(project: Project, gone: Plan) -> None:

@@ -1,0 +1,25 @@
+"""The one loop for races: what was planned on a registry that moved on is planned again."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from lastgood.errors import RaceError, StaleError
+
+ATTEMPTS = 20
+T = TypeVar("T")
+
+
+def repeat(attempt: Callable[[], T], most: int = 0) -> T:
+    """Do something, and again while it raises `StaleError`; `most` tries, else `ATTEMPTS`.
+
+    An attempt reads the registry itself, and changes nothing before it raises. Raises `RaceError` after the last try.
+    """
+    tries = most or ATTEMPTS
+    for _ in range(tries):
+        try:
+            return attempt()
+        except StaleError as error:
+            last = error
+    raise RaceError(
+        f"others were faster {tries} times in a row ({last}); nothing was changed", hint=last.hint or "try again"
+    )
