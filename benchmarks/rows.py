@@ -87,7 +87,7 @@ ROWS = (
         Goal.FASTER,
         10,
         rollbacks.built,
-        reason="DVC needs 1.2 s here, half of what FIELD measured, so that a tenth of it is 0.12 s. Below is "
+        reason="DVC needs 1.2 s here, half of what was measured before, so that a tenth of it is 0.12 s. Below is "
         "what ours is made of: interpreter, imports, and a fetch and a push that are flushed to the disk. "
         "Nothing in it grows with the version.",
     ),

@@ -145,7 +145,7 @@ def test_what_people_do_with_gto_is_read_as_gto_shows_it(project: Project) -> No
     gto(project, "deprecate", "flights", "v1.1.0", "prod", "--push")
     assert lastgood_show(there) == gto_show(project)
     assert gto_show(project).stages["prod"] == "v1.0.0"
-    # FIELD 7, the documented difference: dvc serves what was unassigned. So lastgood never writes such a tag.
+    # facts.md, D6, the documented difference: dvc serves what was unassigned. So lastgood never writes such a tag.
     assert dvc_get(project, "--stage", "prod") == b"v1.1.0"
     assert sorted(gto_history(project)) == sorted(lastgood_history(there))
     gto(project, "deprecate", "flights", "--push")

@@ -63,6 +63,6 @@ def test_after_any_sequence_the_three_agree(project: Project, seed: int) -> None
     else:
         assert dvc_get(project, "--stage", "stable").decode() == last_stable.text, done
     assert theirs == answer, done
-    if "prod" in answer.stages:  # of a stage without a version DVC answers what it had (FIELD 7)
+    if "prod" in answer.stages:  # of a stage without a version DVC answers what it had (facts.md, D6)
         assert dvc_get(project, "--stage", "prod").decode() == answer.stages["prod"], done
     assert [finding for finding in read(there).findings if finding.kind == "order"] == []

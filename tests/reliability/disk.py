@@ -184,7 +184,7 @@ class Disk:
 
     def _name(self, path: str) -> None:
         self._begin(path)
-        if path.endswith(".dir") and self._matters(path):  # a listing means that its members are there (FIELD 17)
+        if path.endswith(".dir") and self._matters(path):  # a listing means that its members are there (facts.md, D10)
             self._promise(f"the name {self._shown(path)}", before=path)
         self._node(path)
         parent, _, name = path.rpartition("/")

@@ -1,6 +1,7 @@
 """What lastgood promises of one artifact, as plain values: events in order, what follows from them, what is live here.
 
-It is written from DESIGN §1, §3, §5 and docs/cli.md, shares no code with the package, and knows neither git nor files.
+It is written from docs/design/promises.md, docs/design/refs.md and docs/cli.md, shares no code with the
+package, and knows neither git nor files.
 """
 
 from collections.abc import Mapping

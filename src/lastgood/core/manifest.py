@@ -14,7 +14,7 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 SCHEMA = 1
 SHORT_LIMIT = 16 * 1024
-"""Bytes that a manifest may take inside a tag's message (DESIGN §3)."""
+"""Bytes that a manifest may take inside a tag's message (refs.md, "Messages")."""
 
 Storage = Literal["dvc", "git", "url"]
 

@@ -1,6 +1,6 @@
 """The text of our tags: subject, reason, manifest line, trailers; made and read here, not by git's tools.
 
-Git's own tools would drop a reason that begins with `#` and take lines of the reason for trailers (FIELD.md, git).
+Git's own tools would drop a reason that begins with `#` and take lines of the reason for trailers (facts.md, G9).
 """
 
 import re
@@ -44,7 +44,7 @@ class Message(NamedTuple):
 
     @property
     def is_own(self) -> bool:
-        """Whether lastgood wrote it: such a tag without a journal entry is a finding (DESIGN §3)."""
+        """Whether lastgood wrote it: such a tag without a journal entry is a finding (refs.md, "External tags")."""
         return "Artifact" in self.trailers and "Actor" in self.trailers
 
 

@@ -65,7 +65,7 @@ def _require_free_name(registry: Registry, history: History | None, wanted: Want
 
 
 def _require_free_commit(history: History | None, wanted: Wanted, version: str, neighbours: Iterable[str]) -> None:
-    """Two versions of an artifact on one commit make every gto command fail (FIELD.md 8)."""
+    """Two versions of an artifact on one commit make every gto command fail (facts.md, T6)."""
     there = {other.text for other in history.versions if other.commit == wanted.commit} if history else set()
     names = [name for name in map(parse, neighbours) if name is not None and name.artifact == wanted.artifact]
     there |= {str(name.version) for name in names if name.action is Action.REGISTER}

@@ -244,7 +244,7 @@ def _history(artifact: str, given: list[Named], journal: Journal, verdicts: Verd
     named, refused, findings = _admit(given, verdicts)
     versions = _versions_by_commit(named)
     commits = {str(name.version): tag.commit for tag, name in named if name.action is Action.REGISTER}
-    # by name too: the object of a recorded tag under another ref's name is no recorded event (FIELD.md 23)
+    # by name too: the object of a recorded tag under another ref's name is no recorded event (facts.md, G4)
     recorded = {tag.name: (tag.oid, at, entry.adoption) for at, (entry, tag) in enumerate(journal.recorded)}
     own: list[tuple[int, Event]] = []
     timed: list[Event] = []

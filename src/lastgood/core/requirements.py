@@ -25,7 +25,7 @@ class Wanted:
     """Lines of `core.pins`; `closed` says that they name every package there is to be.
 
     `constraints` only limit. `hashed` says that each requirement carries the hashes of its files. `ignored` are the
-    options of the lock that are not obeyed: where packages come from is not the version's to say (DESIGN §3, Trust).
+    options of the lock that are not obeyed: where packages come from is not the version's to say (refs.md, "Trust").
     """
 
     lines: tuple[str, ...] = ()

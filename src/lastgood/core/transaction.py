@@ -13,7 +13,7 @@ from lastgood.core.messages import Message, format_message
 from lastgood.core.registry import History, Version
 
 MOST_TAGS = 3
-"""Hosts send no events for pushes of more tags (FIELD.md, Hosts)."""
+"""Hosts send no events for pushes of more tags (facts.md, H1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Draft:
         return Transaction(manifest.artifact, subject, (tag,), manifest, manifest.commit)
 
     def mark(self, version: Version, mark: Mark) -> None:
-        """Mark a version, and keep `#stable` on the last good one (DESIGN §3): at most two tags."""
+        """Mark a version, and keep `#stable` on the last good one (docs/design/refs.md): at most two tags."""
         artifact = self.history.artifact
         self._stage(version, mark, Message(f"Mark {artifact} {version.text} {mark}", self.author.reason))
         stable = {other.text: other for other in self.history.versions if other.mark is Mark.STABLE}

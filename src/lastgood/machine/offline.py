@@ -1,4 +1,4 @@
-"""Publishing what was rolled back here while origin was out of reach (ordering.md, `rollback --offline`)."""
+"""Publishing what was rolled back here while origin was out of reach (ordering.md, "rollback --offline")."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager

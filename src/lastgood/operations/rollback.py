@@ -1,4 +1,4 @@
-"""Rolling back: `prepare` finds out and proves, `execute` records and switches (DESIGN §5). Three callers, one way."""
+"""Rolling back: `prepare` chooses and verifies the target, `execute` records and switches (docs/architecture.md)."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -243,7 +243,7 @@ def _unpublished(
 ) -> list[str]:
     """Tags that no journal holds and that origin lacks.
 
-    They were left by a rejected push, or never pushed: no other machine sees them (FIELD.md 10).
+    They were left by a rejected push, or never pushed: no other machine sees them (facts.md, T8).
     """
     if origin is None:
         return []

@@ -123,7 +123,7 @@ def _exchange_at_once(one: Path, other: Path) -> int:
 def fsync_tree(directory: Path) -> None:
     """Return when everything below a directory is on disk, hard-linked data included.
 
-    DVC never fsyncs what it fetches: a power cut seconds later left 22 of 22 objects empty (FIELD.md, 16). One syncfs
+    DVC never fsyncs what it fetches: a power cut seconds later left 22 of 22 objects empty (facts.md, D9). One syncfs
     costs one journal commit, 10,000 fsyncs cost 10,000 calls; it flushes other people's writes too, which is the price.
     """
     paths = []

@@ -24,7 +24,7 @@ class Place:
     """Our directory: for a clone below git's own, where no commit can put anything; `--root` on a serving host.
 
     `own` is what belongs to one working tree, where that is another directory: linked working trees share the rest.
-    DESIGN §4 lists what lies where.
+    docs/design/disk.md lists what lies where.
     """
 
     root: Path

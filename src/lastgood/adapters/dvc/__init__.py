@@ -1,1 +1,1 @@
-"""The only place that knows DVC; every module of DVC is imported inside a function (STYLE: start-up)."""
+"""The only place that knows DVC; every module of DVC is imported inside a function (CONTRIBUTING.md, "Start-up")."""

@@ -137,7 +137,7 @@ def _read_by_dvc(job: Job, pinned: Iterable[Output]) -> set[str]:
 def remove(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:
     """Remove `more["objects"]` that still lie on their remotes as they were shown; these are returned.
 
-    Listings of all remotes go first: one that stays must mean that its members are there (FIELD 17).
+    Listings of all remotes go first: one that stays must mean that its members are there (facts.md, D10).
     """
     wanted: dict[tuple[str, str, bool], dict[str, Document]] = {}
     for one in more["objects"]:
@@ -159,7 +159,7 @@ def remove(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:
 
 def mend(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:
     """Push what the remotes lack and the cache has whole, and what is in `more["replace"]` because it is corrupted
-    there; returned is what was pushed. A listing stays behind while a member of it is nowhere (FIELD 17)."""
+    there; returned is what was pushed. A listing stays behind while a member of it is nowhere (facts.md, D10)."""
     lost = job.listings()
     needs = job.needs(lost)
     absent = job.absent(needs)

@@ -128,7 +128,7 @@ class Job:
         self.together(everything, lambda remote, _: remote.settle(self.meter))
 
     def _upload(self, remote: Remote, group: Sequence[Missing]) -> None:
-        """Listings go last: one on the remote must mean that its members are there (FIELD 17)."""
+        """Listings go last: one on the remote must mean that its members are there (facts.md, D10)."""
         identifiers = _unique(group)
         for directories in (False, True):
             part = [one for one in identifiers if one.endswith(".dir") is directories]

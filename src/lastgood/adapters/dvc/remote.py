@@ -108,7 +108,7 @@ class Remote:
         )
 
     def present(self, identifiers: Sequence[str], meter: Meter) -> frozenset[str]:
-        """Those of the objects that the remote has, each asked for or listed by name (FIELD 17)."""
+        """Those of the objects that the remote has, each asked for or listed by name (facts.md, D10)."""
         found: set[str] = set()
         for start in range(0, len(identifiers), 2000):  # so that many silent requests cannot pass for a dead remote
             batch = identifiers[start : start + 2000]
@@ -296,8 +296,8 @@ class Remote:
             flush_all(self._odb.path, meter)
 
     def size(self, identifier: str) -> int | None:
-        """An object's size at a local remote; `None` when it is not there or no file, or emptied by a power cut (FIELD
-        16)."""
+        """An object's size at a local remote; `None` when it is not there, no file, or emptied by a power cut
+        (facts.md, D9)."""
         try:
             status = os.stat(self._odb.oid_to_path(identifier))  # noqa: PTH116  # 100,000 times
         except (FileNotFoundError, NotADirectoryError):

@@ -51,8 +51,9 @@ def _open(git_dir: Path, commit: str, project: PurePosixPath) -> Any:
     from dvc.repo import Repo
     from dvc.scm import SCM, SCMError
 
-    # `Repo(rev=…)` fails in subdirectories and mirrors, and takes the version's URLs (FIELD: DVC). With its own Config
-    # the version's `.dvc/config` is never read: no remote, credential or cache directory comes from there.
+    # `Repo(rev=…)` fails in subdirectories and mirrors, and takes the version's URLs (facts.md, D19). With a
+    # Config of its own the version's `.dvc/config` is never read: no remote, credential or cache directory comes from
+    # there.
     config = Config(validate=True)
     config["remote"] = _AnyRemote()
     config["cache"] = {"dir": "/nonexistent"}

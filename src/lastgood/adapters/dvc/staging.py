@@ -1,6 +1,6 @@
 """Objects on their way into a directory: beside it first, proved and flushed there, then renamed to their names.
 
-The directory is DVC's cache or a local remote; in both DVC trusts a 0444 file unread, for ever (FIELD 16).
+The directory is DVC's cache or a local remote; in both DVC trusts a 0444 file unread, for ever (facts.md, D9 and D16).
 """
 
 import fcntl

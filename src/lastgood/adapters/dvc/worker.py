@@ -3,7 +3,7 @@ versions, one request after the other (`reader`).
 
 Lines are `{"subject": …}`, which names the remote, and `{"progress": {…}}`, at last `{"missing": […]}` or
 `{"error": …}`. It ends when stdin does, so it cannot outlive its parent; the parent ends it when it has been silent for
-too long (FIELD 20).
+too long (facts.md, D13).
 """
 
 import json

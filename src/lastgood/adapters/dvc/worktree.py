@@ -1,6 +1,6 @@
 """The working tree of a DVC project: is its pipeline reproduced, and put its outputs back from the cache.
 
-A working tree can be made right again, never atomically (FIELD 2, 14): only a release directory is switched whole.
+A working tree can be made right again, never atomically (facts.md, D2 and D7): only a release is switched whole.
 """
 
 import os
@@ -16,7 +16,7 @@ from lastgood.core.listing import why_unsafe
 from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError
 
 PATIENCE = 10.0
-"""Seconds that a command waits for another DVC process; DVC itself gives up after three (FIELD 25)."""
+"""Seconds that a command waits for another DVC process; DVC itself gives up after three (facts.md, D15)."""
 
 Answer = TypeVar("Answer")
 

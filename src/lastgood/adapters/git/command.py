@@ -16,11 +16,11 @@ from lastgood.adapters.process import communicate, end
 from lastgood.errors import LastgoodError, UnreachableError
 
 SAFE = (
-    "-c", "core.hooksPath=/dev/null",  # no code of the repository runs (DESIGN §3, Trust)
+    "-c", "core.hooksPath=/dev/null",  # no code of the repository runs (refs.md, "Trust")
     "-c", "core.fsmonitor=false",
     "-c", "safe.bareRepository=explicit",  # a bare one in the working tree, which a commit can hold, is none of ours
     "-c", "protocol.ext.allow=never",
-    "-c", "core.fsync=all",  # git's default loses the last commits and tags on a power cut (FIELD.md 16)
+    "-c", "core.fsync=all",  # git's default loses the last commits and tags on a power cut (facts.md, G14)
     "-c", "gc.auto=0",
     "-c", "maintenance.auto=false",
     "-c", "log.showSignature=false",

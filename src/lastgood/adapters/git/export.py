@@ -92,7 +92,7 @@ def export_code(git: Git, commit: str, target: Path) -> None:
     """Write the commit's files below `target`, which exists and is empty, byte by byte as the objects hold them.
 
     Neither index nor working tree of the clone is touched. No filter, line ending, encoding or `ident` of the version's
-    attributes applies, and `export-ignore` is not obeyed, as `git archive` would (FIELD.md, git).
+    attributes applies, and `export-ignore` is not obeyed, as `git archive` would (facts.md, G1).
     """
     private = target.with_name(target.name + ".git")
     objects, form = git.line(

@@ -1,4 +1,4 @@
-"""Recording a transaction: objects first, origin second, local refs last (DESIGN §3).
+"""Recording a transaction: objects first, origin second, local refs last (ordering.md, O4).
 
 Dying before the push leaves unreachable objects; dying after it leaves local refs behind origin, which the next
 fetch brings. No moment leaves a local tag that origin has not accepted. Without a remote, the move of the journal's

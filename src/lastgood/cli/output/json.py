@@ -62,7 +62,7 @@ def findings(found: Iterable[Finding]) -> list[Document]:
 
 
 def error(raised: LastgoodError) -> dict[str, object]:
-    """What every failure answers (DESIGN §7)."""
+    """What every failure answers (refs.md, "JSON and exit codes")."""
     document: dict[str, object] = {
         "error": raised.name,
         "code": raised.exit_code,

@@ -97,7 +97,7 @@ def execute(project: Project, plan: Plan) -> Plan:
 
 
 def _require_view(project: Project) -> None:
-    """Refuse where this clone cannot know what is needed (FIELD 18). Raises `RefusedError`."""
+    """Refuse where this clone cannot know what is needed (facts.md, D11). Raises `RefusedError`."""
     if repository.is_shallow(project.worktree):
         raise RefusedError(
             "a shallow clone does not know what old versions need; nothing was removed", hint="git fetch --unshallow"

@@ -1,5 +1,5 @@
 """Repairing objects: what the DVC remote lost is pushed again from the cache or from releases here, which `dvc push`
-does not notice (FIELD 17), and what it holds corrupted is replaced; corrupted ones leave the cache and are brought
+does not notice (facts.md, D10), and what it holds corrupted is replaced; corrupted ones leave the cache and are brought
 back."""
 
 from collections.abc import Collection, Iterable
