@@ -35,17 +35,17 @@ test: setup repro lint types contracts suite  ## everything that must hold, but 
 repro: setup  ## bring data and model of this commit into the working tree
 	$(BIN)/dvc repro --quiet
 
-lint: setup
+lint: setup  ## check the format and the style of all Python
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 
-types: setup
+types: setup  ## check all types
 	$(BIN)/mypy
 
-contracts: setup
+contracts: setup  ## check that the layers import in one direction only
 	$(BIN)/lint-imports
 
-suite: setup
+suite: setup  ## run all tests but the sweeps
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q -m "not sweep"
 
 sweeps: setup  ## the sweeps of kills, faults, races and damages in their short form (ten minutes)
