@@ -12,7 +12,7 @@ WORKERS ?= 3
 export OMP_WAIT_POLICY := passive
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help setup demo test repro lint types contracts suite sweeps coverage mutants soak bench docs clean
+.PHONY: help setup demo test repro lint types contracts suite sweeps coverage mutants soak bench docs picture clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -80,6 +80,9 @@ $(BENCH)/.ready: requirements/bench.txt
 
 docs: setup  ## write the command reference anew
 	$(BIN)/python -m lastgood.cli.reference > docs/cli.md
+
+picture: setup  ## roll back in a scratch project and draw README's picture from it
+	$(BIN)/python demo/picture.py
 
 clean:  ## remove what the targets above made, but not data, models and caches
 	rm -rf $(VENV) $(BENCH) $(MUTANTS) mutants .coverage .reliability .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -23,7 +23,7 @@ CITATION = re.compile(
 PAGE_LIKE = re.compile(r"(?<![\w/.])((?:docs/)?(?:design/)?[A-Za-z]+\.md)(?=, (?:[A-Z]\d|\"))")
 ROOMS = ("cli", "operations", "machine", "worktree", "versions", "registry", "adapters", "releases", "core")
 MODULE = re.compile(rf"`((?:{'|'.join(ROOMS)})/[a-z_/]+)(?:\.py)?`|`(tests/[a-z_/]+\.py)`")
-RETIRED = re.compile(r"\b(DESIGN|FIELD|STYLE|EVIDENCE)(?:\.md|, | §| \d|:|\))")
+RETIRED = re.compile(r"\b(?:DESIGN|FIELD|STYLE|EVIDENCE)\b")
 """Pages that were never in this repository."""
 
 
