@@ -22,7 +22,7 @@ CITATION = re.compile(
 """A page and what is cited of it: rules or facts (`ordering.md, O1 and O5`) or a section (`refs.md, "Trust"`)."""
 PAGE_LIKE = re.compile(r"(?<![\w/.])((?:docs/)?(?:design/)?[A-Za-z]+\.md)(?=, (?:[A-Z]\d|\"))")
 ROOMS = ("cli", "operations", "machine", "worktree", "versions", "registry", "adapters", "releases", "core")
-MODULE = re.compile(rf"`((?:{'|'.join(ROOMS)})/[a-z_/]+)(?:\.py)?`|`(tests/[a-z_/]+\.py)`")
+MODULE = re.compile(rf"`((?:{'|'.join(ROOMS)})/[a-z_/]+)(?:\.(?!py`)(\w+))?(?:\.py)?`|`(tests/[a-z_/]+\.py)`")
 RETIRED = re.compile(r"\b(?:DESIGN|FIELD|STYLE|EVIDENCE)\b")
 """Pages that were never in this repository."""
 
@@ -126,11 +126,13 @@ def test_nothing_names_a_page_that_was_never_in_the_repository() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)
 def test_every_module_and_test_file_that_a_page_names_exists(page: Path) -> None:
-    for module, path in MODULE.findall(page.read_text(encoding="utf-8")):
-        places = (
-            [ROOT / path] if path else [ROOT / f"src/lastgood/{module.rstrip('/')}{ending}" for ending in ("", ".py")]
-        )
-        assert any(place.exists() for place in places), module or path
+    for module, name, path in MODULE.findall(page.read_text(encoding="utf-8")):
+        base = ROOT / "src/lastgood" / module.rstrip("/")
+        places = [ROOT / path] if path else [base, base.with_suffix(".py"), base / "__init__.py"]
+        found = [place for place in places if place.exists()]
+        assert found, module or path
+        text = "".join(place.read_text(encoding="utf-8") for place in found if place.is_file())
+        assert not name or re.search(rf"^(?:def|class) {name}\b|^{name} =", text, re.MULTILINE), f"{module}.{name}"
 
 
 def test_the_map_in_contributing_has_a_row_for_every_command() -> None:
