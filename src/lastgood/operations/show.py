@@ -1,4 +1,7 @@
-"""Reading: versions, one version, the events, the live release. Nothing here writes, builds or asks a DVC remote."""
+"""The answers of `list`, `show`, `history` and `where`. None builds a release or contacts a DVC remote.
+
+Reading the registry can restore local refs that an interrupted command left out (`registry.view`).
+"""
 
 import json
 from collections.abc import Iterator, Mapping

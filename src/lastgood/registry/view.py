@@ -1,4 +1,5 @@
-"""Reading the registry: refs of this repository, after fetching them from origin where a command asks for it."""
+"""Reads the registry from the refs here, after a fetch where a command wants one; restores local tags that a crash left
+out."""
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Where everything of ours lives, by name, and whose it must be; it knows no content."""
+"""The directories and files of our place, and who must own them. Small files of `registry` are named there."""
 
 import errno
 import os
