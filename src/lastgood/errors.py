@@ -28,22 +28,19 @@ def named(items: Sequence[object], most: int = 5) -> str:
 
 
 class LastgoodError(Exception):
-    """Something failed; the message says what and whether anything changed. Exit code 1."""
+    """Something failed; the message says what. Exit code 1."""
 
     exit_code = 1
     name = "failed"
     hint = ""
+    unchanged = False
+    """Whether it is known that nothing was changed. The boundary says so, in commands that change things."""
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", unchanged: bool | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint or type(self).hint
-
-    @property
-    def cause(self) -> str:
-        """What is wrong, without the remark that nothing was changed: for messages that say it inside another one, and
-        for commands that only read."""
-        return self.message.removesuffix("; nothing was changed").removesuffix("; nothing was recorded")
+        self.unchanged = type(self).unchanged if unchanged is None else unchanged
 
 
 class UsageError(LastgoodError):
@@ -51,6 +48,7 @@ class UsageError(LastgoodError):
 
     exit_code = 2
     name = "usage"
+    unchanged = True
 
 
 class FindingsError(LastgoodError):
@@ -58,9 +56,12 @@ class FindingsError(LastgoodError):
 
     exit_code = 3
     name = "findings"
+    unchanged = True
 
-    def __init__(self, message: str, findings: Sequence[Finding], *, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self, message: str, findings: Sequence[Finding], *, hint: str = "", unchanged: bool | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, unchanged=unchanged)
         self.findings = tuple(findings)
 
 
@@ -69,6 +70,7 @@ class RaceError(LastgoodError):
 
     exit_code = 4
     name = "lost race"
+    unchanged = True
 
 
 class NotCarriedOutError(LastgoodError):
@@ -76,6 +78,7 @@ class NotCarriedOutError(LastgoodError):
 
     exit_code = 5
     name = "not carried out"
+    unchanged = True
 
 
 class UnhealthyError(LastgoodError):
@@ -97,6 +100,7 @@ class NotAProjectError(LastgoodError):
 
     exit_code = 10
     name = "not a project"
+    unchanged = True
 
 
 class LockedError(LastgoodError):
@@ -104,6 +108,7 @@ class LockedError(LastgoodError):
 
     exit_code = 11
     name = "locked"
+    unchanged = True
 
 
 class UnknownError(LastgoodError):
@@ -111,6 +116,7 @@ class UnknownError(LastgoodError):
 
     exit_code = 12
     name = "unknown"
+    unchanged = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,7 @@ class NoGoodVersionError(LastgoodError):
 
     exit_code = 13
     name = "no good version"
+    unchanged = True
 
     def __init__(self, message: str, candidates: Sequence[Rejected], *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -137,6 +144,7 @@ class RefusedError(LastgoodError):
 
     exit_code = 14
     name = "refused"
+    unchanged = True
 
 
 class StaleError(Exception):
@@ -153,7 +161,9 @@ class PushRefusedError(LastgoodError):
 
 
 class NotWritableError(LastgoodError):
-    """Our own directory is another user's, or cannot be written for another reason; nothing changed."""
+    """Our own directory is another user's, or cannot be written for another reason."""
+
+    unchanged = True
 
 
 class UnreachableError(LastgoodError):

@@ -87,9 +87,7 @@ class Project:
         place = Place(root.resolve())
         place.check(trust.trusted_owners(place.root))
         if url is None and not place.mirror.is_dir():
-            raise UsageError(
-                f"{root} was never synced; nothing was changed", hint="name the repository: --repo URL --root DIR"
-            )
+            raise UsageError(f"{root} was never synced", hint="name the repository: --repo URL --root DIR")
         git = mirror.open_for_host(place.create().mirror, url)
         own = place.root / FILE
         return cls(place, git, _read_config(own if own.exists() else place.settings), None, "origin")
@@ -98,7 +96,7 @@ class Project:
     def worktree(self) -> Git:
         """The user's clone, for what concerns the working tree. Raises `UsageError` on a serving host."""
         if self.root is None:
-            raise UsageError("this needs a working tree, which a serving host has not; nothing was changed")
+            raise UsageError("this needs a working tree, which a serving host has not")
         return Git(self.root)
 
     @cached_property
@@ -149,7 +147,7 @@ class Project:
         for directory in chain((nearest, *nearest.parents), self._dvc_roots()):
             if (directory / ".dvc").is_dir() and directory.is_relative_to(self.root):
                 return Store(directory, deadline=self.deadline, spare=self._spare)
-        raise NotAProjectError(f"{self.root} holds no DVC project now; nothing was changed", hint="dvc init")
+        raise NotAProjectError(f"{self.root} holds no DVC project now", hint="dvc init")
 
     def _dvc_roots(self) -> Iterator[Path]:
         root = self.root or self.place.root
@@ -202,7 +200,7 @@ def _read_config(path: Path) -> Config:
     except FileNotFoundError:
         return Config()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path.name} cannot be read: {error}; nothing was changed") from error
+        raise UsageError(f"{path.name} cannot be read: {error}") from error
 
 
 def _require_dvc(git: Git, clone: Clone) -> None:
@@ -211,6 +209,6 @@ def _require_dvc(git: Git, clone: Clone) -> None:
     if repository.head(git) and repository.projects_at(git, "HEAD"):
         return
     raise NotAProjectError(
-        f"{clone.root} is a git repository without a DVC project; nothing was changed",
+        f"{clone.root} is a git repository without a DVC project",
         hint="dvc init (or dvc init --subdir), or name another directory with -C DIR",
     )

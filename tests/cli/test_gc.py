@@ -56,7 +56,7 @@ def test_where_nobody_can_be_asked_nothing_goes_without_yes(run: Program, litter
     for more in ((), ("--json",)):
         refused = run("gc", "--remote", "--grace", "0", *more)
         assert refused.code == 14
-        assert "nobody can be asked; nothing was removed" in refused.err + refused.out
+        assert "nobody can be asked; nothing was changed" in refused.err + refused.out
     assert sorted(littered.remote.rglob("*")) == before
 
 

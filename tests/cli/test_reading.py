@@ -77,7 +77,7 @@ def test_an_output_that_is_mistyped_in_the_settings_is_3_and_named_in_json(run: 
     document = run("sync", "--stage", "prod", "--json").json
     assert (document["error"], document["code"]) == ("findings", 3)
     assert [(one["kind"], one["subject"]) for one in document["findings"]] == [("no-output", "modles/")]
-    assert document["message"].endswith("nothing was changed")
+    assert document["changed"] is False
     assert document["hint"].startswith("did you mean models?")
     done = run("rollback", "--reason", "late", "--here")
     assert done.code == 3
@@ -181,7 +181,7 @@ def test_verify_answers_and_fails_when_it_finds_something(run: Program, story: P
     assert words.code == 3
     assert "flights@v1.0.0 was deleted on origin" in " ".join(words.out.split())
     assert words.err.splitlines()[-2:] == [
-        "error: verify found 1 finding; nothing was changed",
+        "error: verify found 1 finding",
         "hint: lastgood repair",
     ]
 

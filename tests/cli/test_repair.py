@@ -49,7 +49,7 @@ def test_what_cannot_be_put_back_is_named_with_3(run: Program, damaged: Project)
     assert "models/model.txt of v1.1.0" in done.err
     document = run("repair", "--json").json
     assert list(document) == [
-        "schema", "error", "code", "message", "hint", "findings", "repaired", "dry_run", "as_of",
+        "schema", "error", "code", "message", "hint", "changed", "findings", "repaired", "dry_run", "as_of",
     ]  # fmt: skip
     assert (document["code"], document["repaired"], len(document["findings"])) == (3, [], 1)
     assert run("repair", "--dry-run").code == 3

@@ -12,10 +12,10 @@ from tests.operations.world import World
 @pytest.mark.parametrize("reason", ["", " \n"])
 def test_without_a_reason_nothing_is_assigned_or_marked(story: World, reason: str) -> None:
     before = story.snapshot()
-    with pytest.raises(UsageError, match="an assignment needs a reason; nothing was changed") as caught:
+    with pytest.raises(UsageError, match="an assignment needs a reason") as caught:
         assign(story.open(), "flights@v4.0.0", "prod", reason)
     assert caught.value.hint == "--reason TEXT"
-    with pytest.raises(UsageError, match="a mark needs a reason; nothing was changed"):
+    with pytest.raises(UsageError, match="a mark needs a reason"):
         mark(story.open(), "flights@v4.0.0", Mark.FAILED, reason)
     assert assign(story.open(), "flights@v4.0.0", "prod", reason, dry_run=True).dry_run
     assert mark(story.open(), "flights@v4.0.0", Mark.FAILED, reason, dry_run=True).dry_run
@@ -46,7 +46,7 @@ def test_latest_is_the_newest_release_and_never_a_pre_release(world: World) -> N
 def test_a_stage_that_is_one_slip_from_another_is_refused_until_it_is_said_to_be_meant(story: World) -> None:
     before = story.snapshot()
     for stage in ("pord", "Prod"):
-        with pytest.raises(RefusedError, match="prod is a stage already; nothing was changed") as caught:
+        with pytest.raises(RefusedError, match="prod is a stage already") as caught:
             assign(story.open(), "flights@v4.0.0", stage, "new")
         assert caught.value.hint == f"--stage prod, or --new-stage where {stage} is meant"
     assert story.snapshot() == before
@@ -68,7 +68,7 @@ def test_a_list_of_stages_is_strict(story: World, path: str, text: str) -> None:
 @pytest.mark.parametrize("text", ["stages: prod\n", "stages: [1]\n", "stages: [prod\n"])
 def test_a_list_that_gto_could_not_read_either_is_refused(story: World, text: str) -> None:
     story.project.put(".gto", text)
-    with pytest.raises(UsageError, match=r"\.gto.*; nothing was changed"):
+    with pytest.raises(UsageError, match=r"\.gto.*"):
         assign(story.open(), "flights@v4.0.0", "blue", "new")
 
 
@@ -81,9 +81,7 @@ def test_settings_of_gto_without_a_list_allow_every_stage(story: World, text: st
 def test_assigned_again_a_version_that_was_marked_failed_is_refused_with_the_way_to_leave_it(story: World) -> None:
     story.mark("v3.0.0", "failed", "late")
     before = story.snapshot()
-    with pytest.raises(
-        RefusedError, match=r"is assigned v3\.0\.0, which is marked failed.*late.*; nothing was"
-    ) as caught:
+    with pytest.raises(RefusedError, match=r"is assigned v3\.0\.0, which is marked failed.*late") as caught:
         story.assign("v3.0.0")
     assert caught.value.hint == "lastgood rollback flights --stage prod --from v3.0.0 --reason TEXT"
     assert story.snapshot() == before

@@ -73,7 +73,7 @@ def test_one_that_cannot_be_built_stops_a_rollback_before_it_is_recorded(pair: W
     pair.sync()
     (wheels / "tiny-1.0-py3-none-any.whl").unlink()
     before = pair.snapshot()
-    with pytest.raises(NotCarriedOutError, match=r"(?s)requirements.txt; nothing was changed.*tiny"):
+    with pytest.raises(NotCarriedOutError, match=r"(?s)requirements.txt.*tiny"):
         pair.rollback()
     assert pair.snapshot() == before
     assert pair.live_model() == "second"

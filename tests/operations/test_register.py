@@ -43,7 +43,7 @@ def refused(
 
 
 def findings(world: World) -> dict[str, str]:
-    error = refused(world, "nothing was changed", FindingsError)
+    error = refused(world, "could not be restored", FindingsError)
     assert isinstance(error, FindingsError)
     return {one.subject: one.message for one in error.findings}
 
@@ -173,7 +173,7 @@ def test_stages_that_always_run_and_frozen_ones_are_judged_by_what_they_recorded
 
 
 def error_of(world: World, version: str) -> FindingsError:
-    error = refused(world, "nothing was changed", FindingsError, version)
+    error = refused(world, "could not be restored", FindingsError, version)
     assert isinstance(error, FindingsError)
     return error
 
@@ -361,7 +361,7 @@ def test_an_unreachable_origin_registers_nothing(world: World) -> None:
 )
 def test_what_origin_refuses_leaves_nothing_behind(world: World, script: str) -> None:
     refuse_pushes(world, script)
-    refused(world, r"origin refused the push: .*protected.*nothing was changed, here or there", PushRefusedError)
+    refused(world, r"origin refused the push: .*protected", PushRefusedError)
 
 
 def test_an_update_hook_that_refuses_one_ref_refuses_all(world: World) -> None:
@@ -481,7 +481,7 @@ def test_a_model_that_runs_code_is_refused_where_the_policy_says_so(world: World
     world.settings("[register]\nrefuse_code = true\n")
     world.project.commit_version(code={"scripts/train.py": PICKLING})
     before = world.snapshot()
-    with pytest.raises(RefusedError, match=r"posix\.system.*nothing was changed") as caught:
+    with pytest.raises(RefusedError, match=r"posix\.system") as caught:
         world.register("v1.0.0")
     assert "refuse_code" in caught.value.hint
     assert world.snapshot() == before

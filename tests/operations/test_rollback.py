@@ -105,9 +105,7 @@ def test_said_twice_in_two_clones_it_leaves_the_state_of_one_run(story: World) -
 def test_to_and_from_that_hold_no_longer_lose_the_race(story: World) -> None:
     story.assign("v4.0.0")
     before = story.snapshot()
-    with pytest.raises(
-        RaceError, match=r"^prod of flights is on v4\.0\.0, neither on v3\.0\.0 nor on v1\.0\.0; nothing was changed"
-    ):
+    with pytest.raises(RaceError, match=r"^prod of flights is on v4\.0\.0, neither on v3\.0\.0 nor on v1\.0\.0"):
         story.rollback(leaving="v3.0.0", to="v1.0.0")
     assert story.snapshot() == before
 
@@ -148,7 +146,7 @@ def test_an_assignment_forward_needs_no_settling(story: World) -> None:
 
 def test_without_a_reason_nothing_begins(story: World) -> None:
     before = story.snapshot()
-    with pytest.raises(UsageError, match=r"^a rollback needs a reason; nothing was changed$") as caught:
+    with pytest.raises(UsageError, match=r"^a rollback needs a reason$") as caught:
         rollback.rollback(story.open(), Request("flights", " "))
     assert caught.value.hint == "--reason TEXT"
     assert story.snapshot() == before
@@ -157,7 +155,7 @@ def test_without_a_reason_nothing_begins(story: World) -> None:
 @pytest.mark.parametrize(
     ("request_", "error", "words"),
     [
-        ({"to": "v2.0.0"}, RefusedError, r"v2\.0\.0 is marked failed; nothing was changed"),
+        ({"to": "v2.0.0"}, RefusedError, r"v2\.0\.0 is marked failed"),
         ({"to": "v4.0.0"}, UsageError, r"v4\.0\.0 is not below v3\.0\.0"),
         ({"to": "v9.0.0"}, UnknownError, r"no version v9\.0\.0"),
         ({"leaving": "v9.0.0"}, UnknownError, r"no version v9\.0\.0"),
@@ -262,7 +260,7 @@ def test_an_object_that_is_nowhere_is_refused_with_all_findings_before_anything_
     story.lose("first")
     story.lose("2\n")
     before = story.snapshot()
-    with pytest.raises(FindingsError, match=r"cannot be restored: 2 findings; nothing was changed") as caught:
+    with pytest.raises(FindingsError, match=r"cannot be restored: 2 findings") as caught:
         story.rollback(here=here)
     assert {one.subject for one in caught.value.findings} == {"models/model.txt", "data/raw/b/c.csv"}
     assert story.snapshot() == before
@@ -271,7 +269,7 @@ def test_an_object_that_is_nowhere_is_refused_with_all_findings_before_anything_
 
 def test_what_only_this_cache_has_is_no_proof_for_the_machines_that_will_switch(story: World) -> None:
     story.object_of("first").unlink()
-    with pytest.raises(FindingsError, match="nothing was changed") as caught:
+    with pytest.raises(FindingsError, check=lambda error: error.unchanged) as caught:
         story.rollback()
     assert "not on the remote" in str(caught.value.findings[0])
 
@@ -316,7 +314,7 @@ def test_a_tag_moved_on_origin_is_refused(story: World) -> None:
 def test_a_tag_moved_here_is_refused(story: World) -> None:
     move(story.root)
     before = story.snapshot()
-    with pytest.raises(FindingsError, match=r"was moved.*nothing was changed") as caught:
+    with pytest.raises(FindingsError, match=r"was moved") as caught:
         story.rollback()
     assert caught.value.hint == "lastgood verify"
     assert story.snapshot() == before
@@ -382,7 +380,7 @@ def test_a_push_that_origin_refuses_leaves_nothing_behind_and_its_words_are_told
     story.sync()
     refuse_pushes(story)
     before = story.snapshot()
-    with pytest.raises(PushRefusedError, match=r"no pushes on Fridays.*nothing was changed, here or there"):
+    with pytest.raises(PushRefusedError, match=r"no pushes on Fridays"):
         story.rollback()
     assert story.snapshot() == before
     assert story.live_model() == "third"
@@ -645,7 +643,7 @@ def test_others_who_are_always_faster_win(story: World, monkeypatch: pytest.Monk
             git(origin, "update-ref", ref, git(origin, "commit-tree", f"{ref}^{{tree}}", "-p", ref, "-m", "x"))
 
     before = set(story.tags())
-    with pytest.raises(RaceError, match=r"others were faster 2 times in a row \(.*\); nothing was changed") as caught:
+    with pytest.raises(RaceError, match=r"others were faster 2 times in a row \(.*\)") as caught:
         story.rollback(on_step=be_faster)
     assert caught.value.hint == "try again"
     assert set(story.tags()) == before
@@ -716,7 +714,7 @@ def test_registered_again_a_version_that_origin_has_by_half_is_whole_and_the_ref
     whole = git(story.project.origin, "for-each-ref", "refs/tags")
     git(story.project.origin, "update-ref", "-d", "refs/tags/flights@v5.0.0")
     story.project.git("update-ref", "-d", "refs/tags/flights@v5.0.0")
-    with pytest.raises(RefusedError, match="; nothing was changed"):
+    with pytest.raises(RefusedError, match=""):
         story.register("v5.0.0", dry_run=True)
     with pytest.raises(RefusedError, match="exists and versions are immutable; origin had its last event by half"):
         story.register("v5.0.0")

@@ -85,7 +85,7 @@ def test_edits_that_git_overlooks_are_refused_with_what_makes_it_look(story: Wor
     story.checkout("v3.0.0")
     story.project.put("requirements.txt", "# my local\n")
     for save in (False, True):
-        with pytest.raises(RefusedError, match=r"told to overlook changes of requirements\.txt; nothing was changed"):
+        with pytest.raises(RefusedError, match=r"told to overlook changes of requirements\.txt"):
             story.checkout("v1.0.0", save=save)
     story.project.git("update-index", f"--no-{flag}", "requirements.txt")
     story.checkout("v1.0.0", save=True)
@@ -132,7 +132,7 @@ def test_a_file_in_place_of_a_directory_that_an_output_needs_is_put_aside(story:
     story.checkout("v4.0.0")
     shutil.rmtree(story.root / "out", ignore_errors=True)
     story.project.put("out", "mine\n")
-    refused(story, "v5.0.0", "untracked files are in the way: out;")
+    refused(story, "v5.0.0", "untracked files are in the way: out")
     story.checkout("v5.0.0", save=True)
     assert (story.root / "out/extra.txt").read_text() == "theirs"
     assert is_somewhere(story, "mine\n")

@@ -289,7 +289,7 @@ def test_a_version_cannot_name_another_directory() -> None:
 
 def test_a_place_that_cannot_be_written_is_told_before_anything_is(tmp_path: Path) -> None:
     (tmp_path / ".lastgood").write_text("in the way")
-    with pytest.raises(NotWritableError, match="cannot be written: File exists; nothing was changed") as caught:
+    with pytest.raises(NotWritableError, match="cannot be written: File exists") as caught:
         Place(tmp_path / ".lastgood").create()
     assert caught.value.exit_code == 1
     assert "ls -ld" in caught.value.hint

@@ -22,10 +22,10 @@ def read_stages(root: Path) -> tuple[str, ...] | None:
     try:
         document: Any = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except (YAMLError, ValueError, RecursionError) as error:
-        raise UsageError(f"{FILE} cannot be read: {str(error).splitlines()[0]}; nothing was changed") from error
+        raise UsageError(f"{FILE} cannot be read: {str(error).splitlines()[0]}") from error
     stages = document.get("stages") if isinstance(document, dict) else None
     if stages is None:
         return None
     if not isinstance(stages, list) or not all(isinstance(one, str) for one in stages):
-        raise UsageError(f"{FILE}: stages must be a list of names; nothing was changed", hint="stages: [prod, staging]")
+        raise UsageError(f"{FILE}: stages must be a list of names", hint="stages: [prod, staging]")
     return tuple(stages)

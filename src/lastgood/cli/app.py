@@ -110,7 +110,7 @@ def _absolute(directory: Path) -> Path:
         return directory.absolute()
     except FileNotFoundError as error:
         raise NotAProjectError(
-            "the current directory was deleted; nothing was changed",
+            "the current directory was deleted",
             hint="cd to one that exists, or name it with -C DIR",
         ) from error
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from lastgood.cli.output import json, text
+from lastgood.cli.output.failure import message
 from lastgood.cli.output.streams import outlet, write
 from lastgood.errors import FindingsError, LastgoodError, UsageError
 
@@ -74,7 +75,7 @@ def tell_lost(code: int, *, changing: bool) -> int:
 
 def format_error(error: LastgoodError) -> str:
     """The message, the findings as a list, the next command to type."""
-    first, *more = text.without_secrets(error.message).splitlines() or [error.name]
+    first, *more = text.without_secrets(message(error)).splitlines() or [error.name]
     lines = [f"error: {text.clean(first)}", *(f"  {text.clean(line)}" for line in more)]
     if isinstance(error, FindingsError):
         lines.append(text.bullets(error.findings))
@@ -99,7 +100,7 @@ def _usage(error: Exception, arguments: Sequence[str]) -> UsageError:
         hint = f"-C stands before the command: lastgood -C DIR {path.partition(' ')[2]}"
     elif path == "lastgood" and option in arguments:
         hint = f"a command's options stand after it: lastgood COMMAND {option}"
-    return UsageError(f"{message[0].lower()}{message[1:]}; nothing was changed", hint=hint)
+    return UsageError(f"{message[0].lower()}{message[1:]}", hint=hint)
 
 
 def _command_path(error: Exception, arguments: Sequence[str]) -> str:

@@ -63,9 +63,7 @@ def gc(
     from lastgood.operations.gc import execute, prepare
 
     if not remote:
-        raise UsageError(
-            "what is to be cleaned must be said; nothing was changed", hint="lastgood gc --remote, or lastgood prune"
-        )
+        raise UsageError("what is to be cleaned must be said", hint="lastgood gc --remote, or lastgood prune")
     session = Session.of(context, as_json=as_json)
     project = session.open()
     plan = prepare(project, grace=grace, share=max_share)
@@ -81,10 +79,10 @@ def _confirm(session: Session, plan: "Plan") -> None:
     """Show what would go, and ask. Raises `RefusedError` where there is nobody to ask, or the answer is no."""
     hint = "say --yes to remove without asking, --dry-run to look"
     if session.as_json or not (streams.is_terminal("stdin") and streams.is_terminal("stderr")):
-        raise RefusedError(f"{_what(plan)} would go, and nobody can be asked; nothing was removed", hint=hint)
+        raise RefusedError(f"{_what(plan)} would go, and nobody can be asked", hint=hint)
     session.note(_table(plan))
     if not streams.ask(f"remove {_what(plan)} for good?"):
-        raise RefusedError("not confirmed; nothing was removed", hint=hint)
+        raise RefusedError("not confirmed", hint=hint)
 
 
 def _document(project: "Project", plan: "Plan", *, dry_run: bool) -> json.Document:

@@ -53,5 +53,5 @@ def parse_subset(text: str | None, *, deep: bool) -> parts.Subset | None:
     if text is None:
         return None
     if not deep:
-        raise UsageError("--subset is a part of what --deep hashes; nothing was changed", hint="add --deep")
+        raise UsageError("--subset is a part of what --deep hashes", hint="add --deep")
     return parts.Subset.parse(text)

@@ -6,6 +6,7 @@ import typer
 
 from lastgood.cli import options
 from lastgood.cli.output import json, text
+from lastgood.cli.output.failure import message
 from lastgood.cli.session import Session
 from lastgood.errors import FindingsError
 
@@ -44,11 +45,13 @@ def repair(
     done = mend(session.open(), name, reach, moved=moved)
     failure = None
     if done.left:
-        failure = FindingsError(f"{text.count(len(done.left), 'finding')} that cannot be put right here", done.left)
+        failure = FindingsError(
+            f"{text.count(len(done.left), 'finding')} that cannot be put right here", done.left, unchanged=dry_run
+        )
     session.answer(_document(done, failure), _text(done))
     if failure is not None:
         if not as_json:
-            session.note(f"error: {failure.message}\n{text.few(done.left)}")
+            session.note(f"error: {message(failure)}\n{text.few(done.left)}")
         raise typer.Exit(failure.exit_code)
 
 

@@ -72,7 +72,7 @@ def rollback(
 
     require_reason(reason, "a rollback", dry_run=dry_run)
     if here and record_only:
-        raise UsageError("--here and --record-only exclude each other; nothing was changed", hint="take one of them")
+        raise UsageError("--here and --record-only exclude each other", hint="take one of them")
     from lastgood.core.rollback import Request
     from lastgood.operations.rollback import rollback as roll_back
 
@@ -111,7 +111,7 @@ def _require_artifact(name: str | None) -> None:
     if at or SemanticVersion.parse(f"v{plain}"):
         named = f"{artifact} " if artifact else ""
         raise UsageError(
-            f"{name} names a version, and it is not said whether to leave it or to go back to it; nothing was changed",
+            f"{name} names a version, and it is not said whether to leave it or to go back to it",
             hint=f"lastgood rollback {named}--from v{plain} --reason TEXT leaves it; --to v{plain} goes back to it",
         )
 
@@ -120,7 +120,7 @@ def _require_versions(options_given: Mapping[str, str | None]) -> None:
     """Refuse an option that is there and empty, as a form or a variable of a script leaves it."""
     for option, given in options_given.items():
         if given is not None and not given.strip():
-            raise UsageError(f"{option} names no version; nothing was changed", hint=f"{option} vX.Y.Z")
+            raise UsageError(f"{option} names no version", hint=f"{option} vX.Y.Z")
 
 
 def _document(project: "Project", result: "Result") -> json.Document:

@@ -47,9 +47,9 @@ def sync(
     working tree. With --watch only changes are told; SIGTERM ends it, whatever it waits for, with exit code 0.
     """
     if repository and root is None:
-        raise UsageError("--repo needs --root; nothing was changed", hint="--root DIR")
+        raise UsageError("--repo needs --root", hint="--root DIR")
     if watch is not None and dry_run:
-        raise UsageError("--watch and --dry-run exclude each other; nothing was changed", hint="take one of them")
+        raise UsageError("--watch and --dry-run exclude each other", hint="take one of them")
     session = Session.of(context, as_json=as_json)
 
     def once() -> "Synced":

@@ -6,6 +6,7 @@ import typer
 
 from lastgood.cli import options
 from lastgood.cli.output import json, text
+from lastgood.cli.output.failure import message
 from lastgood.cli.session import Session
 from lastgood.core.repairs import may_mend
 from lastgood.errors import Finding, FindingsError, LastgoodError
@@ -45,7 +46,7 @@ def verify(
     failure: LastgoodError | None = done.silent
     if done.all_findings:
         failure = FindingsError(
-            f"verify found {text.count(len(done.all_findings), 'finding')}; nothing was changed",
+            f"verify found {text.count(len(done.all_findings), 'finding')}",
             done.all_findings,
             hint=_hint(name, deep=deep, subset=subset) if may_mend(done.all_findings) else "",
         )
@@ -54,7 +55,7 @@ def verify(
     session.answer(_document(done, failure), _text(done))
     if failure is not None:
         if not as_json:
-            session.note(f"error: {failure.message}" + (f"\nhint: {failure.hint}" if failure.hint else ""))
+            session.note(f"error: {message(failure)}" + (f"\nhint: {failure.hint}" if failure.hint else ""))
         raise typer.Exit(failure.exit_code)
 
 

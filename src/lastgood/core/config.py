@@ -124,7 +124,7 @@ class Config:
         try:
             document = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise UsageError(f"{source}: {error}; nothing was changed") from error
+            raise UsageError(f"{source}: {error}") from error
         releases = _table(document.pop("release", {}), f"{source}: [release]")
         sections: dict[str, Any] = {"release": {}}
         for stage, table in releases.items():
@@ -137,7 +137,7 @@ class Config:
         config = cls(**sections)
         if not re.fullmatch(r"refs/.+/\{artifact\}", config.registry.journal):
             where = f"{source}: [registry] journal"
-            raise UsageError(f"{where} must be a ref like {DEFAULT_REF}, one for each artifact; nothing was changed")
+            raise UsageError(f"{where} must be a ref like {DEFAULT_REF}, one for each artifact")
         seconds = (
             config.rollback.timeout,
             config.registry.deadline,
@@ -146,12 +146,12 @@ class Config:
         )
         if not all(0 < one <= LONGEST for one in seconds):
             where = f"{source}: [registry] deadline and reading, [rollback] timeout and [environment] timeout"
-            raise UsageError(f"{where} must be seconds, more than 0 and at most {LONGEST}; nothing was changed")
+            raise UsageError(f"{where} must be seconds, more than 0 and at most {LONGEST}")
         if config.prune.keep < 0:
-            raise UsageError(f"{source}: [prune] keep must not be negative; nothing was changed")
+            raise UsageError(f"{source}: [prune] keep must not be negative")
         if config.gc.grace < 0 or not 0 <= config.gc.share <= 100:
             text = "[gc] grace must not be negative, and share must be a percentage"
-            raise UsageError(f"{source}: {text}; nothing was changed")
+            raise UsageError(f"{source}: {text}")
         return config
 
     def wanted(self, stage: str | None, artifact: str) -> Wanted:
@@ -177,7 +177,7 @@ def _releases(stage: str, table: object, source: str) -> Mapping[tuple[str, str]
     for name, value in inner.items():
         there = f"{source}: [{_release_key(stage, name)}]"
         if not tags.is_artifact(name):
-            raise UsageError(f"{there}: {name!r} cannot be an artifact; nothing was changed")
+            raise UsageError(f"{there}: {name!r} cannot be an artifact")
         found[stage, name] = _section(ReleaseConfig, value, there)
     return found
 
@@ -209,24 +209,24 @@ def _value(kind: Any, value: object, where: str) -> object:
     if get_origin(kind) is tuple:
         if isinstance(value, list) and all(isinstance(one, get_args(kind)[0]) for one in value):
             return tuple(value)
-        raise UsageError(f"{where} must be a list of strings; nothing was changed")
+        raise UsageError(f"{where} must be a list of strings")
     if kind is Accept:
         if value in list(Accept):
             return Accept(cast("str", value))
-        raise UsageError(f"{where} must be one of {', '.join(Accept)}; nothing was changed")
+        raise UsageError(f"{where} must be one of {', '.join(Accept)}")
     if type(value) is not kind:
-        raise UsageError(f"{where} must be of type {kind.__name__}, not {value!r}; nothing was changed")
+        raise UsageError(f"{where} must be of type {kind.__name__}, not {value!r}")
     return value
 
 
 def _table(value: object, where: str) -> dict[str, object]:
     if not isinstance(value, dict):
-        raise UsageError(f"{where} must be a table; nothing was changed")
+        raise UsageError(f"{where} must be a table")
     return value
 
 
 def _unknown(what: str, known: tuple[str, ...]) -> UsageError:
-    return UsageError(f"{what} is unknown; nothing was changed", hint=f"known are {', '.join(known)}")
+    return UsageError(f"{what} is unknown", hint=f"known are {', '.join(known)}")
 
 
 def defaults() -> Iterator[tuple[str, str, object]]:

@@ -45,8 +45,6 @@ def require_not_failed(history: History, text: str, stage: str, live: str | None
     if version is None or version.mark is not Mark.FAILED:
         return
     words = describe_failed(history, stage, version)
-    if live == text:
-        stays = "it is live here, and nothing was changed"
-    else:
-        stays = f"{live} stays live here" if live else "nothing is live here, and nothing was changed"
+    stays = f"{live} stays live here" if live else "nothing is live here"
+    stays = "it is live here" if live == text else stays
     raise RefusedError(f"{words}; {stays}", hint=leave_command(history, stage, text))

@@ -32,7 +32,7 @@ def name_version(registry: Registry, wanted: Wanted, neighbours: Iterable[str] =
     parsed = SemanticVersion.parse(version)
     if parsed is None:
         meant = f"v{version}" if SemanticVersion.parse(f"v{version}") else "it as v1.2.3"
-        raise UsageError(f"{version!r} is no semantic version; nothing was changed", hint=f"write {meant}")
+        raise UsageError(f"{version!r} is no semantic version", hint=f"write {meant}")
     _require_free_name(registry, history, wanted, parsed)
     _require_free_commit(history, wanted, version, neighbours)
     return version
@@ -49,19 +49,17 @@ def _require_free_name(registry: Registry, history: History | None, wanted: Want
     tag = version_tag(wanted.artifact, version.text)
     if tag in registry.taken:
         raise RefusedError(
-            f"there is a tag {tag} that is no version: not annotated, or only in this clone; nothing was changed",
+            f"there is a tag {tag} that is no version: not annotated, or only in this clone",
             hint=f"git tag -d {tag}, or git push --delete origin refs/tags/{tag}, or another version",
         )
     for other in history.versions if history else ():
         if other.text == version.text:
             raise RefusedError(
-                f"{wanted.artifact} {version.text} exists and versions are immutable; nothing was changed",
+                f"{wanted.artifact} {version.text} exists and versions are immutable",
                 hint=f"lastgood register {wanted.artifact} --version {next_version(history, None)}",
             )
         if other.name.key == version.key:
-            raise RefusedError(
-                f"{wanted.artifact} {other.text} has the same precedence as {version.text}; nothing was changed"
-            )
+            raise RefusedError(f"{wanted.artifact} {other.text} has the same precedence as {version.text}")
 
 
 def _require_free_commit(history: History | None, wanted: Wanted, version: str, neighbours: Iterable[str]) -> None:
@@ -72,6 +70,6 @@ def _require_free_commit(history: History | None, wanted: Wanted, version: str, 
     if there - {version}:
         raise RefusedError(
             f"this commit is {wanted.artifact} {', '.join(sorted(there))} already; with a second version on one commit "
-            "every gto command fails; nothing was changed",
+            "every gto command fails",
             hint=f"commit again (git commit --allow-empty -m 'Release {version}') and register that",
         )

@@ -90,14 +90,14 @@ def require_as_registered(history: History, version: Version) -> None:
     tampered = check_tags(history, version)
     if tampered:
         name = f"{history.artifact} {version.text}"
-        message = f"{name} is not what was registered: {'; '.join(map(str, tampered))}; nothing was changed"
+        message = f"{name} is not what was registered: {'; '.join(map(str, tampered))}"
         raise FindingsError(message, tampered, hint="lastgood verify")
 
 
 def require_reason(reason: str, what: str, *, dry_run: bool = False) -> None:
     """Raise `UsageError` for an event without a reason: nobody could tell later why it was recorded."""
     if not reason.strip() and not dry_run:
-        raise UsageError(f"{what} needs a reason; nothing was changed", hint="--reason TEXT")
+        raise UsageError(f"{what} needs a reason", hint="--reason TEXT")
 
 
 def check(version: Version, facts: Facts) -> tuple[Finding, ...]:

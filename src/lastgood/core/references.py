@@ -46,7 +46,7 @@ def find_named(registry: Registry, reference: str) -> tuple[History, Version]:
         history = registry.history(reference)
         newest = history.versions[-1].text
         raise UsageError(
-            f"{reference} names an artifact and no version; nothing was changed",
+            f"{reference} names an artifact and no version",
             hint=f"name the version, as in {reference}@{newest}; {reference}@latest is the newest release",
         )
     return find_version(registry, reference)
@@ -60,11 +60,11 @@ def _latest(history: History, word: str = "latest") -> Version:
     """
     standing = [version for version in history.versions if not version.deregistered]
     if not standing:
-        raise UnknownError(f"every version of {history.artifact} is deregistered; nothing was changed")
+        raise UnknownError(f"every version of {history.artifact} is deregistered")
     releases = [version for version in standing if not version.name.is_pre_release]
     if word == "latest" and not releases:
         raise UnknownError(
-            f"{history.artifact} has pre-releases only, and so no latest release; nothing was changed",
+            f"{history.artifact} has pre-releases only, and so no latest release",
             hint=f"write {history.artifact}@{standing[-1].text}",
         )
     return (standing if word == "greatest" else releases)[-1]
@@ -75,13 +75,13 @@ def _marked(history: History, mark: Mark) -> Version:
     newest = history.newest(mark)
     version = history.last_stable if mark is Mark.STABLE else history.by_name.get(newest.version) if newest else None
     if version is None or version.mark is not mark:
-        raise UnknownError(f"no version of {history.artifact} is marked {mark}; nothing was changed")
+        raise UnknownError(f"no version of {history.artifact} is marked {mark}")
     return version
 
 
 def _require_artifact(name: str, reference: str) -> None:
     if not tags.is_artifact(name):
         raise UsageError(
-            f"{reference!r} is no reference; nothing was changed",
+            f"{reference!r} is no reference",
             hint="write NAME@vX.Y.Z, NAME@latest, NAME#STAGE or, with one artifact, vX.Y.Z",
         )

@@ -162,7 +162,7 @@ class History:
         if text in self.by_name:
             return self.by_name[text]
         if text in self.refused:
-            raise RefusedError(f"{self.refused[text].message}; nothing was changed", hint="lastgood verify")
+            raise RefusedError(f"{self.refused[text].message}", hint="lastgood verify")
         raise unknown_version(self.artifact, text, tuple(self.by_name))
 
     def assigned_version(self, stage: str) -> Version:

@@ -140,8 +140,7 @@ def find_fulfilled(history: History, stage: str, assigned: Version, request: Req
         return None
     if request.to is not None:
         raise RaceError(
-            f"{stage} of {history.artifact} is on {assigned.text}, neither on {request.leaving} nor on {request.to}; "
-            "nothing was changed",
+            f"{stage} of {history.artifact} is on {assigned.text}, neither on {request.leaving} nor on {request.to}",
             hint=f"lastgood history {history.artifact}",
         )
     return assigned
@@ -164,7 +163,7 @@ def require_settled(history: History, stage: str, request: Request, machine: Mac
     settled = ago < -DAY or ago >= machine.settle
     if _went_down(history, stage) and not settled and request.leaving is None and not request.again:
         raise RefusedError(
-            f"{stage} of {history.artifact} was rolled back to {newest.version} {ago} s ago; nothing was changed",
+            f"{stage} of {history.artifact} was rolled back to {newest.version} {ago} s ago",
             hint=f"that is done; to leave {newest.version}, too, say --from {newest.version} or --again",
         )
 
@@ -213,14 +212,14 @@ def choose_named(history: History, leaving: Version, wanted: str) -> Version:
     target = history.version(wanted)
     if target.name.key >= leaving.name.key:
         raise UsageError(
-            f"{target.text} is not below {leaving.text}, which a rollback leaves; nothing was changed",
+            f"{target.text} is not below {leaving.text}, which a rollback leaves",
             hint=f"lastgood assign {history.artifact}@{target.text} --stage STAGE --reason TEXT",
         )
     if target.deregistered:
-        raise RefusedError(f"{history.artifact} {target.text} is deregistered; nothing was changed")
+        raise RefusedError(f"{history.artifact} {target.text} is deregistered")
     if target.mark is Mark.FAILED:
         raise RefusedError(
-            f"{history.artifact} {target.text} is marked failed; nothing was changed",
+            f"{history.artifact} {target.text} is marked failed",
             hint=f"lastgood mark {history.artifact}@{target.text} stable --reason TEXT",
         )
     return target
@@ -237,5 +236,5 @@ def _nothing_good(history: History, leaving: Version, stage: str, skipped: list[
     listed = "; ".join(f"{one.version}: {one.why}" for one in skipped[:MOST_SHOWN]) or "there is none"
     if len(skipped) > MOST_SHOWN:
         listed += f"; and {len(skipped) - MOST_SHOWN} more"
-    message = f"no good version of {history.artifact} below {leaving.text} ({listed}); nothing was changed"
+    message = f"no good version of {history.artifact} below {leaving.text} ({listed})"
     return NoGoodVersionError(message, skipped, hint=hint)

@@ -18,7 +18,7 @@ def require_possible(stage: str, instead: str) -> None:
     """Raise `UsageError` for what can be no stage; the hint for a mark is the command `instead` says."""
     if not is_stage(stage) or stage in RESERVED_STAGES:
         hint = instead if stage in RESERVED_STAGES else "letters, digits, -, _ and /"
-        raise UsageError(f"{stage!r} cannot be a stage; nothing was changed", hint=hint)
+        raise UsageError(f"{stage!r} cannot be a stage", hint=hint)
 
 
 def require_meant(stage: str, known: Collection[str], lists: Mapping[str, Collection[str]], *, new: bool) -> None:
@@ -31,7 +31,7 @@ def require_meant(stage: str, known: Collection[str], lists: Mapping[str, Collec
         if stage not in allowed:
             meant = find_slip(stage, allowed)
             raise RefusedError(
-                f"{source} lists no stage {stage} (it lists {', '.join(allowed) or 'none'}); nothing was changed",
+                f"{source} lists no stage {stage} (it lists {', '.join(allowed) or 'none'})",
                 hint=f"did you mean {meant}?" if meant else f"add {stage} to {source}",
             )
     if new or lists or stage in known:
@@ -41,6 +41,6 @@ def require_meant(stage: str, known: Collection[str], lists: Mapping[str, Collec
     if meant is not None:
         there = "is a stage already" if alike else "is what stages are called"
         raise RefusedError(
-            f"nothing was ever assigned to stage {stage}, and {meant} {there}; nothing was changed",
+            f"nothing was ever assigned to stage {stage}, and {meant} {there}",
             hint=f"--stage {meant}, or --new-stage where {stage} is meant",
         )

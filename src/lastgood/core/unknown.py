@@ -16,7 +16,7 @@ def unknown_version(artifact: str, text: str, known: Collection[str]) -> Unknown
     meant = next((one for one in (wanted, f"v{wanted}") if one in known), None)
     latest = ", ".join([*known][-5:])
     return UnknownError(
-        f"{artifact} has no version {text}; the latest are {latest}; nothing was changed",
+        f"{artifact} has no version {text}; the latest are {latest}",
         hint=f"write {meant}" if meant else f"lastgood list {artifact}",
     )
 
@@ -25,8 +25,7 @@ def unknown_stage(artifact: str, stage: str, known: Collection[str]) -> UnknownE
     """Nothing is assigned to the stage: it was mistyped, or is a new one."""
     meant = find_meant(stage, known)
     return UnknownError(
-        f"nothing is assigned to stage {stage} of {artifact} (stages: {', '.join(known) or 'none yet'}); "
-        "nothing was changed",
+        f"nothing is assigned to stage {stage} of {artifact} (stages: {', '.join(known) or 'none yet'})",
         hint=f"did you mean {meant}?" if meant else f"lastgood assign {artifact}@VERSION --stage {stage} --reason TEXT",
     )
 
@@ -34,7 +33,7 @@ def unknown_stage(artifact: str, stage: str, known: Collection[str]) -> UnknownE
 def unknown_artifact(artifact: str, known: Collection[str], unpublished: int) -> UnknownError:
     """No such artifact; the empty name stands for "the only one". `unpublished` tags are in this clone only."""
     if known and not artifact:
-        words = f"several artifacts have versions here ({', '.join(known)}): name one; nothing was changed"
+        words = f"several artifacts have versions here ({', '.join(known)}): name one"
         return UnknownError(words, hint="lastgood list")
     named = f"no artifact {artifact} has" if artifact else "no artifact has"
     left = f"; tags in this clone alone, which count for nothing: {unpublished}" if unpublished else ""
@@ -42,9 +41,7 @@ def unknown_artifact(artifact: str, known: Collection[str], unpublished: int) ->
     hint = f"did you mean {meant}?" if meant else "lastgood list"
     if not known:
         hint = "git push origin --tags" if unpublished else "lastgood register"
-    return UnknownError(
-        f"{named} a version here (artifacts: {', '.join(known) or 'none yet'}){left}; nothing was changed", hint=hint
-    )
+    return UnknownError(f"{named} a version here (artifacts: {', '.join(known) or 'none yet'}){left}", hint=hint)
 
 
 def find_meant(typed: str, known: Collection[str]) -> str | None:

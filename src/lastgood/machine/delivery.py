@@ -67,7 +67,7 @@ def check_deliverable(project: Project, manifest: Manifest) -> tuple[Finding, ..
     wrong = [finding for finding in found if finding.kind != environments.NO_LOCK]
     if wrong and project.config.environment.deliver:
         raise FindingsError(
-            f"the environment of {manifest.artifact} {manifest.version} cannot be built here; nothing was changed",
+            f"the environment of {manifest.artifact} {manifest.version} cannot be built here",
             wrong,
         )
     return found
@@ -80,5 +80,5 @@ def _export(project: Project, manifest: Manifest, target: Path) -> None:
     except GitError as error:
         # A full disk most often: the commit and its tree were found by the preflight.
         raise NotCarriedOutError(
-            f"the code of {manifest.artifact} {manifest.version} cannot be written: {error.words}; nothing was changed"
+            f"the code of {manifest.artifact} {manifest.version} cannot be written: {error.words}"
         ) from error

@@ -45,7 +45,7 @@ def ask(command: str, directory: Path, facts: dict[str, str], timeout: int | Non
     try:
         outcome = process.run(command, directory, {**os.environ, **facts}, timeout, merged=True)
     except OSError as error:
-        raise LastgoodError(f"{command!r} cannot be run: {error}; nothing was changed") from error
+        raise LastgoodError(f"{command!r} cannot be run: {error}", unchanged=True) from error
     if outcome.code == 0:
         return None
     if outcome.code is None:

@@ -126,12 +126,12 @@ def way_out(project: Project, artifact: str | None, *, here: bool | None) -> Ite
 def require_usable(project: Project, *, here: bool | None) -> None:
     """Raise `UsageError` where acting offline makes no sense."""
     if here is False:
-        text = "--offline acts on this machine, --record-only does not; nothing was changed"
+        text = "--offline acts on this machine, --record-only does not"
         raise UsageError(text, hint="take one of them")
     if project.remote is None:
         wanted = project.config.registry.remote
         raise UsageError(
-            f"there is no git remote {wanted}, and so nothing to publish later; nothing was changed",
+            f"there is no git remote {wanted}, and so nothing to publish later",
             hint="without --offline a rollback is recorded in this clone",
         )
 
@@ -170,4 +170,4 @@ def require_purpose(published: Iterable[Published], then: str = "this machine fo
     lost = [one for one in published if one.outcome is Outcome.SUPERSEDED]
     if lost:
         hint = f"lastgood history {lost[-1].act.artifact} tells who and why"
-        raise RaceError(f"{lost[-1]}; {then}", hint=hint)
+        raise RaceError(f"{lost[-1]}; {then}", hint=hint, unchanged=False)

@@ -20,7 +20,7 @@ def refresh_settings(project: Project, artifact: str | None) -> None:
     git, remote, patience = project.git, str(project.remote), project.deadline * 10
     tip = mirror.fetch_branch(git, remote, patience)
     if tip is None:
-        raise LastgoodError("the repository has no default branch; nothing was changed")
+        raise LastgoodError("the repository has no default branch", unchanged=True)
     directory = project_of(project, tip, artifact or "")
     path = f"{directory}/.dvc/config".removeprefix("./")
     mirror.bring_files(git, remote, tip, (path, FILE), patience)

@@ -79,14 +79,14 @@ def _require_good(history: History, version: Version, stage: str, former: str | 
     """Refuse what is deregistered or failed; where the stage is assigned it already, the way out is to leave it."""
     if version.mark is Mark.FAILED and former == version.text:
         raise RefusedError(
-            f"{describe_failed(history, stage, version)}; nothing was changed",
+            f"{describe_failed(history, stage, version)}",
             hint=leave_command(history, stage, version.text),
         )
     if version.deregistered or version.mark is Mark.FAILED:
         why = "deregistered" if version.deregistered else "marked failed"
         allow = f"lastgood mark {history.artifact}@{version.text} stable --reason TEXT"
         raise RefusedError(
-            f"{history.artifact} {version.text} is {why}; nothing was changed",
+            f"{history.artifact} {version.text} is {why}",
             hint="" if version.deregistered else allow,
         )
 

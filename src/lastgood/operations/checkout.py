@@ -56,7 +56,7 @@ def checkout(project: Project, reference: str, *, save: bool = False, dry_run: b
     command finishes it.
     """
     if begun := repository.under_way(project.worktree):
-        raise RefusedError(f"{begun[0]} is under way in the working tree; nothing was changed", hint=begun[1])
+        raise RefusedError(f"{begun[0]} is under way in the working tree", hint=begun[1])
     view = read(project, fetch=True)
     history, version = find_version(view.registry, reference)
     manifest = require_restorable(project, history, version, here=True, stage=None)
@@ -146,7 +146,7 @@ def _take_back(project: Project, under_way: Note, note: Note | None) -> None:
 def _require_none(since: Work) -> None:
     if since:
         raise RefusedError(
-            f"changed while they were put aside: {named(since.paths)}; nothing was changed",
+            f"changed while they were put aside: {named(since.paths)}",
             hint="the same command again",
         )
 
@@ -202,7 +202,7 @@ def _move_code(project: Project, version: Version, *, forced: bool) -> None:
         raise LastgoodError(f"git checkout: {words.strip()}")
     if code != 0:
         remove_note(project)
-        raise RefusedError(f"git does not check out {version.event.tag}: {words.strip()}; nothing was changed")
+        raise RefusedError(f"git does not check out {version.event.tag}: {words.strip()}")
 
 
 def _remove_code(project: Project, under_way: Note) -> None:
@@ -250,4 +250,6 @@ def _move(project: Project, version: Version, manifest: Manifest, under_way: Not
     code = repository.unlike(project.worktree, version.commit)  # git ends with 0 where it could not replace a file, too
     if paths := dict.fromkeys([*(str(output.path) for output in wrong), *code]):
         findings = [Finding("changed", path, f"{path} is not the version's") for path in paths]
-        raise FindingsError("not everything could be restored: " + ", ".join(map(str, findings)), findings)
+        raise FindingsError(
+            "not everything could be restored: " + ", ".join(map(str, findings)), findings, unchanged=False
+        )

@@ -49,7 +49,7 @@ def discount(
     name = _parse(tag)
     if must_be_signed(project, tag):
         raise RefusedError(
-            f"{tag} must be signed, and nothing could sign that it no longer counts; nothing was changed",
+            f"{tag} must be signed, and nothing could sign that it no longer counts",
             hint="a rollback counts all the same; who is no longer an allowed signer takes his events along",
         )
 
@@ -68,7 +68,7 @@ def _parse(tag: str) -> TagName:
     name = grammar.parse(tag)
     if name is None or name.stage is None:
         raise UsageError(
-            f"{tag!r} is no tag of an assignment or mark; nothing was changed",
+            f"{tag!r} is no tag of an assignment or mark",
             hint="name it in full, as in 'flights#prod#7'; a version is never taken out of count, mark it failed",
         )
     return name
@@ -89,7 +89,7 @@ def _prepare(  # what, of what, why
         return prepared, Draft(history, author) if author else None, tuple(known)
     event = next((one for one in history.events if one.tag == tag), None)
     if event is None:
-        raise UnknownError(f"no tag {tag} counts; nothing was changed", hint=f"lastgood history {history.artifact}")
+        raise UnknownError(f"no tag {tag} counts", hint=f"lastgood history {history.artifact}")
     _require_ahead(project, history, event, clock_is_right=clock_is_right)
     later = _later(project, history, event)
     without = history.without({tag}).assigned.get(stage)
@@ -121,12 +121,12 @@ def _require_ahead(project: Project, history: History, event: Event, *, clock_is
     now = project.now()
     if event.when <= now + DAY:
         raise RefusedError(
-            f"{event.tag} is dated {event.at:%Y-%m-%d %H:%M}Z, not more than a day ahead; nothing was changed",
+            f"{event.tag} is dated {event.at:%Y-%m-%d %H:%M}Z, not more than a day ahead",
             hint=f"another event takes its place: lastgood assign {history.artifact}@VERSION --stage {event.stage}",
         )
     if is_slow(history.events[-FEW:], now) and not clock_is_right:
         raise RefusedError(
             f"most of the newest events of {history.artifact} are dated ahead of this machine's clock: it seems to be "
-            "slow, and the tag right; nothing was changed",
+            "slow, and the tag right",
             hint="look at `date -u` first; if the clock is right, say --clock-is-right",
         )

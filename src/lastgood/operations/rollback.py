@@ -188,9 +188,7 @@ def _build(project: Project, plan: Plan, manifest: Manifest) -> Release:
     release = delivery.deliver(project, manifest, plan.stage)
     words = check_health(project, release, plan.stage)
     if words is not None:
-        raise NotCarriedOutError(
-            f"the health command fails on {plan.target.text} before it is live: {words}; nothing was changed"
-        )
+        raise NotCarriedOutError(f"the health command fails on {plan.target.text} before it is live: {words}")
     return release
 
 

@@ -135,7 +135,7 @@ def where(project: Project, artifact: str | None, stage: str) -> Located:
     name = artifact or _only_live(project, stage)
     if name is None:
         raise UnknownError(
-            f"nothing is live here in stage {stage}: this machine does not follow it; nothing was changed",
+            f"nothing is live here in stage {stage}: this machine does not follow it",
             hint=f"lastgood sync --stage {stage}",
         )
     release, problems = activation.inspect_live(project.place, name, stage)
@@ -145,7 +145,7 @@ def where(project: Project, artifact: str | None, stage: str) -> Located:
         raise FindingsError(f"what is live in {stage} is no release: {problems[0]}", problems, hint=finish)
     if release is None:
         follows = "this machine follows it, but was never synced" if followed else "this machine does not follow it"
-        message = f"nothing is live here in stage {stage} of {name}: {follows}; nothing was changed"
+        message = f"nothing is live here in stage {stage} of {name}: {follows}"
         raise UnknownError(message, hint=finish)
     last = activation.last_switch(project.place, name, stage)
     return Located(stage, release, followed, str(last["at"]) if last else None)
@@ -172,7 +172,7 @@ def _only_live(project: Project, stage: str) -> str | None:
     names = sorted({name for pairs in places for name, there in pairs if there == stage})
     if len(names) > 1:
         raise UnknownError(
-            f"several artifacts have stage {stage} here ({', '.join(names)}); nothing was changed",
+            f"several artifacts have stage {stage} here ({', '.join(names)})",
             hint=f"lastgood where {names[0]} --stage {stage}",
         )
     return names[0] if names else None

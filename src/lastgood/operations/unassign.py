@@ -70,8 +70,7 @@ def _prepare(view: View, artifact: str | None, stage: str, *, dry_run: bool) -> 
     others = [event.version for event in history.standing[stage] if event.version != version.text]
     if others:
         raise RefusedError(
-            f"without {version.text}, {stage} of {history.artifact} would go back to {others[-1]}, which it had; "
-            "nothing was changed",
+            f"without {version.text}, {stage} of {history.artifact} would go back to {others[-1]}, which it had",
             hint=f"lastgood assign {history.artifact}@VERSION --stage {stage} --reason TEXT",
         )
     return Unassigned(history, stage, version.text, dry_run=dry_run, view=view)

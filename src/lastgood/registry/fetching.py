@@ -84,7 +84,7 @@ def require_no_remote(project: Project) -> None:
     if names:
         wanted = project.config.registry.remote
         raise UsageError(
-            f"no git remote is called {wanted} (there are {', '.join(names)}); nothing was changed",
+            f"no git remote is called {wanted} (there are {', '.join(names)})",
             hint=f'say in lastgood.toml which one keeps the versions: [registry] remote = "{names[0]}"',
         )
 

@@ -20,6 +20,4 @@ def repeat(attempt: Callable[[], T], most: int = 0) -> T:
             return attempt()
         except StaleError as error:
             last = error
-    raise RaceError(
-        f"others were faster {tries} times in a row ({last}); nothing was changed", hint=last.hint or "try again"
-    )
+    raise RaceError(f"others were faster {tries} times in a row ({last})", hint=last.hint or "try again")

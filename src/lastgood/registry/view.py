@@ -288,7 +288,7 @@ def require_nothing_lost(view: View, artifact: str) -> None:
     history = view.registry.artifacts.get(artifact)
     for finding in history.findings if history else ():
         if finding.kind == seen.GONE_BACK:
-            raise RefusedError(f"{finding.message}; nothing was changed", hint=seen.hint(finding))
+            raise RefusedError(f"{finding.message}", hint=seen.hint(finding))
 
 
 def require_agreement(view: View, artifact: str) -> None:
@@ -297,4 +297,4 @@ def require_agreement(view: View, artifact: str) -> None:
     history = view.registry.artifacts.get(artifact)
     for finding in history.findings if history else ():
         if finding.kind == "journal":
-            raise LastgoodError(f"{finding.message}; nothing was changed", hint=f"git log {finding.subject}")
+            raise LastgoodError(f"{finding.message}", hint=f"git log {finding.subject}", unchanged=True)

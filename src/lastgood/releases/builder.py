@@ -129,7 +129,7 @@ def _make_room(tree: Path, request: BuildRequest) -> Fit:
     code = {path: S_ISREG(status.st_mode) for path, status in walk(tree)[0].items()}
     found = fit(code, request.outputs, request.members, lambda path, md5: hashing.digests(tree / path).md5 == md5)
     if found.findings:
-        message = "code and outputs of the version do not fit together; nothing was changed"
+        message = "code and outputs of the version do not fit together"
         raise FindingsError(message, found.findings)
     for path in found.shared:
         (tree / path).unlink()
@@ -178,11 +178,9 @@ def _settle(
     for part in parts:
         there, right = digests.get(part.path), proved[part.source]
         if found[part.path].st_uid != own:
-            raise NotCarriedOutError(
-                f"{part.path} was exchanged for another user's file; nothing was changed, try again"
-            )
+            raise NotCarriedOutError(f"{part.path} was exchanged for another user's file")
         if there is None or (there.size, there.sha256) != (right.size, right.sha256):
-            raise NotCarriedOutError(f"{part.path} changed while it was placed; nothing was changed, try again")
+            raise NotCarriedOutError(f"{part.path} changed while it was placed")
     return Contents(tree, found, digests)
 
 
@@ -218,7 +216,7 @@ def _placed(output: Output, contents: Contents, paths: Sequence[str]) -> Output:
     digest = (output.sha256 if output.storage == "dvc" else None) or digest_of(output, files)
     if output.storage == "git" and (output.sha256 not in {None, digest} or len(files) != len(paths) or not files):
         message = f"{output.path} in git is not what the version pins"
-        raise FindingsError(f"{message}; nothing was changed", [Finding("changed", str(output.path), message)])
+        raise FindingsError(f"{message}", [Finding("changed", str(output.path), message)])
     size = sum(found.size for found in files.values())
     return replace(output, sha256=digest, size=size, files=len(files) if output.is_directory else output.files)
 
@@ -243,9 +241,7 @@ def _publish(tree: Path, path: Path, manifest: Manifest, description: bytes) -> 
     if path.is_dir() and any(path.iterdir()):
         release = load_release(path)
         if not is_of(release, manifest):
-            raise NotCarriedOutError(
-                f"{path} is not what the tag of {manifest.version} says; nothing was changed", hint="lastgood repair"
-            )
+            raise NotCarriedOutError(f"{path} is not what the tag of {manifest.version} says", hint="lastgood repair")
         return release
     durable.write_atomic(description_path(path), description, mode=0o444)
     durable.rename(tree, path)
@@ -262,4 +258,4 @@ def _close(path: Path) -> None:
 def _not_carried_out(manifest: Manifest, error: OSError) -> NotCarriedOutError:
     hint = "free some space (lastgood prune), then run the command again" if error.errno in FULL else ""
     what = f"the release of {manifest.artifact}@{manifest.version} could not be built"
-    return NotCarriedOutError(f"{what}: {error}; nothing was changed", hint=hint)
+    return NotCarriedOutError(f"{what}: {error}", hint=hint)

@@ -48,9 +48,9 @@ def exclusive(place: Place, purpose: str, *, wait: float = 0) -> Iterator[None]:
         try:
             descriptor = _take(held, place, MAIN, wait)
         except LockedError as error:
-            raise LockedError(f"{error.message}; nothing was changed", hint=error.hint) from None
+            raise LockedError(f"{error.message}", hint=error.hint) from None
         except OSError as error:
-            raise NotWritableError(f"{place.locks} cannot be used: {error.strerror}; nothing was changed") from error
+            raise NotWritableError(f"{place.locks} cannot be used: {error.strerror}") from error
         require_lock(place.locks / MAIN.name)
         _sign(descriptor, purpose)
         yield

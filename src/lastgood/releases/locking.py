@@ -14,7 +14,7 @@ NONE = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 def no_locks(path: Path, why: str) -> NotWritableError:
     """The refusal to work in a directory whose file system cannot keep two commands apart."""
     return NotWritableError(
-        f"locks do not work in {path} ({why}): two commands could change it at the same time; nothing was changed",
+        f"locks do not work in {path} ({why}): two commands could change it at the same time",
         hint="mount it with locks (NFS: without nolock, with rpc.statd running), or use a local disk",
     )
 

@@ -88,7 +88,7 @@ def _alone(common: Path, older: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        text = f"another process works in {older}, which is to be moved into git's directory; nothing was changed"
+        text = f"another process works in {older}, which is to be moved into git's directory"
         raise LockedError(text, hint="the same command again") from None
     finally:
         for descriptor in descriptors:
@@ -148,7 +148,7 @@ def _require_published(older: Path, place: Place) -> None:
         there = place.pending / left.name
         if left.read_bytes() != there.read_bytes():
             raise RefusedError(
-                f"{left} and {there} hold different rollbacks that are not published yet; nothing was changed",
+                f"{left} and {there} hold different rollbacks that are not published yet",
                 hint=f"publish the second one with another version of lastgood, or: rm {quote(str(left))}",
             )
 

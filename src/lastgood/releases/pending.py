@@ -46,7 +46,7 @@ def acts(place: Place, artifact: str | None = None, stage: str | None = None) ->
     for one in found:
         if one.problem is not None:
             aside = f"mv {quote(str(one.path))} {quote(str(one.path.with_suffix('.unread')))}"
-            raise LastgoodError(f"{one.problem}; nothing was changed", hint=f"to go on without it: {aside}")
+            raise LastgoodError(f"{one.problem}", hint=f"to go on without it: {aside}", unchanged=True)
     return tuple(act for one in found for act in one.acts)
 
 

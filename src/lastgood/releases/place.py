@@ -159,7 +159,7 @@ class Place:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except OSError as error:
             raise NotWritableError(
-                f"{self.root} cannot be written: {error.strerror}; nothing was changed",
+                f"{self.root} cannot be written: {error.strerror}",
                 hint=f"see whose it is: ls -ld {quote(str(self.root))}; status and list only read",
             ) from error
         return self
@@ -193,12 +193,12 @@ def _require_own(path: Path, top: Path, kind: Callable[[int], bool], owners: Col
     if not kind(status.st_mode):
         strange = "a link" if S_ISLNK(status.st_mode) else "of another kind"
         raise RefusedError(
-            f"{path} is {strange}, which lastgood did not make; nothing was changed",
+            f"{path} is {strange}, which lastgood did not make",
             hint=f"see what it is: ls -ld {quote(str(path))}",
         )
     if status.st_uid not in owners:
         raise RefusedError(
-            f"{path} belongs to another user ({status.st_uid}), who could exchange what is in it; nothing was changed",
+            f"{path} belongs to another user ({status.st_uid}), who could exchange what is in it",
             hint=f"to trust that user: git config --global --add safe.directory {quote(str(top))}",
         )
 

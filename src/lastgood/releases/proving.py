@@ -61,7 +61,7 @@ def gather(outputs: Sequence[Output], object_path: ObjectPath, members: Members)
             parts.append(Part(output, own, output.md5, object_path(output.md5, legacy)))
         findings += bad
     if findings:
-        raise FindingsError("the version names paths or objects that lastgood refuses; nothing was changed", findings)
+        raise FindingsError("the version names paths or objects that lastgood refuses", findings)
     return tuple(parts)
 
 
@@ -89,7 +89,7 @@ def find_missing(parts: Sequence[Part]) -> dict[str, os.stat_result]:
         if not there:
             findings.append(Finding("missing", part.path, f"{part.path}: object {part.md5} is not in DVC's cache"))
     if findings:
-        raise FindingsError(f"{len(findings)} objects are missing; nothing was changed", findings, hint="dvc fetch")
+        raise FindingsError(f"{len(findings)} objects are missing", findings, hint="dvc fetch")
     return states
 
 
@@ -150,7 +150,7 @@ def _require_sizes(
             (one, parts) for one, parts in wrong if one.sha256 is None or sha256_of(one, parts, found) != one.sha256
         ]
         _require_right(suspects, found, object_path)
-        raise FindingsError("the version records other sizes than its objects have; nothing was changed", findings)
+        raise FindingsError("the version records other sizes than its objects have", findings)
 
 
 def _require_right(
@@ -164,7 +164,7 @@ def _require_right(
             findings.append(Finding("corrupted", path, f"{path}: object {md5} is corrupted in DVC's cache"))
             objects.append((md5, output.legacy, source))
     if objects:
-        message = f"{len(objects)} objects in DVC's cache are corrupted; nothing was changed"
+        message = f"{len(objects)} objects in DVC's cache are corrupted"
         raise CorruptedObjectsError(message, findings, list(dict.fromkeys(objects)))
 
 

@@ -98,7 +98,7 @@ def ensure_environment(project: Project, manifest: Manifest) -> Path | None:
         python = uv.find_python(recipe.python)
         if python is None:
             finding = _no_python(manifest, recipe)
-            raise FindingsError(f"{finding}; nothing was changed", [finding])
+            raise FindingsError(f"{finding}", [finding])
         target = adapter.read_target(python, uv.timeout)
         wanted = parse_lock(recipe.lock, lambda path: read_code(project, manifest, path), target)
         uv.create(path, python)
@@ -114,7 +114,7 @@ def ensure_environment(project: Project, manifest: Manifest) -> Path | None:
         raise _unusable(manifest, "lock", recipe.lock, str(error)) from error
     except (UvError, OSError) as error:
         what = f"the environment of {manifest.artifact} {manifest.version} cannot be built from {recipe.lock}"
-        raise NotCarriedOutError(f"{what}; nothing was changed:\n{error}", hint=_hint(str(error))) from error
+        raise NotCarriedOutError(f"{what}:\n{error}", hint=_hint(str(error))) from error
 
 
 def variables(environment: Path | None, caller: Mapping[str, str]) -> dict[str, str]:
@@ -138,7 +138,7 @@ def _no_python(manifest: Manifest, recipe: Recipe) -> Finding:
 
 def _unusable(manifest: Manifest, kind: str, subject: str, why: str) -> FindingsError:
     text = f"the environment of {manifest.version} cannot be built: {why}"
-    return FindingsError(f"{text}; nothing was changed", [Finding(kind, subject, text)])
+    return FindingsError(f"{text}", [Finding(kind, subject, text)])
 
 
 def _hint(words: str) -> str:

@@ -63,7 +63,7 @@ def _recorded(project: Project, version: Version, entry: str) -> Manifest | None
 
 def _no_manifest(name: str, why: str) -> FindingsError:
     finding = Finding("manifest", name, f"the manifest of {name} in the journal cannot be used: {why}")
-    return FindingsError(f"{finding.message}; nothing was changed", [finding], hint="lastgood verify")
+    return FindingsError(f"{finding.message}", [finding], hint="lastgood verify")
 
 
 def derive(project: Project, version: Version) -> tuple[Manifest, tuple[Finding, ...]]:
@@ -83,7 +83,7 @@ def _require_no_place(version: Version, pinned: "Pinned") -> None:
     found = [one for one in pinned.problems if one.kind == "unsafe-path" and f"`{PLACE}`" in one.message]
     if found:
         name = f"{version.event.artifact} {version.text}"
-        raise FindingsError(f"{name} cannot be restored: {found[0]}; nothing was changed", found)
+        raise FindingsError(f"{name} cannot be restored: {found[0]}", found)
 
 
 def _require_code(project: Project, version: Version) -> None:
@@ -92,10 +92,10 @@ def _require_code(project: Project, version: Version) -> None:
     try:
         bring_code(project, {version.commit: version.event.tag})
     except UnreachableError as error:  # a finding about this version: others can be looked at
-        why = f": {error.message.removesuffix('; nothing was changed')}"
+        why = f": {error.message}"
     if why or not repository.has_commit(project.git, version.commit):
         finding = Finding("code", version.commit, f"the commit of {name}, {version.commit[:12]}, cannot be had{why}")
-        raise FindingsError(f"{finding.message}; nothing was changed", [finding], hint="git fetch --unshallow")
+        raise FindingsError(f"{finding.message}", [finding], hint="git fetch --unshallow")
 
 
 def project_of(project: Project, commit: str, artifact: str) -> str:
@@ -108,7 +108,7 @@ def project_of(project: Project, commit: str, artifact: str) -> str:
     if len(there) == 1 and start == PurePosixPath():
         return there[0]
     finding = Finding("project", artifact, f"commit {commit[:12]} has no DVC project for {artifact}")
-    raise FindingsError(f"{finding.message}; nothing was changed", [finding])
+    raise FindingsError(f"{finding.message}", [finding])
 
 
 def read_pinned(project: Project, commit: str, directory: str) -> "Pinned":

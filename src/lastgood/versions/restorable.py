@@ -75,7 +75,7 @@ def require_restorable(
     findings = check(version, gather(project, version, manifest, here=here, stage=stage))
     if findings:
         raise FindingsError(
-            f"{name} cannot be restored: {counted(len(findings), 'finding')}; nothing was changed",
+            f"{name} cannot be restored: {counted(len(findings), 'finding')}",
             findings,
             hint=f"push the missing objects from a machine that has them: git checkout {version.event.tag} && dvc push"
             if any(finding.kind == "missing" for finding in findings)

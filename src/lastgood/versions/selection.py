@@ -37,7 +37,7 @@ def require_selection(
     name = f"{history.artifact} {version.text}"
     findings = [Finding("no-output", one, f"{one!r} in {wanted.section} names no output of {name}") for one in strange]
     raise FindingsError(
-        f"{FILE} does not fit {name}: {counted(len(findings), 'finding')}; nothing was changed",
+        f"{FILE} does not fit {name}: {counted(len(findings), 'finding')}",
         findings,
         hint=_hint(project, manifest, wanted, strange[0]),
     )

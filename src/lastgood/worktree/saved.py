@@ -36,7 +36,7 @@ def save_work(project: Project, work: Work, name: str, reference: str) -> None:
     within = {path.partition("/.git/")[0] for path in work.paths if "/.git/" in path or (root / path / ".git").exists()}
     if within:
         raise RefusedError(
-            f"repositories of their own are not put aside: {', '.join(sorted(within))}; nothing was changed",
+            f"repositories of their own are not put aside: {', '.join(sorted(within))}",
             hint="commit the work in them, or move them away",
         )
     durable.make_directories(project.place.saved)

@@ -48,7 +48,7 @@ class Work:
             what = "outputs were edited and not recorded"
             hint = f"dvc commit and git commit them, dvc checkout to drop the edits, {aside}"
         paths = sorted(self.changed or self.in_the_way or self.outputs)
-        return RefusedError(f"{what}: {named(paths)}; nothing was changed", hint=hint)
+        return RefusedError(f"{what}: {named(paths)}", hint=hint)
 
 
 NONE = Work({}, (), {})
@@ -101,7 +101,7 @@ def _require_nothing_overlooked(git: Git, index: Mapping[str, Entry]) -> None:
     contents = zip(blobs, export.read_blobs(git, list(blobs.values())), strict=True)
     if edited := [path for path, content in contents if (git.directory / path).read_bytes() != content]:
         raise RefusedError(
-            f"git is told to overlook changes of {named(edited)}; nothing was changed",
+            f"git is told to overlook changes of {named(edited)}",
             hint="git update-index --no-assume-unchanged --no-skip-worktree, with their names",
         )
 

@@ -239,7 +239,7 @@ def test_a_host_that_refuses_is_quoted_and_has_nothing(
     with pytest.raises(PushRefusedError) as caught:
         publish(Git(project.root), prepare(project, "flights@v1.0.0", "flights#prod#1"), "origin", 20)
     assert not isinstance(caught.value, StaleError)
-    assert caught.value.message == f"origin refused the push: {words}; nothing was changed, here or there"
+    assert caught.value.message == f"origin refused the push: {words}"
     assert caught.value.hint == (
         "a host that refuses other namespaces takes the journal as a branch: "
         '[registry] journal = "refs/heads/lastgood/{artifact}"'
@@ -262,7 +262,7 @@ def test_a_host_without_words_is_quoted_by_what_it_answered_of_each_ref(project:
         publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20)
     declined = "[remote rejected] (pre-receive hook declined)"
     told = f"refs/tags/flights@v1.0.0: {declined}; {REF}: {declined}"
-    assert caught.value.message == f"origin refused the push: {told}; nothing was changed, here or there"
+    assert caught.value.message == f"origin refused the push: {told}"
 
 
 def test_a_host_that_takes_only_branches_and_tags_takes_the_journal_as_a_branch(project: Project) -> None:
@@ -299,7 +299,7 @@ def test_a_branch_that_goes_along_and_is_behind_is_no_race(project: Project) -> 
     project.clone().commit("theirs")
     project.commit("mine", push=False)
     main = "refs/heads/main:refs/heads/main"
-    with pytest.raises(PushRefusedError, match=r"refs/heads/main: .*nothing was changed") as caught:
+    with pytest.raises(PushRefusedError, match=r"refs/heads/main: ") as caught:
         publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20, more=[main])
     assert not isinstance(caught.value, StaleError)
     assert caught.value.hint == "git pull --rebase origin main, or leave the branch out"

@@ -119,7 +119,7 @@ def _lines(stream: IO[bytes], first: float, deadline: float, worker: Worker) -> 
         selector.register(stream, selectors.EVENT_READ)
         while True:
             if not selector.select(max(0.0, since + patience - monotonic())):
-                raise UnreachableError(f"{worker.subject} did not answer for {patience:g} s; nothing was recorded")
+                raise UnreachableError(f"{worker.subject} did not answer for {patience:g} s", unchanged=True)
             chunk = os.read(stream.fileno(), 1 << 16)
             if not chunk:
                 return

@@ -19,7 +19,7 @@ from lastgood.errors import Finding, FindingsError, counted
 
 Document = dict[str, Any]
 LAYOUTS = (False, True)
-NOBODY = "nobody can tell which objects are needed, and nothing was removed"
+NOBODY = "nobody can tell which objects are needed"
 
 
 def survey(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:

@@ -41,7 +41,7 @@ class Job:
         if name not in self.config["remote"]:
             name = self.config["core"].get("remote", "")
         if not name:
-            raise LastgoodError("no DVC remote is configured; nothing was changed", hint="dvc remote add -d NAME URL")
+            raise LastgoodError("no DVC remote is configured", hint="dvc remote add -d NAME URL", unchanged=True)
         return name, output.legacy
 
     def remote(self, where: Where) -> Remote:

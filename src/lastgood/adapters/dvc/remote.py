@@ -96,13 +96,14 @@ class Remote:
             return
         if not self._is_local:
             raise AbsentRemoteError(
-                f"remote `{self.name}` holds nothing at its address; nothing was recorded",
+                f"remote `{self.name}` holds nothing at its address",
+                unchanged=True,
                 hint="see dvc remote list; if it is new, or what it held is lost for good: dvc push && lastgood repair",
             )
         state = "does not exist" if names is None else "holds no objects"
         raise AbsentRemoteError(
-            f"remote `{self.name}` is not there: {self._path} {state} (a disk that is not mounted?); "
-            "nothing was recorded",
+            f"remote `{self.name}` is not there: {self._path} {state} (a disk that is not mounted?)",
+            unchanged=True,
             hint="mount it; if it is new, or what it held is lost for good: "
             f"mkdir -p {shlex.quote(f'{self._path}/files/md5')} && lastgood repair",
         )

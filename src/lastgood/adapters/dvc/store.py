@@ -183,7 +183,7 @@ class Store:
         self, job: str, wanted: list[Output], more: Mapping[str, Any], on_progress: Report | None
     ) -> list[dict[str, Any]]:
         if not wanted and self.default_remote() is None:
-            raise LastgoodError("no DVC remote is configured; nothing was changed", hint="dvc remote add -d NAME URL")
+            raise LastgoodError("no DVC remote is configured", hint="dvc remote add -d NAME URL", unchanged=True)
         return child.ask(
             {
                 "job": job,

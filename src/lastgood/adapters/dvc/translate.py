@@ -46,7 +46,7 @@ def translated(doing: str) -> Iterator[None]:
     except (ImportError, RemoteMissingDepsError) as error:
         raise missing_plug_in(doing, error) from error
     except LockError as error:
-        raise LockedError(f"{doing}: another DVC process holds the lock; nothing changed") from error
+        raise LockedError(f"{doing}: another DVC process holds the lock") from error
     except (DvcException, AuthError, ConfigError, SCMError) as error:
         raise LastgoodError(f"{doing}: {_words(error)}") from error
     except sqlite3.Error as error:  # DVC's state: a full or broken disk

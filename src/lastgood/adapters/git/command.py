@@ -194,7 +194,7 @@ class Git:
             )
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
             if error.filename == "git":
-                raise LastgoodError("git is not installed here, or not on PATH; nothing was changed") from error
+                raise LastgoodError("git is not installed here, or not on PATH", unchanged=True) from error
             raise GitError(arguments, 128, f"cannot enter {self.directory}") from error
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:

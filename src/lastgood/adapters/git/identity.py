@@ -44,8 +44,9 @@ def find_identity(git: Git) -> Identity:
     name, email = _clean(name), _clean(email)
     if not (name and email):
         raise LastgoodError(
-            "git does not know who you are, and an event needs an actor; nothing was changed",
+            "git does not know who you are, and an event needs an actor",
             hint='git config user.name "Your Name" && git config user.email you@example.com',
+            unchanged=True,
         )
     return Identity(name, email)
 

@@ -46,7 +46,7 @@ def open_for_host(path: Path, url: str | None) -> Git:
         fetched = git.line("for-each-ref", "--count=1")  # an address that was never reached may be mended
         if code == 0 and fetched and known.decode().strip() not in {absolute, url}:
             raise UsageError(
-                f"{path.parent} mirrors {known.decode().strip()}, not {url}; nothing was changed",
+                f"{path.parent} mirrors {known.decode().strip()}, not {url}",
                 hint="use another --root for another repository",
             )
         git.run("config", f"remote.{REMOTE}.url", absolute)

@@ -249,6 +249,7 @@ def unreachable(remote: str, words: str, *, hint: str = "") -> UnreachableError:
     """The error for a git remote that cannot be used, with what git said."""
     said = " ".join(words.split()) or "no message"
     return UnreachableError(
-        f"git remote {remote} cannot be reached: {said}; nothing was changed",
+        f"git remote {remote} cannot be reached: {said}",
         hint=hint or f"check `git ls-remote {remote}`; reading commands work without --fetch",
+        unchanged=True,
     )

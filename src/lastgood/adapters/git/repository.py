@@ -77,15 +77,16 @@ def find_clone(start: Path) -> Clone:
         raise _no_clone(start, error) from error
     if PATH_FORMAT in out.split("\n"):  # what rev-parse does not know, it repeats
         raise LastgoodError(
-            f"{git.line('version')} is too old: lastgood needs git {OLDEST} or newer; nothing was changed",
+            f"{git.line('version')} is too old: lastgood needs git {OLDEST} or newer",
             hint="install a newer git, and have it first on PATH",
+            unchanged=True,
         )
     if out.count("\n") != 4:
         raise GitError(("rev-parse",), 0, "it answered in part only; is the disk full?")
     root, git_dir, common, shallow, ids = out.split("\n")
     if ids != "sha1":
         raise NotAProjectError(
-            f"{root} names its objects by {ids}, which DVC and GTO cannot read; nothing was changed",
+            f"{root} names its objects by {ids}, which DVC and GTO cannot read",
             hint="use a repository made with git init --object-format=sha1",
         )
     return Clone(Path(root), Path(git_dir), Path(common), shallow == "true")
@@ -96,29 +97,28 @@ def _no_clone(start: Path, error: GitError | OSError) -> LastgoodError:
     first = next(iter(words.splitlines()), "").removeprefix("fatal: ").removeprefix("error: ")
     if "bad config" in words or "bad numeric config" in words or "bad boolean config" in words:
         return UsageError(
-            f"git's configuration cannot be read: {first}; nothing was changed",
+            f"git's configuration cannot be read: {first}",
             hint="mend that line; git config --list tells when it can be read",
         )
     if any(os.strerror(one) in words for one in (errno.EMFILE, errno.ENFILE)):
         return LastgoodError(
-            f"git cannot be run: {first}; nothing was changed", hint="allow more open files: ulimit -n 1024"
+            f"git cannot be run: {first}", hint="allow more open files: ulimit -n 1024", unchanged=True
         )
     if isinstance(error, GitError) and error.code not in ANSWERS:
-        return LastgoodError(f"git cannot be run: {first or error.message}; nothing was changed")
+        return LastgoodError(f"git cannot be run: {first or error.message}", unchanged=True)
     if "dubious ownership" in words:
         return NotAProjectError(
-            f"{start} is in the working tree of another user, which git does not trust; nothing was changed",
+            f"{start} is in the working tree of another user, which git does not trust",
             hint=next((line.strip() for line in words.splitlines() if "safe.directory" in line), "run it as its owner"),
         )
     if "safe.bareRepository" in words:
         return NotAProjectError(
-            f"{start} is in a bare repository, which a commit can bring: git is not run by its settings; nothing was "
-            "changed",
+            f"{start} is in a bare repository, which a commit can bring: git is not run by its settings",
             hint="cd into a working tree; a repository of your own is cloned first: git clone DIR",
         )
     place = "is not inside a git working tree" if start.is_dir() else "is no directory that can be entered"
     return NotAProjectError(
-        f"{start} {place}; nothing was changed",
+        f"{start} {place}",
         hint="cd into a git repository with a DVC project, or name it with -C DIR",
     )
 

@@ -200,7 +200,7 @@ def sign(git: Git, programs: Programs, raw: bytes) -> bytes:
     if not signed.startswith(raw) or _BEGIN.search(signed, len(raw)) is None:
         said = " ".join(words.split()) or "git made another tag than it was given"
         raise RefusedError(
-            f"{name} cannot be signed: {said}; nothing was changed",
+            f"{name} cannot be signed: {said}",
             hint="git config user.signingkey names your key, gpg.format = ssh or openpgp its kind (docs/signing.md); "
             "where nothing requires signatures, git config tag.gpgSign false does without",
         )

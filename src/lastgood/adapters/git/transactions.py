@@ -160,8 +160,9 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
         if any(reason in refused[names] for reason in _LOST):  # no race: it stays behind, however often it is tried
             branch = names.rpartition(":")[2].removeprefix("refs/heads/")
             raise PushRefusedError(
-                f"{remote} refused the push: {told}; nothing was changed, here or there",
+                f"{remote} refused the push: {told}",
                 hint=f"git pull --rebase {remote} {branch}, or leave the branch out",
+                unchanged=True,
             )
     if any(reason in why for why in refused.values() for reason in (*_LOST, *_LOST_THERE)) or (
         any("atomic transaction failed" in why for why in refused.values())
@@ -173,9 +174,10 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
         line.split("\t") for line in out.decode(errors="replace").splitlines() if line.startswith(("*\t", " \t"))
     ]
     taken = [line[1].partition(":")[2] for line in told_of]
-    what = f"its git took {', '.join(taken)} all the same" if taken else "nothing was changed, here or there"
+    but = f"; its git took {', '.join(taken)} all the same" if taken else ""
     raise PushRefusedError(
-        f"{remote} refused the push: {said or told or words.strip()}; {what}",
+        f"{remote} refused the push: {said or told or words.strip()}{but}",
+        unchanged=not taken,
         hint=_BRANCH if prepared.refspecs[-1] in refused and not prepared.journal_ref.startswith("refs/heads/") else "",
     )
 

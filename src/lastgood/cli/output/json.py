@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
+from lastgood.cli.output.failure import message
 from lastgood.errors import Finding, FindingsError, LastgoodError, NoGoodVersionError
 
 if TYPE_CHECKING:
@@ -62,12 +63,13 @@ def findings(found: Iterable[Finding]) -> list[Document]:
 
 
 def error(raised: LastgoodError) -> dict[str, object]:
-    """What every failure answers (refs.md, "JSON and exit codes")."""
+    """What every failure answers (refs.md, "JSON and exit codes"). `changed` is null where the message says it."""
     document: dict[str, object] = {
         "error": raised.name,
         "code": raised.exit_code,
-        "message": raised.message,
+        "message": message(raised),
         "hint": raised.hint or None,
+        "changed": False if raised.unchanged else None,
     }
     if isinstance(raised, FindingsError):
         document["findings"] = findings(raised.findings)

@@ -61,9 +61,9 @@ def prepare(project: Project, *, grace: int | None = None, share: int | None = N
     for history in view.registry.artifacts.values():
         for finding in history.findings:
             if finding.kind == "journal":
-                raise RefusedError(f"{finding.message}; nothing was removed", hint=f"git log {finding.subject}")
+                raise RefusedError(f"{finding.message}", hint=f"git log {finding.subject}")
     if not view.registry.artifacts:
-        raise RefusedError("origin has no version, so everything would seem unneeded; nothing was removed")
+        raise RefusedError("origin has no version, so everything would seem unneeded")
     project.on_step("survey")
     needs = find_needs(project, view)
     found = _survey(project, needs)
@@ -99,22 +99,18 @@ def execute(project: Project, plan: Plan) -> Plan:
 def _require_view(project: Project) -> None:
     """Refuse where this clone cannot know what is needed (facts.md, D11). Raises `RefusedError`."""
     if repository.is_shallow(project.worktree):
-        raise RefusedError(
-            "a shallow clone does not know what old versions need; nothing was removed", hint="git fetch --unshallow"
-        )
+        raise RefusedError("a shallow clone does not know what old versions need", hint="git fetch --unshallow")
     if project.remote is None:
-        raise RefusedError("without a git remote nobody knows what other clones need; nothing was removed")
+        raise RefusedError("without a git remote nobody knows what other clones need")
     if not refs.list_refs(project.git, TAGS):
-        raise RefusedError(
-            "this clone has no tags, so it knows of no version; nothing was removed", hint="git fetch --tags"
-        )
+        raise RefusedError("this clone has no tags, so it knows of no version", hint="git fetch --tags")
 
 
 def _require_share(plan: Plan) -> Plan:
     if exceeds(len(plan.objects), plan.total, plan.share):
         raise RefusedError(
-            f"{len(plan.objects)} of {counted(plan.total, 'object')} would go, more than {plan.share} %; nothing was "
-            "removed: does another repository keep its objects on this remote, too?",
+            f"{len(plan.objects)} of {counted(plan.total, 'object')} would go, more than {plan.share} %: "
+            "does another repository keep its objects on this remote, too?",
             hint="look with --dry-run --max-share 100, and allow it with --max-share PERCENT",
         )
     return plan
@@ -141,7 +137,9 @@ def _require_unneeded(project: Project, gone: Plan) -> None:
     if lost:
         text = "{} is needed by what was recorded while it was removed"
         found = [Finding("missing", one["md5"], text.format(one["md5"])) for one in lost]
-        raise FindingsError(f"{counted(len(found), 'object')} must be pushed again", found, hint="lastgood repair")
+        raise FindingsError(
+            f"{counted(len(found), 'object')} must be pushed again", found, hint="lastgood repair", unchanged=False
+        )
 
 
 def _survey(project: Project, needs: Needs, taken: Iterable[str] = ()) -> list[dict[str, Any]]:

@@ -182,7 +182,7 @@ def _hashes(project: Project, blobs: Iterable[str]) -> set[str]:
 def _unreadable(name: str, why: str) -> FindingsError:
     message = f"{name}: {why}"
     return FindingsError(
-        f"{message}; nobody can tell which objects it needs, and nothing was removed",
+        f"{message}; nobody can tell which objects it needs",
         [Finding("unreadable", name, message)],
         hint="lastgood verify",
     )

@@ -85,17 +85,14 @@ def _check(project: Project, request: Request, commit: str, *, dry_run: bool) ->
 
 def _require_clean(project: Project) -> str:
     if project.worktree != project.git:
-        raise RefusedError(
-            "a shallow clone cannot register versions; nothing was changed", hint="git fetch --unshallow"
-        )
+        raise RefusedError("a shallow clone cannot register versions", hint="git fetch --unshallow")
     commit = repository.head(project.worktree)
     if commit is None:
-        raise RefusedError("there is no commit to register; nothing was changed", hint="git commit")
+        raise RefusedError("there is no commit to register", hint="git commit")
     dirty = repository.dirty_paths(project.worktree)
     if dirty:
         raise RefusedError(
-            f"the working tree is not clean ({named(dirty)}): what is not committed could not be restored; "
-            "nothing was changed",
+            f"the working tree is not clean ({named(dirty)}): what is not committed could not be restored",
             hint="git commit what belongs to the version, git stash or .gitignore the rest",
         )
     return commit
@@ -106,6 +103,7 @@ def _require_unmoved(project: Project, commit: str) -> None:
         raise RaceError(
             "the checked-out commit changed while it was being registered; no version was registered",
             hint="check out what is to be registered, and again",
+            unchanged=False,
         )
 
 
@@ -122,7 +120,7 @@ def _held(project: Project, commit: str) -> Iterator[None]:
 def _require_declared(project: Project, commit: str, artifact: str | None) -> tuple[Pinned, Declared]:
     """The artifact's declaration at the commit, with everything DVC pins there."""
     if artifact is not None and not is_artifact(artifact):
-        raise UsageError(f"{artifact!r} cannot be an artifact's name; nothing was changed")
+        raise UsageError(f"{artifact!r} cannot be an artifact's name")
     found: dict[str, tuple[Pinned, Declared]] = {}
     for directory in repository.projects_at(project.git, commit):
         pinned = manifests.read_pinned(project, commit, directory)
@@ -136,7 +134,7 @@ def _require_declared(project: Project, commit: str, artifact: str | None) -> tu
     add = f"did you mean {meant}?" if meant else "add it to `artifacts:` in dvc.yaml, with its path, and commit"
     asked = f"no dvc.yaml declares the artifact {artifact}" if artifact else "name the artifact to register"
     raise UnknownError(
-        f"{asked} (declared: {known}); nothing was changed",
+        f"{asked} (declared: {known})",
         hint=add if artifact else "lastgood register NAME",
     )
 
@@ -149,9 +147,8 @@ def _name(project: Project, view: View, wanted: Wanted, *, dry_run: bool) -> str
     except RefusedError as error:
         if dry_run or not retrying(project, lambda fresh: recording.complete(project, fresh, wanted.artifact)):
             raise
-        text = error.cause
-        text = f"{text}; {project.remote} had its last event by half, and has all of it now"
-        raise RefusedError(text, hint=error.hint) from None
+        text = f"{error.message}; {project.remote} had its last event by half, and has all of it now"
+        raise RefusedError(text, hint=error.hint, unchanged=False) from None
 
 
 def _require_gate(project: Project, declared: Declared) -> None:
@@ -162,10 +159,12 @@ def _require_gate(project: Project, declared: Declared) -> None:
     root = project.worktree.directory / declared.project
     words = health.ask(gate, root, {"LASTGOOD_ARTIFACT": declared.name}, None)
     if words is not None:
-        raise RefusedError(f"the gate ({gate}) fails: {words}\nnothing was changed", hint=gate)
+        raise RefusedError(f"the gate ({gate}) fails: {words}", hint=gate)
     dirty = repository.dirty_paths(project.worktree)
     if dirty:
-        raise RefusedError(f"the gate left the working tree dirty ({named(dirty)}); no version was registered")
+        raise RefusedError(
+            f"the gate left the working tree dirty ({named(dirty)}); no version was registered", unchanged=False
+        )
 
 
 def _warn(project: Project, commit: str, request: Request) -> list[Finding]:
@@ -195,7 +194,7 @@ def _branch(project: Project, request: Request) -> tuple[str, ...]:
     name = repository.branch(project.worktree)
     if name is None:
         raise RefusedError(
-            "HEAD is detached: there is no branch to push; no version was registered",
+            "HEAD is detached: there is no branch to push",
             hint="git switch -c NAME, or register without --push-branch",
         )
     return (f"refs/heads/{name}:refs/heads/{name}",)

@@ -40,8 +40,7 @@ def require_registrable(project: Project, commit: str, pinned: Pinned, declared:
     findings += [*changed, *_tracked_findings(project, PurePosixPath(declared.project), pinned, changed)]
     if findings:
         raise FindingsError(
-            f"{declared.name} could not be restored from this commit: {counted(len(findings), 'finding')}; "
-            "nothing was changed",
+            f"{declared.name} could not be restored from this commit: {counted(len(findings), 'finding')}",
             findings,
             hint=_advise({finding.kind for finding in findings}),
         )
@@ -138,7 +137,7 @@ def find_loading_code(project: Project, manifest: Manifest) -> tuple[Finding, ..
             findings.append(Finding("runs-code", entry.path, f"{entry.path} is {why}: load it only if you trust it"))
     if findings and project.config.register.refuse_code:
         raise RefusedError(
-            f"{'; '.join(map(str, findings[:5]))}; nothing was changed",
+            f"{'; '.join(map(str, findings[:5]))}",
             hint="save the model in a format that is only data (safetensors, ONNX, LightGBM's text), "
             "or set [register] refuse_code = false in lastgood.toml",
         )

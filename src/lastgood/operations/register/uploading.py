@@ -21,7 +21,9 @@ def upload(project: Project, manifest: Manifest) -> tuple[str, ...]:
     absent = store.missing_on_remote(manifest.stored)
     if absent:
         findings = [Finding("missing", str(one.path), f"{one.path} ({one.md5}) is not on the remote") for one in absent]
-        raise FindingsError("the remote lacks what was just pushed; no version was registered", findings)
+        raise FindingsError(
+            "the remote lacks what was just pushed; no version was registered", findings, unchanged=False
+        )
     return uploaded
 
 

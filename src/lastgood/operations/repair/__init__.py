@@ -42,7 +42,7 @@ def repair(project: Project, artifact: str | None = None, reach: Reach = MISSED,
     """
     deep, dry_run = reach.deep, reach.dry_run
     if project.root is None or project.worktree != project.git:
-        raise UsageError("a serving host or shallow clone cannot repair; nothing was changed", hint="use a full clone")
+        raise UsageError("a serving host or shallow clone cannot repair", hint="use a full clone")
     with nullcontext() if dry_run else project.locked("repair"):
         if not dry_run:
             clean_staging(project.place)

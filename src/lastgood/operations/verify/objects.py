@@ -37,7 +37,7 @@ class Looked:
         except FindingsError as error:
             self.findings += error.findings
         except LastgoodError as error:
-            self.unknown.append(error.cause)
+            self.unknown.append(error.message)
 
     @contextmanager
     def asking(self) -> Iterator[None]:
