@@ -1,19 +1,101 @@
 """Every error that lastgood raises on purpose, with its exit code; what it does not hold is a bug (exit code 70)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Flaw(StrEnum):
+    """What kind of thing is not as it must be; the values stand in JSON."""
+
+    BAD_HASH = "bad-hash"
+    BEHIND = "behind"
+    BRANCH = "branch"
+    BROKEN_RELEASE = "broken-release"
+    CHANGED = "changed"
+    CHANGED_DATA = "changed-data"
+    CHANGED_STAGE = "changed-stage"
+    CLOCK = "clock"
+    CLOUD_VERSIONED = "cloud-versioned"
+    CODE = "code"
+    COLLISION = "collision"
+    CORRUPTED = "corrupted"
+    DANGLING_LINK = "dangling-link"
+    DATED = "dated"
+    DELETED = "deleted"
+    DIFFERS = "differs"
+    DIRTY = "dirty"
+    DISAGREES = "disagrees"
+    DISCOUNTED = "discounted"
+    DVC = "dvc"
+    ENVIRONMENT = "environment"
+    EXTERNAL = "external"
+    FAILED = "failed"
+    FOREIGN_PLACE = "foreign-place"
+    FUTURE = "future"
+    GIT = "git"
+    GONE_BACK = "gone-back"
+    INCOMPLETE = "incomplete"
+    JOURNAL = "journal"
+    LAYOUT = "layout"
+    LIMITS = "limits"
+    LOCK = "lock"
+    MANIFEST = "manifest"
+    MISSING = "missing"
+    MOVED = "moved"
+    NO_ARTIFACT = "no-artifact"
+    NO_HASH = "no-hash"
+    NO_LOCK = "no-lock"
+    NO_OUTPUT = "no-output"
+    NOT_IN_GIT = "not-in-git"
+    NOT_PUSHED = "not-pushed"
+    ORDER = "order"
+    PATH = "path"
+    PENDING = "pending"
+    PROJECT = "project"
+    PYTHON = "python"
+    REFUSED = "refused"
+    REMOTE = "remote"
+    RUNS_CODE = "runs-code"
+    SIGNER = "signer"
+    SIZE = "size"
+    SPECIAL = "special"
+    STABLE = "stable"
+    STRANGE_LINK = "strange-link"
+    STRAY = "stray"
+    TRACKED = "tracked"
+    UNCOMMITTED = "uncommitted"
+    UNJOURNALED = "unjournaled"
+    UNKNOWN = "unknown"
+    UNKNOWN_REMOTE = "unknown-remote"
+    UNMOVED_PLACE = "unmoved-place"
+    UNPINNED = "unpinned"
+    UNPUBLISHED = "unpublished"
+    UNREACHABLE = "unreachable"
+    UNREAD = "unread"
+    UNREADABLE = "unreadable"
+    UNSAFE_PATH = "unsafe-path"
+    UNSIGNED = "unsigned"
+    UV = "uv"
+    WITHDRAWN = "withdrawn"
+    WRITABLE = "writable"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is not as it must be; `subject` names it (a path, a tag, a version)."""
 
-    kind: str
+    kind: Flaw
     subject: str
     message: str
 
     def __str__(self) -> str:
         return self.message
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, str]) -> "Finding":
+        """The finding whose fields an object holds. Raises `ValueError` for an unknown kind."""
+        return cls(Flaw(document["kind"]), document["subject"], document["message"])
 
 
 def counted(number: int, noun: str) -> str:

@@ -17,7 +17,7 @@ from lastgood.adapters.git.identity import Identity, find_identity
 from lastgood.adapters.git.repository import Clone
 from lastgood.core import tags
 from lastgood.core.config import FILE, Config
-from lastgood.errors import Finding, NotAProjectError, NotWritableError, UnreachableError, UsageError
+from lastgood.errors import Finding, Flaw, NotAProjectError, NotWritableError, UnreachableError, UsageError
 from lastgood.releases import moving
 from lastgood.releases.lock import exclusive
 from lastgood.releases.place import Place
@@ -33,8 +33,6 @@ WAIT = 30.0
 
 PATIENCE = 60.0
 """Seconds for a walk over history, once in a clone's life."""
-UNMOVED = "unmoved-place"
-"""The kind of the notice that an older directory was left alone for now."""
 
 Report = Callable[[str, int, int, int], None]
 """Progress for people: what is being done, how many of how many, bytes so far."""
@@ -168,18 +166,18 @@ def _open_place(git: Git, clone: Clone) -> tuple[Place, tuple[Finding, ...]]:
     if not place.moved.exists():
         if moving.is_left(clone.root, place):
             notices = _move(git, clone, place)
-        if not any(one.kind == UNMOVED for one in notices):
+        if not any(one.kind == Flaw.UNMOVED_PLACE for one in notices):
             moving.settle(place)
     # What git trusts for its owner, or by `safe.directory`, is trusted here: nobody else can put anything beside it.
     return place.check({trust.ROOT, clone.common_dir.stat().st_uid}), notices
 
 
 def _move(git: Git, clone: Clone, place: Place) -> tuple[Finding, ...]:
-    older, kind = clone.root / moving.OLDER, UNMOVED
+    older, kind = clone.root / moving.OLDER, Flaw.UNMOVED_PLACE
     why = "it belongs to another user"
     try:
         if moving.is_ours(clone.root):
-            kind, why = "foreign-place", repository.brought_by(git, moving.OLDER, PATIENCE)
+            kind, why = Flaw.FOREIGN_PLACE, repository.brought_by(git, moving.OLDER, PATIENCE)
         if not why:
             moving.move(clone.root, place)
             return ()
@@ -189,7 +187,7 @@ def _move(git: Git, clone: Clone, place: Place) -> tuple[Finding, ...]:
             hint=f"see whose they are: ls -ld {quote(str(older))} {quote(str(place.root.parent))}",
         ) from error
     except (UnreachableError, GitError):  # a history with holes, too
-        kind, why = UNMOVED, "git cannot tell whether a commit brought it"
+        kind, why = Flaw.UNMOVED_PLACE, "git cannot tell whether a commit brought it"
     text = f"{older} is not read, for {why}: what lastgood keeps lies in {place.root}"
     return (Finding(kind, str(older), text),)
 

@@ -5,7 +5,7 @@ import pytest
 
 from lastgood.core.manifest import Environment, Manifest, Output
 from lastgood.core.preflight import Facts, Missing, check, check_tags
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 from tests.core.story import tell
 
 HISTORY = tell("v1.0.0")
@@ -60,6 +60,6 @@ def test_a_missing_object_is_named_with_where_it_was_looked_for(
 
 
 def test_what_is_wrong_with_another_versions_tag_is_not_in_the_way() -> None:
-    mine = [Finding(kind, VERSION.event.tag, "") for kind in ("moved", "deleted", "unjournaled")]
-    others = [Finding("moved", "flights@v2.0.0", ""), Finding("order", VERSION.event.tag, "")]
+    mine = [Finding(kind, VERSION.event.tag, "") for kind in (Flaw.MOVED, Flaw.DELETED, Flaw.UNJOURNALED)]
+    others = [Finding(Flaw.MOVED, "flights@v2.0.0", ""), Finding(Flaw.ORDER, VERSION.event.tag, "")]
     assert check_tags(replace(HISTORY, findings=(*mine, *others)), VERSION) == tuple(mine)

@@ -5,6 +5,7 @@ import typer
 from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
+from lastgood.errors import Flaw
 
 
 def adopt(
@@ -22,7 +23,7 @@ def adopt(
     session = Session.of(context, as_json=as_json)
     project = session.open()
     done = record_tags(project, name, dry_run=dry_run)
-    warned = tuple(one for one in warnings_of(done.view, [done.history]) if one.kind != "unjournaled")  # adopted now
+    warned = tuple(one for one in warnings_of(done.view, [done.history]) if one.kind != Flaw.UNJOURNALED)  # adopted now
     session.warn(warned)
     document = {
         "artifact": done.history.artifact,

@@ -8,7 +8,7 @@ import typer
 from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session
-from lastgood.errors import Finding, FindingsError, UnfinishedError
+from lastgood.errors import Finding, FindingsError, Flaw, UnfinishedError
 
 if TYPE_CHECKING:
     from lastgood.errors import LastgoodError
@@ -48,9 +48,9 @@ def _failure(seen: "Status", *, strict: bool) -> "LastgoodError | None":
     """What the exit code says: the working tree, where that was asked for, before this machine's stages."""
     tree = seen.worktree
     if strict and tree is not None and not tree.whole:
-        found = [Finding("dirty", path, f"{path} is not as committed") for path in tree.dirty]
+        found = [Finding(Flaw.DIRTY, path, f"{path} is not as committed") for path in tree.dirty]
         found += [
-            Finding(one.state, one.path, one.special or f"{one.path} is {one.state}")
+            Finding(Flaw(one.state), one.path, one.special or f"{one.path} is {one.state}")
             for one in tree.outputs
             if one.state != OK
         ]

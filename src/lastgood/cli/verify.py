@@ -9,7 +9,7 @@ from lastgood.cli.output import json, text
 from lastgood.cli.output.failure import message
 from lastgood.cli.session import Session
 from lastgood.core.repairs import may_mend
-from lastgood.errors import Finding, FindingsError, LastgoodError
+from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError
 
 if TYPE_CHECKING:
     from lastgood.operations.verify import Verified
@@ -64,7 +64,7 @@ def _untold(done: "Verified") -> LastgoodError | None:
     versions = [one for one in done.versions if one.unknown]
     if not versions:
         return None
-    found = [Finding("unknown", f"{one.artifact}@{one.version}", "; ".join(one.unknown)) for one in versions]
+    found = [Finding(Flaw.UNKNOWN, f"{one.artifact}@{one.version}", "; ".join(one.unknown)) for one in versions]
     names = text.count(len(versions), "version")
     hint = "see why above; lastgood verify --allow-unknown, if that is expected"
     return FindingsError(f"verify cannot tell whether {names} can be restored", found, hint=hint)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from lastgood.core.events import Event
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 
 DAY = 86400
 LAST_YEAR_ENDS = 253_402_300_799
@@ -56,7 +56,7 @@ def date_findings(histories: Iterable[Sequence[Event]], now: int) -> Iterator[Fi
             f"this machine's clock says {_moment(now)}, but {ahead} of the newest {len(newest)} events are dated more "
             "than a day later: it seems to be slow, set it; what is recorded here is dated after them"
         )
-        yield Finding("clock", "clock", text)
+        yield Finding(Flaw.CLOCK, "clock", text)
         return
     for events in several:
         yield from _future(events, now)
@@ -74,7 +74,7 @@ def _future(events: Sequence[Event], now: int) -> Iterator[Finding]:
             text += f" (or this machine's clock, {_moment(now)}, is slow)"
         if event.stage is not None:
             text += f": {_effect(event)}; lastgood discount '{event.tag}' --reason TEXT takes it out of count"
-        yield Finding("future", event.tag, text)
+        yield Finding(Flaw.FUTURE, event.tag, text)
 
 
 def _effect(event: Event) -> str:
@@ -108,7 +108,7 @@ def foretell(events: Iterable[Event], stages: Collection[str], now: int) -> Iter
                 f"what is recorded of {stage} is dated a second after {event.tag}, {event.at:%Y-%m-%d}, "
                 "so that gto and dvc answer it"
             )
-        yield Finding("dated", event.tag, text)
+        yield Finding(Flaw.DATED, event.tag, text)
 
 
 def _moment(seconds: int) -> str:

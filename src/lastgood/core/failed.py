@@ -2,7 +2,7 @@
 
 from lastgood.core.events import Event, Kind, Mark
 from lastgood.core.registry import History, Version
-from lastgood.errors import Finding, RefusedError
+from lastgood.errors import Finding, Flaw, RefusedError
 
 
 def mark_event(history: History, version: Version) -> Event | None:
@@ -32,7 +32,7 @@ def find_failed(history: History, stage: str) -> Finding | None:
     version = history.by_name.get(event.version) if event else None
     if version is None or version.mark is not Mark.FAILED:
         return None
-    return Finding("failed", stage, describe_failed(history, stage, version))
+    return Finding(Flaw.FAILED, stage, describe_failed(history, stage, version))
 
 
 def require_not_failed(history: History, text: str, stage: str, live: str | None) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lastgood.core.listing import Member
 from lastgood.core.manifest import Output
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 
 Members = Callable[[Output], Sequence[Member]]
 IsSame = Callable[[str, str], bool]
@@ -44,12 +44,12 @@ def fit(code: Mapping[str, bool], outputs: Iterable[Output], members: Members, i
     for output in outputs:
         own = str(output.path)
         if output.storage == "git" and own not in directories and not code.get(own):
-            findings.append(Finding("not-in-git", own, f"{own} is `cache: false`, and git holds no file there"))
+            findings.append(Finding(Flaw.NOT_IN_GIT, own, f"{own} is `cache: false`, and git holds no file there"))
         if output.storage != "dvc":
             continue
         if odd := [parent for parent in _parents(own) if parent in files]:
             text = f"{own}: {odd[0]} is no directory in the code of this version"
-            findings.append(Finding("collision", own, text))
+            findings.append(Finding(Flaw.COLLISION, own, text))
         elif own in files and not output.is_directory and equals(own, output.md5):
             shared.add(own)
         elif own in files or (own in directories and not output.is_directory):
@@ -74,7 +74,7 @@ def _parents(path: str) -> list[str]:
 
 
 def _taken(path: str) -> Finding:
-    return Finding("collision", path, f"{path} is an output, and git holds something else at its place")
+    return Finding(Flaw.COLLISION, path, f"{path} is an output, and git holds something else at its place")
 
 
 def _inside(files: Iterable[str], holders: Mapping[str, Output]) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from hashlib import md5
 from typing import NamedTuple
 from unicodedata import normalize
 
-from lastgood.errors import Finding, FindingsError
+from lastgood.errors import Finding, FindingsError, Flaw
 
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 LONGEST = 255
@@ -100,7 +100,7 @@ def parse_listing(data: bytes, identifier: str, *, subject: str) -> tuple[Member
     when they name something that must not be written.
     """
     if not is_listing(data, identifier):
-        raise _error("corrupted", subject, f"the listing of {subject} is corrupted: it is not {identifier}")
+        raise _error(Flaw.CORRUPTED, subject, f"the listing of {subject} is corrupted: it is not {identifier}")
     try:
         document = json.loads(data)
         if not isinstance(document, list):
@@ -108,7 +108,7 @@ def parse_listing(data: bytes, identifier: str, *, subject: str) -> tuple[Member
         entries = [(entry["relpath"], entry["md5"]) for entry in document]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _error(
-            "corrupted", subject, f"the listing of {subject} ({identifier}) cannot be read: {error}"
+            Flaw.CORRUPTED, subject, f"the listing of {subject} ({identifier}) cannot be read: {error}"
         ) from error
     if found := _check(entries, subject):
         raise FindingsError(f"the listing of {subject} ({identifier}) is refused", found)
@@ -120,14 +120,14 @@ def _check(entries: list[tuple[object, object]], subject: str) -> list[Finding]:
     for path, value in entries:
         why = why_unsafe(path) if isinstance(path, str) else "is no text"
         if why:
-            found.append(Finding("unsafe-path", subject, f"{subject}: the member {path!r} {why}"))
+            found.append(Finding(Flaw.UNSAFE_PATH, subject, f"{subject}: the member {path!r} {why}"))
         if not is_md5(value) or str(value).endswith(".dir"):
-            found.append(Finding("bad-hash", subject, f"{subject}: the member {path!r} has no md5: {value!r}"))
+            found.append(Finding(Flaw.BAD_HASH, subject, f"{subject}: the member {path!r} has no md5: {value!r}"))
     if not found:
         pairs = clashes(str(path) for path, _ in entries)
-        found = [Finding("unsafe-path", subject, f"{subject}: {one} and {two} clash") for one, two in pairs]
+        found = [Finding(Flaw.UNSAFE_PATH, subject, f"{subject}: {one} and {two} clash") for one, two in pairs]
     return found
 
 
-def _error(kind: str, subject: str, message: str) -> FindingsError:
+def _error(kind: Flaw, subject: str, message: str) -> FindingsError:
     return FindingsError(message, [Finding(kind, subject, message)])

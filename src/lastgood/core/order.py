@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from lastgood.core.events import RESERVED_STAGES, Event
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 
 MARKS = "mark"
 
@@ -64,4 +64,4 @@ def order_findings(events: Iterable[Event]) -> Iterator[Finding]:
         if latest[stage].version != event.version:  # else all agree on it
             seen = latest[stage].tag
             text = f"by time {seen} is the newest of {stage}, by the journal {event.tag}: gto and dvc answer otherwise"
-            yield Finding("order", event.tag, text)
+            yield Finding(Flaw.ORDER, event.tag, text)

@@ -6,11 +6,11 @@ from pathlib import PurePosixPath
 
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.registry import History, Version
-from lastgood.errors import Finding, FindingsError, UsageError
+from lastgood.errors import Finding, FindingsError, Flaw, UsageError
 
-WITHDRAWN = "withdrawn"
-"""The kind of finding for a version whose tag origin no longer has, while a stage there is assigned to its commit."""
-
+DOUBTFUL = frozenset({Flaw.MOVED, Flaw.DELETED, Flaw.UNJOURNALED, Flaw.DISAGREES, Flaw.WITHDRAWN})
+"""What a tag must not be for its version to be restored. `withdrawn`: origin no longer has it, while a stage there is
+assigned to its commit."""
 
 LISTED = 1 << 13
 """More bytes than one member takes in a listing: a path of 4 KiB, escaped."""
@@ -81,7 +81,8 @@ def check_tags(history: History, version: Version) -> tuple[Finding, ...]:
     return tuple(
         one
         for one in history.findings
-        if one.subject == tag and one.kind in {"moved", "deleted", "unjournaled", "disagrees", WITHDRAWN}
+        if one.subject == tag
+        and one.kind in {Flaw.MOVED, Flaw.DELETED, Flaw.UNJOURNALED, Flaw.DISAGREES, Flaw.WITHDRAWN}
     )
 
 
@@ -105,9 +106,11 @@ def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
     findings = []
     name = f"{version.event.artifact} {version.text}"
     if not facts.code:
-        findings.append(Finding("code", version.commit, f"the commit of {name}, {version.commit[:12]}, cannot be had"))
+        findings.append(
+            Finding(Flaw.CODE, version.commit, f"the commit of {name}, {version.commit[:12]}, cannot be had")
+        )
     findings.extend(
-        Finding("code", path, f"{path} in {name} is a submodule or LFS pointer, which a release cannot restore")
+        Finding(Flaw.CODE, path, f"{path} in {name} is a submodule or LFS pointer, which a release cannot restore")
         for path in facts.strange_code
     )
     findings.extend(facts.unfit)
@@ -115,10 +118,10 @@ def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
     manifest = facts.manifest
     if manifest is not None and not facts.artifact:
         text = f"{manifest.path}, the path of {name}, is neither a DVC output nor a file in git: nothing brings it back"
-        findings.append(Finding("path", manifest.path, text))
+        findings.append(Finding(Flaw.PATH, manifest.path, text))
     if manifest is not None and manifest.environment.digest and facts.lock not in {None, manifest.environment.digest}:
         lock = manifest.environment.lock
-        findings.append(Finding("environment", str(lock), f"{lock} in {name} is not the lock its manifest names"))
+        findings.append(Finding(Flaw.ENVIRONMENT, str(lock), f"{lock} in {name} is not the lock its manifest names"))
     if not facts.built:
         findings.extend(_missing(facts))
     return tuple(findings)
@@ -126,7 +129,7 @@ def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
 
 def reserved(path: str, of: str) -> Finding:
     """What is said of a version that tracks a directory of ours."""
-    return Finding("code", path, f"{path} in {of} is a name of lastgood's own, which no version may track")
+    return Finding(Flaw.CODE, path, f"{path} in {of} is a name of lastgood's own, which no version may track")
 
 
 def _missing(facts: Facts) -> list[Finding]:
@@ -136,7 +139,7 @@ def _missing(facts: Facts) -> list[Finding]:
     where = {(True, True): "neither in the cache nor on the remote", (True, False): "not on the remote"}
     place = where.get((remote is not None, here is not None), "not in the cache")
     return [
-        Finding("missing", str(one.path), f"{one.path} ({one.md5}) is {place}")
+        Finding(Flaw.MISSING, str(one.path), f"{one.path} ({one.md5}) is {place}")
         for one in looked or ()
         if here is None or one.md5 in here
     ]

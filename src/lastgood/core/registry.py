@@ -14,7 +14,7 @@ from lastgood.core.signing import Verdicts, compare
 from lastgood.core.tags import Action, TagName
 from lastgood.core.unknown import unknown_artifact, unknown_stage, unknown_version
 from lastgood.core.version import SemanticVersion
-from lastgood.errors import Finding, RefusedError
+from lastgood.errors import Finding, Flaw, RefusedError
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ class Registry:
         """The history of an artifact. Raises `UnknownError`, naming those there are."""
         if artifact in self.artifacts:
             return self.artifacts[artifact]
-        unpublished = sum(finding.kind == "unpublished" for finding in self.findings)
+        unpublished = sum(finding.kind == Flaw.UNPUBLISHED for finding in self.findings)
         raise unknown_artifact(artifact, tuple(self.artifacts), unpublished)
 
     def only(self) -> History:
@@ -258,24 +258,24 @@ def _history(artifact: str, given: list[Named], journal: Journal, verdicts: Verd
             findings.append(strange)
         if event.version in refused:
             text = f"tag {tag.name} is about {event.version}, whose own tag does not count; neither does this one"
-            findings.append(Finding("refused", tag.name, text))
+            findings.append(Finding(Flaw.REFUSED, tag.name, text))
         elif strange is not None and verdicts.rules.require(name):
             continue
         elif not journaled and event.version not in commits and name.action is not Action.DEPRECATE:
             text = f"tag {tag.name} belongs to no version of {artifact} that is here; it counts for nothing"
-            findings.append(Finding("stray", tag.name, text))
+            findings.append(Finding(Flaw.STRAY, tag.name, text))
         elif journaled and not adoption:
             own.append((place, event))
         elif event.when > LATEST and event.stage is not None:
             text = f"tag {tag.name} is dated {event.at:%Y-%m-%d}, which gto and dvc cannot order; it counts for nothing"
-            findings.append(Finding("future", tag.name, text))
+            findings.append(Finding(Flaw.FUTURE, tag.name, text))
         else:
             timed.append(event)
             if not journaled:
                 unjournaled[tag.name] = event.message.is_own
             if not journaled and event.message.is_own:
                 text = f"tag {tag.name} was written by lastgood but is not in the journal"
-                findings.append(Finding("unjournaled", tag.name, text))
+                findings.append(Finding(Flaw.UNJOURNALED, tag.name, text))
     ordered = [event for _, event in sorted(own, key=lambda pair: pair[0])]
     merged = merge(ordered, sorted(timed, key=lambda event: (event.when, event.counter or 0, event.tag)))
     findings.extend(order_findings(merged))

@@ -3,20 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 
 MENDABLE = frozenset(
     {
-        "moved",
-        "deleted",
-        "unjournaled",
-        "behind",
-        "gone-back",
-        "missing",
-        "corrupted",
-        "changed",
-        "broken-release",
-        "writable",
+        Flaw.MOVED,
+        Flaw.DELETED,
+        Flaw.UNJOURNALED,
+        Flaw.BEHIND,
+        Flaw.GONE_BACK,
+        Flaw.MISSING,
+        Flaw.CORRUPTED,
+        Flaw.CHANGED,
+        Flaw.BROKEN_RELEASE,
+        Flaw.WRITABLE,
     }
 )
 """Kinds of findings that `lastgood repair` looks at; it says itself what it cannot mend."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from lastgood.core.events import RESERVED_STAGES, Event, TagObject
 from lastgood.core.messages import Message, parse_message
 from lastgood.core.tags import Action, TagName
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 
 REGISTER = "register"
 """Where `[registry.signers]` says who may sign versions; marks are there by their own names."""
@@ -76,17 +76,17 @@ def judge(rules: Rules, tag: TagObject, name: TagName, signature: Signature) -> 
     if tag.header != tag.name:
         return _disagrees(tag, f"its header says {tag.header or 'nothing'}")
     if not signature.signers:
-        kind = "signer" if signature.why else "unsigned"
+        kind = Flaw.SIGNER if signature.why else Flaw.UNSIGNED
         return Finding(kind, tag.name, f"tag {tag.name} {signature.why or 'is not signed'}; it does not count")
     if not rules.allow(name, signature.signers):
         place = name.stage or "versions"
         text = f"tag {tag.name} is signed by {', '.join(signature.signers)}, who may not sign {place}"
-        return Finding("signer", tag.name, f"{text}; it does not count")
+        return Finding(Flaw.SIGNER, tag.name, f"{text}; it does not count")
     return _disagrees(tag, signature.strange) if signature.strange else None
 
 
 def _disagrees(tag: TagObject, what: str) -> Finding:
-    return Finding("disagrees", tag.name, f"tag {tag.name} does not say the same everywhere: {what}")
+    return Finding(Flaw.DISAGREES, tag.name, f"tag {tag.name} does not say the same everywhere: {what}")
 
 
 def compare(tag: TagObject, name: TagName, event: Event, commits: Mapping[str, str]) -> Finding | None:

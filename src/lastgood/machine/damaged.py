@@ -10,7 +10,7 @@ from lastgood.adapters.git.command import GitError
 from lastgood.adapters.git.objects import is_blob
 from lastgood.core.digests import tree_sha256
 from lastgood.core.manifest import Manifest
-from lastgood.errors import Finding, FindingsError
+from lastgood.errors import Finding, FindingsError, Flaw
 from lastgood.project import Project
 from lastgood.releases.proofs import Proofs
 from lastgood.releases.release import Release, check_release, divide, is_of, load_release, release_directories
@@ -48,7 +48,7 @@ def find_damaged(project: Project, manifests: Iterable[Manifest], *, deep: bool)
 
 def _forged(path: Path, manifest: Manifest) -> Finding:
     text = f"{path} says of itself what the tag of {manifest.artifact} {manifest.version} does not"
-    return Finding("broken-release", str(path), text)
+    return Finding(Flaw.BROKEN_RELEASE, str(path), text)
 
 
 def _has_code_of(project: Project, release: Release, manifest: Manifest) -> bool:

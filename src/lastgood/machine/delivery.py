@@ -7,7 +7,7 @@ from lastgood.adapters.git.command import GitError
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.selection import select
 from lastgood.core.tags import version_tag
-from lastgood.errors import Finding, FindingsError, NotCarriedOutError
+from lastgood.errors import Finding, FindingsError, Flaw, NotCarriedOutError
 from lastgood.project import Project
 from lastgood.releases.release import Release, find_release
 from lastgood.versions import environments
@@ -64,7 +64,7 @@ def deliver(project: Project, manifest: Manifest, stage: str) -> Release:
 def check_deliverable(project: Project, manifest: Manifest) -> tuple[Finding, ...]:
     """What to warn of in a version's environment here. Raises `FindingsError` where it must be delivered and cannot."""
     found = environments.check_environment(project, manifest)
-    wrong = [finding for finding in found if finding.kind != environments.NO_LOCK]
+    wrong = [finding for finding in found if finding.kind != Flaw.NO_LOCK]
     if wrong and project.config.environment.deliver:
         raise FindingsError(
             f"the environment of {manifest.artifact} {manifest.version} cannot be built here",

@@ -13,7 +13,16 @@ from lastgood.adapters.git import export, repository
 from lastgood.core.manifest import Manifest
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
-from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError, RefusedError, UnfinishedError, named
+from lastgood.errors import (
+    Finding,
+    FindingsError,
+    Flaw,
+    LastgoodError,
+    LockedError,
+    RefusedError,
+    UnfinishedError,
+    named,
+)
 from lastgood.project import Project
 from lastgood.registry.view import View, read
 from lastgood.releases import durable
@@ -249,7 +258,7 @@ def _move(project: Project, version: Version, manifest: Manifest, under_way: Not
         wrong = differing(project, manifest)
     code = repository.unlike(project.worktree, version.commit)  # git ends with 0 where it could not replace a file, too
     if paths := dict.fromkeys([*(str(output.path) for output in wrong), *code]):
-        findings = [Finding("changed", path, f"{path} is not the version's") for path in paths]
+        findings = [Finding(Flaw.CHANGED, path, f"{path} is not the version's") for path in paths]
         raise FindingsError(
             "not everything could be restored: " + ", ".join(map(str, findings)), findings, unchanged=False
         )

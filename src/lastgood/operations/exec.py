@@ -13,7 +13,7 @@ from lastgood.adapters.git.command import Git
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import whole
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 from lastgood.machine.delivery import ensure_release
 from lastgood.project import Project
 from lastgood.registry.view import View, read
@@ -21,7 +21,7 @@ from lastgood.releases.release import Release, release_path
 from lastgood.releases.scratch import scratch
 from lastgood.releases.staging import clean_staging
 from lastgood.releases.use import using
-from lastgood.versions.environments import NO_LOCK, ensure_environment, environment_of, variables
+from lastgood.versions.environments import ensure_environment, environment_of, variables
 from lastgood.versions.manifests import read_manifest
 from lastgood.versions.restorable import require_restorable
 
@@ -57,7 +57,7 @@ class Prepared:
         if self.environment is not None:
             return ()
         text = f"{self.version.text} pins no environment lock: it runs in the environment of its caller"
-        return (Finding(NO_LOCK, self.version.text, text),)
+        return (Finding(Flaw.NO_LOCK, self.version.text, text),)
 
 
 def execute(

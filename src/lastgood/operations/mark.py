@@ -8,7 +8,7 @@ from lastgood.core.preflight import require_as_registered, require_reason
 from lastgood.core.references import find_named
 from lastgood.core.registry import History, Version
 from lastgood.core.transaction import Draft
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 from lastgood.project import Project
 from lastgood.registry import recording
 from lastgood.registry.recording import Record
@@ -48,7 +48,7 @@ class Marked:
         name, text = self.history.artifact, self.version.text
         left = [
             Finding(
-                "failed",
+                Flaw.FAILED,
                 stage,
                 f"{stage} of {name} is assigned {text}: where it is live it stays live until it is left",
             )
@@ -57,7 +57,7 @@ class Marked:
         others = (one for one in self.history.versions if one.mark is Mark.STABLE and one.text != text)
         if self.mark is Mark.FAILED and all(one.deregistered for one in others):
             words = f"no version of {name} is marked stable now: a rollback has nowhere to go"
-            left.append(Finding("stable", text, words))
+            left.append(Finding(Flaw.STABLE, text, words))
         return tuple(left)
 
 

@@ -8,7 +8,7 @@ from lastgood.core.references import find_history
 from lastgood.core.registry import History
 from lastgood.core.stages import require_possible
 from lastgood.core.transaction import Draft
-from lastgood.errors import Finding, RefusedError
+from lastgood.errors import Finding, Flaw, RefusedError
 from lastgood.project import Project
 from lastgood.registry import recording
 from lastgood.registry.recording import Record
@@ -32,7 +32,7 @@ class Unassigned:
         """What DVC goes on answering: it reads the newest assignment and knows no tag that takes it back."""
         name, stage = self.history.artifact, self.stage
         text = f"dvc artifacts get --stage {stage} does not know that and still answers {name} {self.version}"
-        return Finding("dvc", stage, text)
+        return Finding(Flaw.DVC, stage, text)
 
 
 def unassign(project: Project, artifact: str | None, stage: str, reason: str, *, dry_run: bool = False) -> Unassigned:

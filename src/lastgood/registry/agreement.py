@@ -2,7 +2,7 @@
 
 from lastgood.adapters.git import refs
 from lastgood.core.journal import Entry, Journal, Recorded
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 from lastgood.project import Project
 
 
@@ -17,17 +17,19 @@ def compare(project: Project, journal: Journal, origin: refs.Origin | None) -> l
         published = commits.index(there) + 1
     later = {tag.name for entry in journal.entries[published:] for tag in entry.tags}
     found = refs.compare_with_origin(journal, origin)
-    return [one for one in found if not (one.kind == "deleted" and one.subject in later)]
+    return [one for one in found if not (one.kind == Flaw.DELETED and one.subject in later)]
 
 
 def describe(recorded: Recorded, found: str | None) -> Finding:
     """What became of a recorded tag here."""
     if found is None:
         return Finding(
-            "deleted", recorded.name, f"tag {recorded.name} was deleted; the journal has it as {recorded.oid[:12]}"
+            Flaw.DELETED,
+            recorded.name,
+            f"tag {recorded.name} was deleted; the journal has it as {recorded.oid[:12]}",
         )
     text = f"tag {recorded.name} was moved: {found[:12]} here, {recorded.oid[:12]} in the journal"
-    return Finding("moved", recorded.name, text)
+    return Finding(Flaw.MOVED, recorded.name, text)
 
 
 def diverged(project: Project, journal: Journal, origin: refs.Origin | None) -> list[Finding]:
@@ -39,7 +41,7 @@ def diverged(project: Project, journal: Journal, origin: refs.Origin | None) -> 
     if project.git.attempt("merge-base", "--is-ancestor", there, str(journal.tip))[0] == 0:
         return []
     text = f"the journal {ref} on origin is not a continuation of the one here"
-    return [Finding("journal", ref, text)]
+    return [Finding(Flaw.JOURNAL, ref, text)]
 
 
 def find_behind(project: Project, journal: Journal, origin: refs.Origin | None) -> tuple[Entry, ...]:

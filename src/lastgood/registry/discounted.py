@@ -7,7 +7,7 @@ from lastgood.adapters.git.transactions import drop_tags
 from lastgood.core import tags as grammar
 from lastgood.core.events import TagObject
 from lastgood.core.journal import Discount, Journal
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 from lastgood.project import Project
 
 
@@ -42,7 +42,7 @@ def take_out(
                 f"tag {one.name} was taken out of count and is on origin again: gto and dvc go by it "
                 f"(lastgood discount '{one.name}' --reason TEXT deletes it)"
             )
-            yield str(grammar.artifact_of(one.name)), Finding("discounted", one.name, text)
+            yield str(grammar.artifact_of(one.name)), Finding(Flaw.DISCOUNTED, one.name, text)
 
 
 def _all(journals: Mapping[str, Journal]) -> Iterator[Discount]:

@@ -12,9 +12,8 @@ from typing import Self
 from lastgood.adapters.git import mirror, refs
 from lastgood.core import tags as grammar
 from lastgood.core.events import RESERVED_STAGES, TagObject
-from lastgood.core.preflight import WITHDRAWN
 from lastgood.core.tags import TAGS, Action
-from lastgood.errors import Finding, StaleError, named
+from lastgood.errors import Finding, Flaw, StaleError, named
 from lastgood.project import Project
 from lastgood.registry.memory import load, save
 
@@ -22,8 +21,6 @@ KEPT = "origin-tags.json"
 """A file of the place: ids by name of the tags that origin had otherwise than this clone when it was last asked."""
 AT_ONCE = 300
 """Tags fetched by name in one command: git's time for names is quadratic."""
-DIFFERS = "differs"
-"""The kind of finding for a tag that origin has otherwise; origin's object counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ class Correction:
             text = f"tag {self.name} was moved: {self.here[:12]} here, {self.there[:12]} on origin: origin's counts"
         else:
             text = f"tag {self.name} is not the annotated tag that origin has: origin's counts"
-        return Finding(DIFFERS, self.name, f"{text} ({mend})")
+        return Finding(Flaw.DIFFERS, self.name, f"{text} ({mend})")
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ def withdrawn(before: Mapping[str, TagObject], objects: dict[str, TagObject]) ->
         if before[name].commit in assigned - registered:
             objects[name] = before[name]
             text = f"tag {name} is gone on origin, where a stage is assigned to its commit: it is not made live"
-            yield str(grammar.artifact_of(name)), Finding(WITHDRAWN, name, text)
+            yield str(grammar.artifact_of(name)), Finding(Flaw.WITHDRAWN, name, text)
 
 
 def recall(project: Project) -> dict[str, str]:

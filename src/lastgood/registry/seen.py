@@ -6,7 +6,7 @@ from lastgood.adapters.git import refs
 from lastgood.adapters.git.transactions import Prepared
 from lastgood.core import tags as grammar
 from lastgood.core.journal import Journal
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 from lastgood.project import Project
 from lastgood.registry.memory import load, save
 
@@ -15,7 +15,6 @@ SEEN = "seen.json"
 
 A clone that is new, or whose directory was removed, has seen nothing.
 """
-GONE_BACK = "gone-back"
 Seen = Mapping[str, tuple[str, int]]
 
 
@@ -79,7 +78,7 @@ def hint(finding: Finding) -> str:
 def _gone(ref: str, events: int, which: str) -> Finding:
     fewer = f"{events} events" if events > 0 else "it was written anew"
     text = f"the journal {ref} has gone back: {which} lacks what this machine has seen ({fewer})"
-    return Finding(GONE_BACK, ref, text)
+    return Finding(Flaw.GONE_BACK, ref, text)
 
 
 def _count(journal: Journal, commit: str | None) -> int:

@@ -17,6 +17,7 @@ from lastgood.core.registry import History, Registry, build_registry
 from lastgood.core.tags import TAGS
 from lastgood.errors import (
     Finding,
+    Flaw,
     LastgoodError,
     LockedError,
     RefusedError,
@@ -66,14 +67,16 @@ def _read(project: Project, *, fetch: bool, offline: bool) -> View:
     origin: refs.Origin | None = None
     before: Mapping[str, str] = {}
     if offline and fetching.is_uncertain(project):
-        untold = (Finding("unreachable", str(project.remote), "what became of the last push is not known"),)
+        untold = (Finding(Flaw.UNREACHABLE, str(project.remote), "what became of the last push is not known"),)
     elif project.remote and (fetch or fetching.is_uncertain(project)):
         try:
             origin, before = fetching.fetch_refs(project)
         except (LockedError, UnreachableError) as error:
             if fetch:
                 raise
-            untold = (Finding("unreachable", project.remote, f"what was recorded last is not known: {error.message}"),)
+            untold = (
+                Finding(Flaw.UNREACHABLE, project.remote, f"what was recorded last is not known: {error.message}"),
+            )
     with _uncollected():
         walks: dict[str, Iterator[bytes]] = {}
 
@@ -200,7 +203,7 @@ def _build(
     strays: list[Finding] = []
     for name in _unpublished(objects, journals, origin):
         text = f"tag {name} is only in this clone and counts for nothing (git push origin refs/tags/{name})"
-        strays.append(Finding("unpublished", name, text))
+        strays.append(Finding(Flaw.UNPUBLISHED, name, text))
         objects.pop(name)
     for artifact, finding in origin_tags.withdrawn(tags.objects, objects):
         findings.setdefault(artifact, []).append(finding)
@@ -226,7 +229,7 @@ def _known(project: Project, history: History, origin: refs.Origin | None) -> tu
 
     `git pull` brings tags without their journal, a shallow clone has only its end.
     """
-    others = tuple(one for one in history.findings if one.kind != "unjournaled")
+    others = tuple(one for one in history.findings if one.kind != Flaw.UNJOURNALED)
     if others == history.findings:
         return others
     whole = (origin is not None or project.remote is None) and not repository.is_shallow(project.git)
@@ -262,7 +265,7 @@ def _unread(others: Mapping[str, str], journals: Mapping[str, Journal]) -> Itera
     for name in others:
         if name not in recorded and (parsed := grammar.parse(name)) is not None:
             text = f"tag {name} is not annotated here: what it says is unknown until origin is asked (use --fetch)"
-            yield parsed.artifact, Finding("unread", name, text)
+            yield parsed.artifact, Finding(Flaw.UNREAD, name, text)
 
 
 def _recorded_names(journals: Mapping[str, Journal]) -> set[str]:
@@ -287,7 +290,7 @@ def require_nothing_lost(view: View, artifact: str) -> None:
     """Raise `RefusedError` for a journal that has gone back (I7: the registry may have left what it names now)."""
     history = view.registry.artifacts.get(artifact)
     for finding in history.findings if history else ():
-        if finding.kind == seen.GONE_BACK:
+        if finding.kind == Flaw.GONE_BACK:
             raise RefusedError(f"{finding.message}", hint=seen.hint(finding))
 
 
@@ -296,5 +299,5 @@ def require_agreement(view: View, artifact: str) -> None:
     require_nothing_lost(view, artifact)
     history = view.registry.artifacts.get(artifact)
     for finding in history.findings if history else ():
-        if finding.kind == "journal":
+        if finding.kind == Flaw.JOURNAL:
             raise LastgoodError(f"{finding.message}", hint=f"git log {finding.subject}", unchanged=True)

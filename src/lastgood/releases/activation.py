@@ -9,7 +9,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from lastgood.core.manifest import Json
-from lastgood.errors import Finding, FindingsError
+from lastgood.errors import Finding, FindingsError, Flaw
 from lastgood.releases import durable, lock, log
 from lastgood.releases.place import Place, decode_name, encode_name
 from lastgood.releases.release import Release, load_release
@@ -90,11 +90,11 @@ def inspect_live(place: Place, artifact: str, stage: str) -> tuple[Release | Non
         return None, ()
     target = target_of(link)
     if target is None:
-        return None, (Finding("strange-link", str(link), f"{link} is no symbolic link; lastgood did not make it"),)
+        return None, (Finding(Flaw.STRANGE_LINK, str(link), f"{link} is no symbolic link; lastgood did not make it"),)
     if target.parent.parent != Path(os.path.normpath(place.releases)):
-        return None, (Finding("strange-link", str(link), f"{link} points outside of {place.releases}: {target}"),)
+        return None, (Finding(Flaw.STRANGE_LINK, str(link), f"{link} points outside of {place.releases}: {target}"),)
     if not target.is_dir():
-        return None, (Finding("dangling-link", str(link), f"{link} points to {target}, which is gone"),)
+        return None, (Finding(Flaw.DANGLING_LINK, str(link), f"{link} points to {target}, which is gone"),)
     try:
         return load_release(target), ()
     except FindingsError as error:

@@ -11,7 +11,7 @@ from stat import S_ISREG
 from lastgood.core.digests import Digests
 from lastgood.core.fitting import Fit, fit
 from lastgood.core.manifest import Manifest, Output
-from lastgood.errors import Finding, FindingsError, NotCarriedOutError
+from lastgood.errors import Finding, FindingsError, Flaw, NotCarriedOutError
 from lastgood.releases import durable, hashing, proving, staging
 from lastgood.releases.place import Place
 from lastgood.releases.placing import Placer, will_copy
@@ -216,7 +216,7 @@ def _placed(output: Output, contents: Contents, paths: Sequence[str]) -> Output:
     digest = (output.sha256 if output.storage == "dvc" else None) or digest_of(output, files)
     if output.storage == "git" and (output.sha256 not in {None, digest} or len(files) != len(paths) or not files):
         message = f"{output.path} in git is not what the version pins"
-        raise FindingsError(f"{message}", [Finding("changed", str(output.path), message)])
+        raise FindingsError(f"{message}", [Finding(Flaw.CHANGED, str(output.path), message)])
     size = sum(found.size for found in files.values())
     return replace(output, sha256=digest, size=size, files=len(files) if output.is_directory else output.files)
 

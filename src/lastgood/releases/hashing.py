@@ -9,7 +9,7 @@ from stat import S_ISREG
 from typing import TypeAlias
 
 from lastgood.core.digests import Digests
-from lastgood.errors import Finding, FindingsError, NotCarriedOutError
+from lastgood.errors import Finding, FindingsError, Flaw, NotCarriedOutError
 
 StrPath: TypeAlias = str | Path
 """Text where there may be 100,000 of them."""
@@ -58,7 +58,7 @@ def _open(path: StrPath) -> FileIO:
             return FileIO(descriptor)
         os.close(descriptor)
     message = f"{path} is no regular file"
-    raise FindingsError(message, [Finding("special", str(path), message)])
+    raise FindingsError(message, [Finding(Flaw.SPECIAL, str(path), message)])
 
 
 def read_many(

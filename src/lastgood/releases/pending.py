@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 
 from lastgood.core.offline import Act
-from lastgood.errors import Finding, LastgoodError, UsageError
+from lastgood.errors import Finding, Flaw, LastgoodError, UsageError
 from lastgood.releases import durable
 from lastgood.releases.place import Place, decode_name, encode_name
 
@@ -28,7 +28,7 @@ class Pending:
     def findings(self) -> tuple[Finding, ...]:
         """What everybody at this machine should know."""
         told = tuple(
-            Finding("pending", f"{self.artifact}@{self.stage}", f"{act}; not published yet: {act.finish}")
+            Finding(Flaw.PENDING, f"{self.artifact}@{self.stage}", f"{act}; not published yet: {act.finish}")
             for act in self.acts
         )
         return (self.problem,) if self.problem else told
@@ -84,5 +84,5 @@ def _read(path: Path) -> Pending:
             raise ValueError("it holds no act of that stage")  # noqa: TRY301  # as above
     except (OSError, ValueError, TypeError, UsageError, RecursionError) as error:
         text = f"{path} cannot be read, which keeps what was done here while origin was out of reach: {error}"
-        return Pending(path, artifact, stage, problem=Finding("pending", str(path), text))
+        return Pending(path, artifact, stage, problem=Finding(Flaw.PENDING, str(path), text))
     return Pending(path, artifact, stage, found)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from lastgood.core.digests import Digests, tree_md5, tree_sha256
 from lastgood.core.listing import Member, is_md5, why_unsafe
 from lastgood.core.manifest import Output
-from lastgood.errors import Finding, FindingsError
+from lastgood.errors import Finding, FindingsError, Flaw
 from lastgood.releases import hashing
 from lastgood.releases.proofs import Proofs
 
@@ -68,9 +68,9 @@ def gather(outputs: Sequence[Output], object_path: ObjectPath, members: Members)
 def _unsafe(output: str, path: str, md5: str, *, listing: bool) -> list[Finding]:
     findings = []
     if why := why_unsafe(path):
-        findings.append(Finding("unsafe-path", output, f"{output}: the path {path!r} {why}"))
+        findings.append(Finding(Flaw.UNSAFE_PATH, output, f"{output}: the path {path!r} {why}"))
     if not is_md5(md5) or md5.endswith(".dir") is not listing:
-        findings.append(Finding("bad-hash", output, f"{output}: {md5!r} is no object of DVC's"))
+        findings.append(Finding(Flaw.BAD_HASH, output, f"{output}: {md5!r} is no object of DVC's"))
     return findings
 
 
@@ -87,7 +87,7 @@ def find_missing(parts: Sequence[Part]) -> dict[str, os.stat_result]:
             states[part.source] = status
             there = S_ISREG(status.st_mode)
         if not there:
-            findings.append(Finding("missing", part.path, f"{part.path}: object {part.md5} is not in DVC's cache"))
+            findings.append(Finding(Flaw.MISSING, part.path, f"{part.path}: object {part.md5} is not in DVC's cache"))
     if findings:
         raise FindingsError(f"{len(findings)} objects are missing", findings, hint="dvc fetch")
     return states
@@ -142,7 +142,7 @@ def _require_sizes(
         if output is not None and output.size is not None and output.size != size:
             wrong.append((output, parts))
             text = f"{output.path} has {size} bytes, and the version records {output.size}"
-            findings.append(Finding("size", str(output.path), text))
+            findings.append(Finding(Flaw.SIZE, str(output.path), text))
     if wrong:
         odd = {part.source: states[part.source] for _, parts in wrong for part in parts}
         found = proofs.digests_at(odd)
@@ -161,7 +161,7 @@ def _require_right(
     objects: list[tuple[str, bool, str]] = []
     for output, parts in outputs:
         for path, md5, source in _culprits(output, parts, found, object_path):
-            findings.append(Finding("corrupted", path, f"{path}: object {md5} is corrupted in DVC's cache"))
+            findings.append(Finding(Flaw.CORRUPTED, path, f"{path}: object {md5} is corrupted in DVC's cache"))
             objects.append((md5, output.legacy, source))
     if objects:
         message = f"{len(objects)} objects in DVC's cache are corrupted"

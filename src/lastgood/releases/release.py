@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from lastgood.core.digests import Digests, tree_sha256
 from lastgood.core.manifest import Json, Manifest, Output, encode
 from lastgood.core.selection import whole
-from lastgood.errors import Finding, FindingsError
+from lastgood.errors import Finding, FindingsError, Flaw
 from lastgood.releases import durable
 from lastgood.releases.place import Place, release_name
 
@@ -165,7 +165,7 @@ def load_release(path: Path) -> Release:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"{path} is no finished release: {error}"
-        raise FindingsError(message, [Finding("broken-release", str(path), message)]) from error
+        raise FindingsError(message, [Finding(Flaw.BROKEN_RELEASE, str(path), message)]) from error
 
 
 def read_placement(release: Release) -> Mapping[str, int]:
@@ -224,20 +224,24 @@ def check_release(release: Release, proofs: "Proofs") -> tuple[Finding, ...]:
         rest = [path for path in rest if not (release.inside and path == INSIDE)]
         code = code_digest(contents, rest)
     except OSError as error:
-        return (Finding("broken-release", str(release.path), f"{release.path} cannot be read: {error}"),)
+        return (Finding(Flaw.BROKEN_RELEASE, str(release.path), f"{release.path} cannot be read: {error}"),)
     findings = [found for output in release.outputs for found in _check_output(output, owned[output.path], contents)]
     if code != release.code:
-        findings.append(Finding("changed", str(release.path), f"code in {release.path} was changed after it was built"))
+        findings.append(
+            Finding(Flaw.CHANGED, str(release.path), f"code in {release.path} was changed after it was built")
+        )
     return tuple(findings)
 
 
 def _check_output(output: Output, paths: Sequence[str], contents: Contents) -> Iterator[Finding]:
     if not paths and (output.files or not output.is_directory):
-        yield Finding("missing", str(output.path), f"{output.path} in {contents.root} is gone")
+        yield Finding(Flaw.MISSING, str(output.path), f"{output.path} in {contents.root} is gone")
     elif odd := [path for path in paths if path not in contents.digests]:
-        yield Finding("changed", str(odd[0]), f"{odd[0]} in {contents.root} is no regular file")
+        yield Finding(Flaw.CHANGED, str(odd[0]), f"{odd[0]} in {contents.root} is no regular file")
     elif digest_of(output, {path: contents.digests[path] for path in paths}) != output.sha256:
-        yield Finding("changed", str(output.path), f"{output.path} in {contents.root} was changed after it was built")
+        yield Finding(
+            Flaw.CHANGED, str(output.path), f"{output.path} in {contents.root} was changed after it was built"
+        )
 
 
 def digest_of(output: Output, content: Mapping[str, Digests]) -> str:

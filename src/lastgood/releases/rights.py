@@ -5,11 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from stat import S_ISLNK
 
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 from lastgood.releases.release import walk
-
-WRITABLE = "writable"
-"""The kind of the finding."""
 
 
 def find_writable(release: Path, owner: int) -> tuple[Finding, ...]:
@@ -22,7 +19,7 @@ def find_writable(release: Path, owner: int) -> tuple[Finding, ...]:
         return ()
     more = f" and {len(found) - 1} more" if found[1:] else ""
     text = f"{found[0]}{more} in {release} can be written by other users"
-    return (Finding(WRITABLE, str(release), text),)
+    return (Finding(Flaw.WRITABLE, str(release), text),)
 
 
 def _writable(release: Path, owner: int) -> Iterator[str]:

@@ -10,15 +10,12 @@ from lastgood.adapters.environment import Uv, UvError, find_uv
 from lastgood.core.manifest import Manifest
 from lastgood.core.pins import UnusableLockError
 from lastgood.core.requirements import parse_lock, sources
-from lastgood.errors import Finding, FindingsError, NotCarriedOutError
+from lastgood.errors import Finding, FindingsError, Flaw, NotCarriedOutError
 from lastgood.project import Project
 from lastgood.releases import staging
 from lastgood.releases.environments import Recipe, build_environment, environment_path, find_environment
 from lastgood.versions.code import read_code
 from lastgood.versions.manifests import running_python
-
-NO_LOCK = "no-lock"
-"""The kind of the finding that a version pins no environment: it is a warning, wherever it is found."""
 
 RUNS = 5
 """Of uv and the new interpreter, in one build: whoever waits for another builder waits as long as these may take."""
@@ -38,10 +35,10 @@ def find_recipe(project: Project, manifest: Manifest) -> Recipe | None:
     try:
         contents = sources(pins.lock, lambda path: read_code(project, manifest, path))
     except UnusableLockError as error:
-        raise _unusable(manifest, "lock", pins.lock, str(error)) from error
+        raise _unusable(manifest, Flaw.LOCK, pins.lock, str(error)) from error
     wanted = _PYTHON.search(pins.python or running_python())
     if wanted is None:
-        raise _unusable(manifest, "python", str(pins.python), f"{pins.python!r} names no version of Python")
+        raise _unusable(manifest, Flaw.PYTHON, str(pins.python), f"{pins.python!r} names no version of Python")
     return Recipe(pins.lock, contents, wanted[1], sysconfig.get_platform())
 
 
@@ -53,7 +50,7 @@ def check_environment(project: Project, manifest: Manifest) -> tuple[Finding, ..
         return error.findings
     if recipe is None:
         text = f"{manifest.version} pins no environment lock: it runs in the environment of its caller"
-        return (Finding(NO_LOCK, manifest.version, text),)
+        return (Finding(Flaw.NO_LOCK, manifest.version, text),)
     if find_environment(project.place, recipe.digest) is not None:
         return ()
     try:
@@ -63,7 +60,7 @@ def check_environment(project: Project, manifest: Manifest) -> tuple[Finding, ..
         with staging.stage(project.place) as directory:
             found = _uv(project, directory).find_python(recipe.python)
     except UvError as error:
-        return (Finding("uv", "uv", f"the environment of {manifest.version} cannot be built here: {error}"),)
+        return (Finding(Flaw.UV, "uv", f"the environment of {manifest.version} cannot be built here: {error}"),)
     return () if found else (_no_python(manifest, recipe),)
 
 
@@ -111,7 +108,7 @@ def ensure_environment(project: Project, manifest: Manifest) -> Path | None:
         wait = RUNS * project.config.environment.timeout
         return build_environment(project.place, recipe, make, wait=wait)
     except UnusableLockError as error:
-        raise _unusable(manifest, "lock", recipe.lock, str(error)) from error
+        raise _unusable(manifest, Flaw.LOCK, recipe.lock, str(error)) from error
     except (UvError, OSError) as error:
         what = f"the environment of {manifest.artifact} {manifest.version} cannot be built from {recipe.lock}"
         raise NotCarriedOutError(f"{what}:\n{error}", hint=_hint(str(error))) from error
@@ -133,10 +130,10 @@ def _uv(project: Project, directory: Path) -> Uv:
 
 def _no_python(manifest: Manifest, recipe: Recipe) -> Finding:
     text = f"{manifest.version} needs Python {recipe.python} for its environment, which this machine has not"
-    return Finding("python", recipe.python, text)
+    return Finding(Flaw.PYTHON, recipe.python, text)
 
 
-def _unusable(manifest: Manifest, kind: str, subject: str, why: str) -> FindingsError:
+def _unusable(manifest: Manifest, kind: Flaw, subject: str, why: str) -> FindingsError:
     text = f"the environment of {manifest.version} cannot be built: {why}"
     return FindingsError(f"{text}", [Finding(kind, subject, text)])
 

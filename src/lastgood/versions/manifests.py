@@ -11,7 +11,7 @@ from lastgood.core.listing import PLACE
 from lastgood.core.manifest import Environment, Manifest
 from lastgood.core.registry import History, Version
 from lastgood.core.tags import split_artifact
-from lastgood.errors import Finding, FindingsError, UnknownError, UnreachableError
+from lastgood.errors import Finding, FindingsError, Flaw, UnknownError, UnreachableError
 from lastgood.project import Project
 from lastgood.versions.code import bring_code
 
@@ -62,7 +62,7 @@ def _recorded(project: Project, version: Version, entry: str) -> Manifest | None
 
 
 def _no_manifest(name: str, why: str) -> FindingsError:
-    finding = Finding("manifest", name, f"the manifest of {name} in the journal cannot be used: {why}")
+    finding = Finding(Flaw.MANIFEST, name, f"the manifest of {name} in the journal cannot be used: {why}")
     return FindingsError(f"{finding.message}", [finding], hint="lastgood verify")
 
 
@@ -80,7 +80,7 @@ def derive(project: Project, version: Version) -> tuple[Manifest, tuple[Finding,
 
 def _require_no_place(version: Version, pinned: "Pinned") -> None:
     """Raise `FindingsError` for a version with an output where older versions of lastgood read what they know."""
-    found = [one for one in pinned.problems if one.kind == "unsafe-path" and f"`{PLACE}`" in one.message]
+    found = [one for one in pinned.problems if one.kind == Flaw.UNSAFE_PATH and f"`{PLACE}`" in one.message]
     if found:
         name = f"{version.event.artifact} {version.text}"
         raise FindingsError(f"{name} cannot be restored: {found[0]}", found)
@@ -94,7 +94,7 @@ def _require_code(project: Project, version: Version) -> None:
     except UnreachableError as error:  # a finding about this version: others can be looked at
         why = f": {error.message}"
     if why or not repository.has_commit(project.git, version.commit):
-        finding = Finding("code", version.commit, f"the commit of {name}, {version.commit[:12]}, cannot be had{why}")
+        finding = Finding(Flaw.CODE, version.commit, f"the commit of {name}, {version.commit[:12]}, cannot be had{why}")
         raise FindingsError(f"{finding.message}", [finding], hint="git fetch --unshallow")
 
 
@@ -107,7 +107,7 @@ def project_of(project: Project, commit: str, artifact: str) -> str:
             return str(directory)
     if len(there) == 1 and start == PurePosixPath():
         return there[0]
-    finding = Finding("project", artifact, f"commit {commit[:12]} has no DVC project for {artifact}")
+    finding = Finding(Flaw.PROJECT, artifact, f"commit {commit[:12]} has no DVC project for {artifact}")
     raise FindingsError(f"{finding.message}", [finding])
 
 

@@ -7,7 +7,7 @@ from lastgood.core.manifest import Manifest
 from lastgood.core.preflight import Facts, check, require_as_registered
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import pins_artifact, select
-from lastgood.errors import Finding, FindingsError, counted
+from lastgood.errors import Finding, FindingsError, Flaw, counted
 from lastgood.project import Project
 from lastgood.releases.release import find_release
 from lastgood.versions.code import bring_code, reserved_code
@@ -20,7 +20,7 @@ def unpinned(manifest: Manifest) -> tuple[Finding, ...]:
     if "://" not in manifest.path:
         return ()
     text = f"{manifest.artifact} lies at {manifest.path}: no version pins what is there, and none brings it back"
-    return (Finding("unpinned", manifest.path, text),)
+    return (Finding(Flaw.UNPINNED, manifest.path, text),)
 
 
 def gather(project: Project, version: Version, manifest: Manifest, *, here: bool, stage: str | None) -> Facts:
@@ -78,7 +78,7 @@ def require_restorable(
             f"{name} cannot be restored: {counted(len(findings), 'finding')}",
             findings,
             hint=f"push the missing objects from a machine that has them: git checkout {version.event.tag} && dvc push"
-            if any(finding.kind == "missing" for finding in findings)
+            if any(finding.kind == Flaw.MISSING for finding in findings)
             else f"lastgood list {history.artifact}",
         )
     return manifest

@@ -11,7 +11,7 @@ from lastgood.core.manifest import Manifest
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import Wanted, places, unmatched, whole
 from lastgood.core.unknown import find_meant, find_slip
-from lastgood.errors import Finding, FindingsError, LastgoodError, counted
+from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError, counted
 from lastgood.project import Project
 from lastgood.versions.manifests import read_manifest
 
@@ -35,7 +35,9 @@ def require_selection(
     if not strange:
         return
     name = f"{history.artifact} {version.text}"
-    findings = [Finding("no-output", one, f"{one!r} in {wanted.section} names no output of {name}") for one in strange]
+    findings = [
+        Finding(Flaw.NO_OUTPUT, one, f"{one!r} in {wanted.section} names no output of {name}") for one in strange
+    ]
     raise FindingsError(
         f"{FILE} does not fit {name}: {counted(len(findings), 'finding')}",
         findings,
@@ -49,7 +51,7 @@ def warn_of_layout(manifest: Manifest, wanted: Wanted) -> tuple[Finding, ...]:
         f"no output of {manifest.artifact} {manifest.version}, whose layout is another: its release leaves out nothing"
     )
     return tuple(
-        Finding("layout", one, f"{one!r} in {wanted.section} names {text}") for one in unmatched(manifest, wanted)
+        Finding(Flaw.LAYOUT, one, f"{one!r} in {wanted.section} names {text}") for one in unmatched(manifest, wanted)
     )
 
 
@@ -64,7 +66,7 @@ def warn_of_names(config: Config, stage: str | None, known: Collection[str]) -> 
         meant = find_slip(name, known) if name and name not in known and stage in {None, of} else None
         if meant:
             section = config.wanted(of, name).section
-            found.append(Finding("no-artifact", name, f"{section} names no artifact here; did you mean {meant}?"))
+            found.append(Finding(Flaw.NO_ARTIFACT, name, f"{section} names no artifact here; did you mean {meant}?"))
     return tuple(found)
 
 

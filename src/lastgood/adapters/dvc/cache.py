@@ -8,7 +8,7 @@ from pathlib import Path
 from lastgood.core.listing import Member, is_listing, is_md5, parse_listing
 from lastgood.core.manifest import Output
 from lastgood.core.preflight import Missing
-from lastgood.errors import Finding, FindingsError
+from lastgood.errors import Finding, FindingsError, Flaw
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Cache:
             data = None
         if data is None:
             message = f"the listing of {output.path} ({output.md5}) is not in the cache"
-            raise FindingsError(message, [Finding("missing", str(output.path), message)])
+            raise FindingsError(message, [Finding(Flaw.MISSING, str(output.path), message)])
         return parse_listing(data, output.md5, subject=str(output.path))
 
     def objects(self, output: Output) -> Iterator[Missing]:

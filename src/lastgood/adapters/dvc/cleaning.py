@@ -15,7 +15,7 @@ from lastgood.core.listing import is_md5
 from lastgood.core.manifest import Output
 from lastgood.core.needed import hashes_in
 from lastgood.core.preflight import Missing
-from lastgood.errors import Finding, FindingsError, counted
+from lastgood.errors import Finding, FindingsError, Flaw, counted
 
 Document = dict[str, Any]
 LAYOUTS = (False, True)
@@ -76,7 +76,7 @@ def _pinned(job: Job, git: str, commits: Sequence[Sequence[str]]) -> list[Output
                     found.setdefault((output.md5, output.legacy, output.remote), output)
         except FindingsError as error:
             message = f"{name}: {error.message}"
-            raise FindingsError(f"{message}; {NOBODY}", [Finding("unreadable", name, message)]) from error
+            raise FindingsError(f"{message}; {NOBODY}", [Finding(Flaw.UNREADABLE, name, message)]) from error
         job.meter.beat(objects=1)
     return list(found.values())
 
@@ -96,7 +96,9 @@ def _bring_listings(job: Job, directories: Sequence[Output], offered: Iterable[s
     if lost:
         found = [
             Finding(
-                "missing", str(one.path), f"the listing of {one.path} ({one.md5}) is neither here nor on the remote"
+                Flaw.MISSING,
+                str(one.path),
+                f"the listing of {one.path} ({one.md5}) is neither here nor on the remote",
             )
             for one in lost
         ]

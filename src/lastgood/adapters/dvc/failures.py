@@ -30,6 +30,6 @@ def restore(document: Mapping[str, Any]) -> LastgoodError:
     """The error that `describe` described; an unknown kind is a plain `LastgoodError`."""
     message, hint = str(document["message"]), str(document["hint"])
     if document["error"] == FindingsError.__name__:
-        findings = [Finding(**finding) for finding in document["findings"]]
+        findings = [Finding.from_json(finding) for finding in document["findings"]]
         return FindingsError(message, findings, hint=hint)
     return ERRORS.get(document["error"], LastgoodError)(message, hint=hint)

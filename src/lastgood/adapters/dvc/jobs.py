@@ -13,7 +13,7 @@ from lastgood.adapters.dvc.remote import Brought, Remote, Wanted
 from lastgood.adapters.dvc.translate import foreign, translated
 from lastgood.core.manifest import Output
 from lastgood.core.preflight import Missing
-from lastgood.errors import Finding, FindingsError, LastgoodError
+from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError
 
 Answer = TypeVar("Answer")
 Where = tuple[str, bool]
@@ -258,12 +258,14 @@ def names(groups: Iterable[Where]) -> str:
 
 def _lost(need: Missing) -> Finding:
     path = str(need.path)
-    return Finding("missing", path, f"{path} is neither in the cache nor on the remote: {need.md5}")
+    return Finding(Flaw.MISSING, path, f"{path} is neither in the cache nor on the remote: {need.md5}")
 
 
 def _corrupted(need: Missing, where: str) -> Finding:
     path = str(need.path)
-    return Finding("corrupted", path, f"{path} is corrupted in the {where}: {need.md5}".replace("the remote", "remote"))
+    return Finding(
+        Flaw.CORRUPTED, path, f"{path} is corrupted in the {where}: {need.md5}".replace("the remote", "remote")
+    )
 
 
 def _oversized(need: Missing, remote: str, size: int) -> Finding:
@@ -271,7 +273,7 @@ def _oversized(need: Missing, remote: str, size: int) -> Finding:
     listing = need.member is None and output.is_directory
     recorded = f"a listing of {output.files} files is recorded" if listing else f"{output.size} are recorded"
     text = f"{path} is corrupted on remote `{remote}`: {need.md5} has {size} bytes, {recorded}"
-    return Finding("corrupted", path, text)
+    return Finding(Flaw.CORRUPTED, path, text)
 
 
 JOBS: dict[str, Callable[[Job], list[Missing]]] = {"missing": missing, "fetch": fetch, "push": push}

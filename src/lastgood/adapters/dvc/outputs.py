@@ -5,7 +5,7 @@ from typing import Any
 
 from lastgood.core.listing import clashes, is_md5, why_unsafe
 from lastgood.core.manifest import Output
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 
 
 def check_outputs(repo: Any, trusted: frozenset[str] | None) -> tuple[tuple[Output, ...], tuple[Finding, ...]]:
@@ -21,7 +21,7 @@ def check_outputs(repo: Any, trusted: frozenset[str] | None) -> tuple[tuple[Outp
         if output.storage == "git" or is_md5(output.md5):
             outputs.append(output)
     pairs = clashes(str(output.path) for output in outputs)
-    problems += [_finding("unsafe-path", str(two), f"{one} and {two} clash: rename one") for one, two in pairs]
+    problems += [_finding(Flaw.UNSAFE_PATH, str(two), f"{one} and {two} clash: rename one") for one, two in pairs]
     return tuple(outputs), tuple(problems)
 
 
@@ -31,10 +31,12 @@ def _refuse(out: Any) -> Finding | None:
     if not out.is_in_repo:
         advice = "copy it into the project and track it there"
         return _finding(
-            "external", shown, f"the output {shown} of {out.stage.addressing} is outside the project: {advice}"
+            Flaw.EXTERNAL,
+            shown,
+            f"the output {shown} of {out.stage.addressing} is outside the project: {advice}",
         )
     if why := why_unsafe(str(out.fs_path).removeprefix("/")):
-        return _finding("unsafe-path", shown, f"the output {shown} of {out.stage.addressing} {why}")
+        return _finding(Flaw.UNSAFE_PATH, shown, f"the output {shown} of {out.stage.addressing} {why}")
     return None
 
 
@@ -55,24 +57,26 @@ def _problems(repo: Any, out: Any, output: Output, trusted: frozenset[str] | Non
     path, found = str(output.path), []
     if out.files or out.meta.version_id:
         text = "is kept by a cloud-versioned remote, which lastgood does not support: push it to an ordinary one"
-        found.append(_finding("cloud-versioned", path, f"{path} {text}"))
+        found.append(_finding(Flaw.CLOUD_VERSIONED, path, f"{path} {text}"))
     if output.storage == "git":
         if not repo.fs.exists(out.fs_path):
             text = "is `cache: false` and not in git: commit it, or let DVC cache it"
-            found.append(_finding("not-in-git", path, f"{path} {text}"))
+            found.append(_finding(Flaw.NOT_IN_GIT, path, f"{path} {text}"))
         return found
     if not output.md5:
-        found.append(_finding("no-hash", path, f"{path} has no recorded hash: run `dvc repro` and commit dvc.lock"))
+        found.append(_finding(Flaw.NO_HASH, path, f"{path} has no recorded hash: run `dvc repro` and commit dvc.lock"))
     elif not is_md5(output.md5):
-        found.append(_finding("bad-hash", path, f"{path} has no md5: {output.md5!r}; run `dvc commit` and commit it"))
+        found.append(
+            _finding(Flaw.BAD_HASH, path, f"{path} has no md5: {output.md5!r}; run `dvc commit` and commit it")
+        )
     if not out.can_push:
         text = "is `push: false`, so no other machine can have it: remove that line and run `dvc push`"
-        found.append(_finding("not-pushed", path, f"{path} {text}"))
+        found.append(_finding(Flaw.NOT_PUSHED, path, f"{path} {text}"))
     if output.remote is not None and trusted is not None and output.remote.lower() not in trusted:
         text = f"names the remote `{output.remote}`, which is not configured here: `dvc remote add {output.remote} URL`"
-        found.append(_finding("unknown-remote", path, f"{path} {text}"))
+        found.append(_finding(Flaw.UNKNOWN_REMOTE, path, f"{path} {text}"))
     return found
 
 
-def _finding(kind: str, subject: str, message: str) -> Finding:
+def _finding(kind: Flaw, subject: str, message: str) -> Finding:
     return Finding(kind, subject, message)

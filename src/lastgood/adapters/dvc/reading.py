@@ -8,7 +8,7 @@ from lastgood.adapters.dvc.cache import Cache
 from lastgood.adapters.dvc.child import START_UP, Worker, converse, last_words
 from lastgood.adapters.dvc.reader import PATIENCE
 from lastgood.adapters.dvc.version import Pinned
-from lastgood.errors import Finding, FindingsError, LastgoodError
+from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError
 
 
 class Reader:
@@ -40,7 +40,7 @@ class Reader:
             return Pinned.from_json(document)
         except ValueError as error:
             message = f"the pipeline files of commit {commit[:12]} cannot be used: {error}"
-            raise FindingsError(message, [Finding("unreadable", commit, message)]) from error
+            raise FindingsError(message, [Finding(Flaw.UNREADABLE, commit, message)]) from error
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         worker, self._worker = self._worker or Worker(self._environ, self._avoid), None

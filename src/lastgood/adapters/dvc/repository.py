@@ -7,7 +7,7 @@ from typing import Any
 
 from lastgood.adapters.dvc.bounded import bounded
 from lastgood.adapters.dvc.translate import missing_plug_in, quiet, scrub
-from lastgood.errors import Finding, FindingsError, LastgoodError, NotAProjectError
+from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError, NotAProjectError
 
 
 class _AnyRemote(dict[str, dict[str, str]]):
@@ -39,7 +39,7 @@ def opened(git_dir: Path, commit: str, project: PurePosixPath) -> Iterator[Any]:
     except Exception as error:  # a hostile file meets whatever DVC's parsers raise: RecursionError, AttributeError …
         reason = scrub(str(error)) or type(error).__name__
         message = f"the pipeline files of commit {commit[:12]} cannot be read: {reason}"
-        raise FindingsError(message, [Finding("unreadable", commit, message)]) from error
+        raise FindingsError(message, [Finding(Flaw.UNREADABLE, commit, message)]) from error
     finally:
         if repo is not None:
             repo.close()

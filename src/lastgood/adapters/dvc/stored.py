@@ -10,7 +10,7 @@ from lastgood.adapters.dvc.bounded import require_finite
 from lastgood.adapters.dvc.cache import Cache
 from lastgood.core.listing import is_md5
 from lastgood.core.manifest import Output
-from lastgood.errors import Finding, FindingsError
+from lastgood.errors import Finding, FindingsError, Flaw
 
 
 @dataclass
@@ -94,4 +94,4 @@ def _overlap(one: PurePosixPath, other: PurePosixPath) -> bool:
 
 
 def _unread(name: str, why: str) -> Finding:
-    return Finding("unread", name, f"the values in {name} are not known: {why}")
+    return Finding(Flaw.UNREAD, name, f"the values in {name} are not known: {why}")

@@ -86,10 +86,10 @@ class Pinned:
             metrics=document["metrics"],
             parameters=document["parameters"],
             imports=frozenset(map(PurePosixPath, document["imports"])),
-            problems=tuple(Finding(**one) for one in document["problems"]),
+            problems=tuple(Finding.from_json(one) for one in document["problems"]),
             lineage={PurePosixPath(path): tuple(above) for path, above in document["lineage"].items()},
             needed={name: frozenset(map(PurePosixPath, paths)) for name, paths in document["needed"].items()},
-            unread=tuple(Finding(**one) for one in document["unread"]),
+            unread=tuple(Finding.from_json(one) for one in document["unread"]),
         )
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from lastgood.adapters.dvc.special import find_special
 from lastgood.adapters.dvc.translate import quiet, translated
 from lastgood.core.listing import why_unsafe
-from lastgood.errors import Finding, FindingsError, LastgoodError, LockedError
+from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError, LockedError
 
 PATIENCE = 10.0
 """Seconds that a command waits for another DVC process; DVC itself gives up after three (facts.md, D15)."""
@@ -75,7 +75,7 @@ def checkout_outputs(
         try:
             repo.checkout(targets=chosen, force=True)
         except CheckoutError as error:
-            found = [Finding("missing", str(path), f"{path} cannot be restored") for path in error.target_infos]
+            found = [Finding(Flaw.MISSING, str(path), f"{path} cannot be restored") for path in error.target_infos]
             raise FindingsError("outputs could not be restored from the cache", found) from error
 
     _with_repo(root, f"checking out the outputs in {root}", work, patience, cache)
@@ -88,7 +88,7 @@ def _special(repo: Any) -> tuple[Finding, ...]:
     for path in dict.fromkeys(Path(part.fs_path) for part in parts):
         for one, word in find_special(path):
             shown = os.path.relpath(one, repo.root_dir)
-            found[one] = Finding("special", shown, f"{shown} is {word}, which no version can hold: remove it")
+            found[one] = Finding(Flaw.SPECIAL, shown, f"{shown} is {word}, which no version can hold: remove it")
     return tuple(found.values())
 
 
@@ -100,7 +100,7 @@ def _require_inside(repo: Any) -> None:
         directory, _, name = out.fs_path.rpartition("/")
         place = f"{os.path.realpath(directory)}/{name}"
         if out.use_cache and not (inside and place.startswith(f"{top}/") and not why_unsafe(place[len(top) + 1 :])):
-            found.append(Finding("external", str(out), f"the output {out} lies outside of the project"))
+            found.append(Finding(Flaw.EXTERNAL, str(out), f"the output {out} lies outside of the project"))
     if found:
         raise FindingsError("outputs lie outside of the project: " + ", ".join(one.subject for one in found), found)
 
@@ -176,13 +176,13 @@ def _read(
             continue  # what it made the last time is recorded all the same, and compared above
         if isinstance(fact, str):
             text = fact.removeprefix("changed ").replace("checksum", "definition")
-            yield Finding("changed-stage", stage, f"{stage}: its {text} changed since it last ran: run `dvc repro`")
+            yield Finding(Flaw.CHANGED_STAGE, stage, f"{stage}: its {text} changed since it last ran: run `dvc repro`")
             continue
         for paths in fact.values():
             for shown, state in paths.items():
                 path = names.get(shown, shown)
                 words = WORDS.get(str(state), "changed")
-                yield Finding("changed-data", path, f"{stage}: {path} {words}: run `dvc repro` or `dvc checkout`")
+                yield Finding(Flaw.CHANGED_DATA, path, f"{stage}: {path} {words}: run `dvc repro` or `dvc checkout`")
 
 
 def _uncommitted(repo: Any) -> Iterator[Finding]:
@@ -196,7 +196,9 @@ def _uncommitted(repo: Any) -> Iterator[Finding]:
     for path in sorted(path for path in files if path.is_file()):
         inside = path.relative_to(repo.scm.root_dir).as_posix()
         if committed is None or not committed.exists(f"/{inside}") or _differs(path, committed, f"/{inside}"):
-            yield Finding("uncommitted", inside, f"{inside} is not committed as it is: `git add {inside}` and commit")
+            yield Finding(
+                Flaw.UNCOMMITTED, inside, f"{inside} is not committed as it is: `git add {inside}` and commit"
+            )
 
 
 def _files_of(stage: Any) -> Iterator[Path]:

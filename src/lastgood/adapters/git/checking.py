@@ -1,7 +1,7 @@
 """Whether git's own store is whole: every object is read and hashed by git, which it does at no other time."""
 
 from lastgood.adapters.git.command import Git
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 
 MOST = 20
 _FORM = ("error in ", "warning in ", "notice", "Checking ", "dangling ")
@@ -17,4 +17,4 @@ def check_store(git: Git) -> tuple[Finding, ...]:
         return ()
     lines = (out.decode(errors="replace") + words).splitlines()
     told = [line for line in dict.fromkeys(lines) if line.strip() and not line.startswith(_FORM)]
-    return tuple(Finding("git", line.split()[-1], f"git's own store is damaged: {line}") for line in told[:MOST])
+    return tuple(Finding(Flaw.GIT, line.split()[-1], f"git's own store is damaged: {line}") for line in told[:MOST])

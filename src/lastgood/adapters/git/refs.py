@@ -10,7 +10,7 @@ from lastgood.adapters.git.command import Git, GitError
 from lastgood.core.events import TagObject
 from lastgood.core.journal import Entry, Journal, Lost
 from lastgood.core.tags import TAGS
-from lastgood.errors import Finding, UnreachableError
+from lastgood.errors import Finding, Flaw, UnreachableError
 
 FIELDS = (
     "refname", "objecttype", "objectname", "type", "object", "*tree", "taggerdate:unix",
@@ -238,10 +238,10 @@ def compare_with_origin(journal: Journal, origin: Origin) -> tuple[Finding, ...]
         there = origin.tag(recorded.name)
         if there is None:
             text = f"tag {recorded.name} was deleted on origin; the journal has it as {recorded.oid[:12]}"
-            findings.append(Finding("deleted", recorded.name, text))
+            findings.append(Finding(Flaw.DELETED, recorded.name, text))
         elif there != recorded.oid:
             text = f"tag {recorded.name} was moved on origin: {there[:12]} there, {recorded.oid[:12]} in the journal"
-            findings.append(Finding("moved", recorded.name, text))
+            findings.append(Finding(Flaw.MOVED, recorded.name, text))
     return tuple(findings)
 
 

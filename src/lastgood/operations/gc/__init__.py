@@ -8,7 +8,7 @@ from lastgood.adapters.git import refs, repository
 from lastgood.adapters.git.export import history_of
 from lastgood.core.needed import PINNING, UNNEEDED, Stored, both, exceeds, hashes_in, settled
 from lastgood.core.tags import TAGS
-from lastgood.errors import Finding, FindingsError, RefusedError, StaleError, counted
+from lastgood.errors import Finding, FindingsError, Flaw, RefusedError, StaleError, counted
 from lastgood.operations.gc.needs import BRANCHES, Needs, find_needs, list_refs
 from lastgood.project import Project
 from lastgood.registry.races import repeat
@@ -60,7 +60,7 @@ def prepare(project: Project, *, grace: int | None = None, share: int | None = N
     view = read(project, fetch=True)
     for history in view.registry.artifacts.values():
         for finding in history.findings:
-            if finding.kind == "journal":
+            if finding.kind == Flaw.JOURNAL:
                 raise RefusedError(f"{finding.message}", hint=f"git log {finding.subject}")
     if not view.registry.artifacts:
         raise RefusedError("origin has no version, so everything would seem unneeded")
@@ -136,7 +136,7 @@ def _require_unneeded(project: Project, gone: Plan) -> None:
     lost = _of(_survey(project, needs, {one.md5 for one in gone.objects}), "lost")
     if lost:
         text = "{} is needed by what was recorded while it was removed"
-        found = [Finding("missing", one["md5"], text.format(one["md5"])) for one in lost]
+        found = [Finding(Flaw.MISSING, one["md5"], text.format(one["md5"])) for one in lost]
         raise FindingsError(
             f"{counted(len(found), 'object')} must be pushed again", found, hint="lastgood repair", unchanged=False
         )

@@ -12,7 +12,7 @@ from lastgood.core.journal import Entry
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.needed import hashes_in, is_pinning
 from lastgood.core.tags import TAGS, Action
-from lastgood.errors import Finding, FindingsError
+from lastgood.errors import Finding, FindingsError, Flaw
 from lastgood.project import Project
 from lastgood.registry.view import View
 
@@ -183,6 +183,6 @@ def _unreadable(name: str, why: str) -> FindingsError:
     message = f"{name}: {why}"
     return FindingsError(
         f"{message}; nobody can tell which objects it needs",
-        [Finding("unreadable", name, message)],
+        [Finding(Flaw.UNREADABLE, name, message)],
         hint="lastgood verify",
     )

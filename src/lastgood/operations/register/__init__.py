@@ -13,7 +13,16 @@ from lastgood.core.tags import is_artifact
 from lastgood.core.transaction import Draft
 from lastgood.core.unknown import find_meant
 from lastgood.core.version import Bump
-from lastgood.errors import Finding, FindingsError, RaceError, RefusedError, UnknownError, UsageError, named
+from lastgood.errors import (
+    Finding,
+    FindingsError,
+    Flaw,
+    RaceError,
+    RefusedError,
+    UnknownError,
+    UsageError,
+    named,
+)
 from lastgood.machine import health
 from lastgood.operations.register.registrable import find_loading_code, prove_outputs, require_registrable
 from lastgood.operations.register.uploading import require_place, upload
@@ -169,12 +178,12 @@ def _require_gate(project: Project, declared: Declared) -> None:
 
 def _warn(project: Project, commit: str, request: Request) -> list[Finding]:
     if project.remote is None:
-        return [Finding("remote", "origin", "there is no git remote: the version is recorded in this clone only")]
+        return [Finding(Flaw.REMOTE, "origin", "there is no git remote: the version is recorded in this clone only")]
     refs.fetch(project.git, project.remote, [f"+refs/heads/*:refs/remotes/{project.remote}/*"], project.deadline * 10)
     if request.push_branch or repository.remote_branches_with(project.git, commit, project.remote):
         return []
     text = f"commit {commit[:12]} is on no branch of {project.remote}: only the version's tag will keep it there"
-    return [Finding("branch", commit, f"{text} (git push, or register --push-branch)")]
+    return [Finding(Flaw.BRANCH, commit, f"{text} (git push, or register --push-branch)")]
 
 
 def _record(project: Project, view: View, manifest: Manifest, request: Request) -> Record:

@@ -13,7 +13,7 @@ from lastgood.adapters.git import export
 from lastgood.core.digests import Digests
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.preflight import reserved
-from lastgood.errors import Finding, FindingsError, RefusedError, counted
+from lastgood.errors import Finding, FindingsError, Flaw, RefusedError, counted
 from lastgood.project import Project
 from lastgood.releases import proving
 from lastgood.releases.proofs import Proofs
@@ -28,7 +28,7 @@ def require_registrable(project: Project, commit: str, pinned: Pinned, declared:
     entries = export.list_tree(project.git, commit)
     findings = [*pinned.problems, *_path_findings(pinned, declared, {entry.path for entry in entries})]
     findings += [
-        Finding("code", path, f"{path} is a submodule or LFS pointer, which a release cannot restore")
+        Finding(Flaw.CODE, path, f"{path} is a submodule or LFS pointer, which a release cannot restore")
         for path in export.strange_code(project.git, entries)
     ]
     findings += [reserved(path, "this commit") for path in reserved_code(project, commit)]
@@ -47,7 +47,7 @@ def require_registrable(project: Project, commit: str, pinned: Pinned, declared:
 
 
 def _advise(kinds: set[str]) -> str:
-    if kinds & {"collision", "tracked"}:
+    if kinds & {Flaw.COLLISION, Flaw.TRACKED}:
         return "git rm --cached what the output holds, then git commit"
     changed = any(kind.startswith(("changed", "uncommitted")) for kind in kinds)
     return "dvc repro (or dvc commit), then git commit" if changed else ""
@@ -64,7 +64,11 @@ def _tracked_findings(
             tracked = tracked_inside(project, output)
             found += sorted(tracked - ignored(root, root / output.path, tracked))
     return [
-        Finding("tracked", path, f"git tracks {path} inside an output: name it in .dvcignore, or `git rm --cached` it")
+        Finding(
+            Flaw.TRACKED,
+            path,
+            f"git tracks {path} inside an output: name it in .dvcignore, or `git rm --cached` it",
+        )
         for path in (file.relative_to(root).as_posix() for file in found)
     ]
 
@@ -77,7 +81,7 @@ def _path_findings(pinned: Pinned, declared: Declared, code: set[str]) -> list[F
     if any(file.startswith(f"{declared.path}/") for file in code):
         return []
     text = f"{declared.path}, the path of {declared.name}, is neither a DVC output nor a file in git: nothing pins it"
-    return [Finding("path", declared.path, text)]
+    return [Finding(Flaw.PATH, declared.path, text)]
 
 
 def prove_outputs(project: Project, manifest: Manifest) -> Manifest:
@@ -126,7 +130,9 @@ def find_loading_code(project: Project, manifest: Manifest) -> tuple[Finding, ..
             with Path(part.source).open("rb") as stream:
                 why = find_code(path, stream)
             if why:
-                findings.append(Finding("runs-code", part.path, f"{part.path} is {why}: load it only if you trust it"))
+                findings.append(
+                    Finding(Flaw.RUNS_CODE, part.path, f"{part.path} is {why}: load it only if you trust it")
+                )
     for entry in (
         export.list_tree(project.git, manifest.commit, manifest.path)
         if manifest.path and "://" not in manifest.path
@@ -134,7 +140,7 @@ def find_loading_code(project: Project, manifest: Manifest) -> tuple[Finding, ..
     ):
         content = export.read_file(project.git, manifest.commit, entry.path)
         if content is not None and (why := find_code(PurePosixPath(entry.path), BytesIO(content))):
-            findings.append(Finding("runs-code", entry.path, f"{entry.path} is {why}: load it only if you trust it"))
+            findings.append(Finding(Flaw.RUNS_CODE, entry.path, f"{entry.path} is {why}: load it only if you trust it"))
     if findings and project.config.register.refuse_code:
         raise RefusedError(
             f"{'; '.join(map(str, findings[:5]))}",

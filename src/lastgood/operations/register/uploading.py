@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from lastgood.adapters.dvc.store import Store
 from lastgood.core.manifest import Manifest
-from lastgood.errors import AbsentRemoteError, Finding, FindingsError, LastgoodError
+from lastgood.errors import AbsentRemoteError, Finding, FindingsError, Flaw, LastgoodError
 from lastgood.project import Project
 from lastgood.registry.view import read
 from lastgood.versions.manifests import read_manifest
@@ -20,7 +20,9 @@ def upload(project: Project, manifest: Manifest) -> tuple[str, ...]:
     uploaded = _push(project, store, manifest)
     absent = store.missing_on_remote(manifest.stored)
     if absent:
-        findings = [Finding("missing", str(one.path), f"{one.path} ({one.md5}) is not on the remote") for one in absent]
+        findings = [
+            Finding(Flaw.MISSING, str(one.path), f"{one.path} ({one.md5}) is not on the remote") for one in absent
+        ]
         raise FindingsError(
             "the remote lacks what was just pushed; no version was registered", findings, unchanged=False
         )

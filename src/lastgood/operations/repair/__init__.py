@@ -8,7 +8,7 @@ from lastgood.core.manifest import Manifest
 from lastgood.core.references import find_history
 from lastgood.core.registry import History
 from lastgood.core.repairs import Mended
-from lastgood.errors import Finding, LastgoodError, UsageError
+from lastgood.errors import Finding, Flaw, LastgoodError, UsageError
 from lastgood.operations.repair.objects import Reach, mend_objects, require_remotes
 from lastgood.operations.repair.refs import mend_differing, mend_entries, mend_journal, mend_tags
 from lastgood.operations.repair.releases import mend_releases
@@ -58,7 +58,7 @@ def repair(project: Project, artifact: str | None = None, reach: Reach = MISSED,
     left = tuple(one for one in found if isinstance(one, Finding))
     if not dry_run:
         checked = verify(project, artifact, deep=deep, subset=reach.subset)
-        reasons = tuple(one for one in left if one.kind == "refused")
+        reasons = tuple(one for one in left if one.kind == Flaw.REFUSED)
         left = (*checked.all_findings, *reasons)
         fresh = checked.view
     return Repaired(fresh, mended, left, dry_run)
@@ -74,7 +74,7 @@ def _mend_refs(
     """The journals first, for everything else is put back from them."""
     found: list[Mended | Finding] = []
     for history in _histories(view, artifact):
-        journal = [one for one in history.findings if one.kind == "journal"]
+        journal = [one for one in history.findings if one.kind == Flaw.JOURNAL]
         if journal:  # written in two places: nobody but a person can tell which one is right
             found += journal
             continue

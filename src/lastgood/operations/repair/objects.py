@@ -12,7 +12,7 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.preflight import Corrupted, Missing
 from lastgood.core.repairs import Mended
 from lastgood.core.subset import Subset
-from lastgood.errors import Finding, FindingsError
+from lastgood.errors import Finding, FindingsError, Flaw
 from lastgood.project import Project
 from lastgood.releases.hashing import digests, is_legacy_md5
 from lastgood.releases.proofs import Proofs
@@ -148,9 +148,9 @@ def _left(lost: Missing | None, rotten: Corrupted | None) -> Finding:
     """What a repair could not mend."""
     if rotten is not None:
         text = f"{rotten.need.path}: {rotten.text}, and no good copy is here"
-        return Finding("corrupted", str(rotten.need.path), text)
+        return Finding(Flaw.CORRUPTED, str(rotten.need.path), text)
     path, md5 = (lost.path, lost.md5) if lost is not None else ("", "")
-    return Finding("missing", str(path), f"{path} ({md5}) is neither on the remote nor here")
+    return Finding(Flaw.MISSING, str(path), f"{path} ({md5}) is neither on the remote nor here")
 
 
 def _drop_corrupted(part: _Part) -> set[Key]:

@@ -9,9 +9,9 @@ from lastgood.core.events import Event, Kind
 from lastgood.core.registry import History
 from lastgood.core.repairs import Mended
 from lastgood.core.tags import TAGS
-from lastgood.errors import Finding, RefusedError
+from lastgood.errors import Finding, Flaw, RefusedError
 from lastgood.project import Project
-from lastgood.registry import origin_tags, recording
+from lastgood.registry import recording
 from lastgood.registry.agreement import find_behind
 from lastgood.registry.view import View, retrying
 
@@ -42,7 +42,7 @@ def mend_journal(project: Project, view: View, history: History, *, dry_run: boo
         )
         if refused:
             text = f"the journal {ref} cannot be put back: {project.remote} refused it: {refused}"
-            return [Finding("behind", ref, text)], there
+            return [Finding(Flaw.BEHIND, ref, text)], there
     beside = f", with {len(lacking)} tags" if lacking else ""
     done = f"{len(entries)} of {len(journal.entries)} entries put back on {project.remote}{beside}"
     return [Mended("journal", history.artifact, done, "this clone")], {**there, **lacking, ref: str(journal.tip)}
@@ -58,7 +58,7 @@ def mend_tags(project: Project, history: History, there: Mapping[str, str], *, m
     astray = restoring.find_astray(recorded, refs.list_refs(project.git, TAGS), asked)
     whole = [tag for tag in astray if restoring.rebuild(project.git, tag)]
     results: Results = [
-        Finding("deleted", tag.name, f"tag {tag.name} cannot be put back: the journal does not hold its bytes")
+        Finding(Flaw.DELETED, tag.name, f"tag {tag.name} cannot be put back: the journal does not hold its bytes")
         for tag in astray
         if tag not in whole
     ]
@@ -66,14 +66,14 @@ def mend_tags(project: Project, history: History, there: Mapping[str, str], *, m
     sent = [tag for tag in whole if tag.there != tag.recorded.oid and (moved or not tag.is_moved_there)]
     if not moved:
         hint = "a forced push, `lastgood repair --moved`, puts it back"
-        results += [Finding("moved", tag.name, f"tag {tag.name} was moved on origin: {hint}") for tag in forced]
+        results += [Finding(Flaw.MOVED, tag.name, f"tag {tag.name} was moved on origin: {hint}") for tag in forced]
     refused: dict[str, str] = {}
     if sent and not dry_run:
         project.on_step("push tags")
         _keep(project, [tag for tag in sent if tag.is_moved_there])
         refused = restoring.push_tags(project.git, str(project.remote), sent, project.deadline)
     text = f"cannot be put back: {project.remote} refused it"
-    results += [Finding("refused", name, f"tag {name} {text}: {why}") for name, why in refused.items()]
+    results += [Finding(Flaw.REFUSED, name, f"tag {name} {text}: {why}") for name, why in refused.items()]
     here = [tag for tag in whole if tag.here != tag.recorded.oid and tag.name not in refused]
     if here and not dry_run:
         project.on_step("put tags")
@@ -100,7 +100,7 @@ def _keep(project: Project, moved: list[Astray]) -> None:
 def mend_differing(project: Project, history: History, *, dry_run: bool) -> Results:
     """Replace tags here by those of origin, where no journal holds them and origin has other objects."""
     events = {event.tag for event in history.events}
-    names = [one.subject for one in history.findings if one.kind == origin_tags.DIFFERS and one.subject in events]
+    names = [one.subject for one in history.findings if one.kind == Flaw.DIFFERS and one.subject in events]
     if not names:
         return []
     before = refs.list_refs(project.git, TAGS)
@@ -117,7 +117,7 @@ def mend_differing(project: Project, history: History, *, dry_run: bool) -> Resu
             results.append(Mended("tag", name, f"replaced here by the tag of {project.remote}{former}", "origin"))
         else:
             text = f"tag {name} cannot be written here: another tag's name may be in its way"
-            results.append(Finding("refused", name, text))
+            results.append(Finding(Flaw.REFUSED, name, text))
     return results
 
 
@@ -132,7 +132,7 @@ def mend_entries(project: Project, view: View, history: History, *, dry_run: boo
             if not dry_run:
                 retrying(project, partial(_enter, project, history.artifact, group))
         except RefusedError as error:  # this machine has seen a longer journal, which another clone may have still
-            return [*results, Finding("refused", history.artifact, error.message)]
+            return [*results, Finding(Flaw.REFUSED, history.artifact, error.message)]
         results += [Mended("journal", event.tag, "entered into the journal again", "the tag") for event in group]
     return results
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.repairs import Mended
 from lastgood.core.selection import select
-from lastgood.errors import Finding
+from lastgood.errors import Finding, Flaw
 from lastgood.machine.damaged import find_damaged
 from lastgood.machine.delivery import build_release
 from lastgood.project import Project
@@ -40,7 +40,7 @@ def mend_releases(project: Project, manifests: Iterable[Manifest], *, deep: bool
             wanted = _find(project, known, path)
             if wanted is None:
                 text = f"{name} is damaged and live, and no version here is built there: assign another one and sync"
-                results += [*findings, Finding("broken-release", str(path), text)]
+                results += [*findings, Finding(Flaw.BROKEN_RELEASE, str(path), text)]
             elif dry_run or _exchange(project, path, *wanted):
                 results.append(Mended("release", name, "built anew and exchanged, for it is live", "cache and remote"))
             else:

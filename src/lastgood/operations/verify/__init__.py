@@ -12,7 +12,7 @@ from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import own_outputs, pins_artifact
 from lastgood.core.subset import Subset
-from lastgood.errors import Finding, LastgoodError
+from lastgood.errors import Finding, Flaw, LastgoodError
 from lastgood.machine.damaged import find_damaged
 from lastgood.operations.verify.objects import Looked, check_objects
 from lastgood.project import Project
@@ -86,7 +86,7 @@ def _check_journal(project: Project, view: View, history: History) -> Iterator[F
     if entries := find_behind(project, history.journal, view.origin):
         ref = project.journal_ref(history.artifact)
         number = "the last entry" if len(entries) == 1 else f"the last {len(entries)} entries"
-        yield Finding("behind", ref, f"the journal {ref} on origin lacks {number} of the one here")
+        yield Finding(Flaw.BEHIND, ref, f"the journal {ref} on origin lacks {number} of the one here")
 
 
 def _look(project: Project, history: History, version: Version) -> Looked:
@@ -101,7 +101,7 @@ def _look(project: Project, history: History, version: Version) -> Looked:
     if not repository.has_commit(project.git, version.commit):
         if not shallow:
             text = f"the commit of {name}, {version.commit[:12]}, is gone"
-            found.findings.append(Finding("code", version.commit, text))
+            found.findings.append(Finding(Flaw.CODE, version.commit, text))
         return found
     with found.telling():
         manifest = read_manifest(project, history, version)
@@ -113,19 +113,19 @@ def _look(project: Project, history: History, version: Version) -> Looked:
 
 def _check_code(project: Project, version: Version, manifest: Manifest) -> Iterator[Finding]:
     if repository.tree_of(project.git, version.commit) != manifest.tree:
-        yield Finding("code", version.commit, f"the code of {version.text} is not the tree its manifest names")
+        yield Finding(Flaw.CODE, version.commit, f"the code of {version.text} is not the tree its manifest names")
     lock = manifest.environment.lock
     if lock is not None:
         content = export.read_file(project.git, version.commit, lock)
         if content is None or f"sha256:{hashlib.sha256(content).hexdigest()}" != manifest.environment.digest:
-            yield Finding("environment", lock, f"{lock} of {version.text} is not the lock its manifest names")
+            yield Finding(Flaw.ENVIRONMENT, lock, f"{lock} of {version.text} is not the lock its manifest names")
     yield from (reserved(path, version.text) for path in reserved_code(project, version.commit))
     entries = export.list_tree(project.git, version.commit)
     if not pins_artifact(manifest, {entry.path: entry.mode for entry in entries}):
         text = f"{manifest.path}, the path of {manifest.artifact} {version.text}, is neither a DVC output nor in git"
-        yield Finding("path", manifest.path, text)
+        yield Finding(Flaw.PATH, manifest.path, text)
     for path in export.strange_code(project.git, entries):
-        yield Finding("code", path, f"{path} of {version.text} is a submodule or LFS pointer")
+        yield Finding(Flaw.CODE, path, f"{path} of {version.text} is a submodule or LFS pointer")
 
 
 def _check_live(project: Project, looked: Iterable[Looked]) -> Iterator[Finding]:
@@ -140,7 +140,7 @@ def _check_live(project: Project, looked: Iterable[Looked]) -> Iterator[Finding]
         for output in own_outputs(manifest):
             if output.path not in held and output.storage == "dvc":
                 text = f"{release.path}, live in {stage}, lacks {output.path}: lastgood sync {artifact} --stage {stage}"
-                yield Finding("incomplete", str(release.path), text)
+                yield Finding(Flaw.INCOMPLETE, str(release.path), text)
 
 
 def _check_here(project: Project, manifests: Iterable[Manifest], *, deep: bool) -> list[Finding]:

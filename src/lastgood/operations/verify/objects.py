@@ -12,7 +12,7 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.preflight import Corrupted, Missing
 from lastgood.core.registry import History, Version
 from lastgood.core.subset import Subset
-from lastgood.errors import Finding, FindingsError, LastgoodError, UnreachableError
+from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError, UnreachableError
 from lastgood.project import Project
 from lastgood.releases.hashing import digests, is_legacy_md5
 
@@ -108,7 +108,7 @@ def _lost(project: Project, store: Store, outputs: Iterable[Output]) -> list[Tol
     def told(need: Missing) -> Told:
         text = "{} of {} ({}) is not on the remote"
         return need.output, lambda manifest: Finding(
-            "missing", str(need.path), text.format(need.path, manifest.version, need.md5)
+            Flaw.MISSING, str(need.path), text.format(need.path, manifest.version, need.md5)
         )
 
     return [told(need) for need in store.missing_on_remote(outputs, on_progress=project.report_transfer)]
@@ -155,4 +155,4 @@ def _is_right(need: Missing, path: Path, found: Digests) -> bool:
 
 
 def _corrupted(manifest: Manifest, need: Missing, text: str) -> Finding:
-    return Finding("corrupted", str(need.path), f"{need.path} of {manifest.version}: {text}")
+    return Finding(Flaw.CORRUPTED, str(need.path), f"{need.path} of {manifest.version}: {text}")
