@@ -73,6 +73,18 @@ def test_a_rollback_to_a_built_release_imports_nothing_heavy(run: Program, story
     assert run("where", "--stage", "prod", "--json").json["version"] == "v1.0.0"
 
 
+@pytest.mark.parametrize("command", ["rollback", "show"])
+def test_a_version_that_gto_tagged_costs_dvc_only_once(run: Program, project: Project, command: str) -> None:
+    project.version("v1.0.0", model="good", mark="stable", stages=["prod"])
+    assert run("sync", "--stage", "prod").code == 0
+    project.version("v2.0.0", model="bad", stages=["prod"])
+    assert run("sync", "--stage", "prod").code == 0
+    arguments = {"rollback": ["rollback", "--from", "v2.0.0", "--reason", "late"], "show": ["show", "v1.0.0"]}[command]
+    modules = look(project, *arguments)
+    require_light(modules, command)
+    assert "lastgood.adapters.dvc.child" not in modules, "a process that imports DVC was started"
+
+
 @pytest.mark.parametrize("name", ["yaml", "dvc", "concurrent.futures"])
 def test_a_newcomer_is_named(name: str) -> None:
     with pytest.raises(AssertionError, match=f"list imports {name}"):

@@ -97,6 +97,11 @@ class Place:
         return self.root / "proofs.db"
 
     @property
+    def derivations(self) -> Path:
+        """What was derived from the commits of tags, one file for each tag object."""
+        return self.root / "derivations"
+
+    @property
     def history(self) -> Path:
         """What this machine did, one JSON object a line."""
         return self.root / "history.jsonl"
@@ -146,7 +151,7 @@ class Place:
     @property
     def _private(self) -> tuple[Path, ...]:
         """State and locks: nobody else's business."""
-        return (self.locks, self.follow, self.staging, self.pending, self.saved, self.use)
+        return (self.locks, self.follow, self.staging, self.pending, self.saved, self.use, self.derivations)
 
     def create(self) -> "Place":
         """Make the directory, ignored by git through its own `.gitignore`; what is there is never overwritten.

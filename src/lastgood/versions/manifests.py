@@ -13,6 +13,7 @@ from lastgood.core.registry import History, Version
 from lastgood.core.tags import split_artifact
 from lastgood.errors import Finding, FindingsError, Flaw, UnknownError, UnreachableError
 from lastgood.project import Project
+from lastgood.versions import derived
 from lastgood.versions.code import bring_code
 
 if TYPE_CHECKING:
@@ -23,16 +24,28 @@ LOCKS = ("uv.lock", "pylock.toml", "requirements.lock", "requirements.txt")
 
 def read_manifest(project: Project, history: History, version: Version) -> Manifest:
     """What a version pins. Raises `FindingsError` for an unusable journal entry, or a commit that is gone."""
-    return read_with_unread(project, history, version)[0]
+    return _read(project, history, version, values=False)[0]
 
 
 def read_with_unread(project: Project, history: History, version: Version) -> tuple[Manifest, tuple[Finding, ...]]:
     """As `read_manifest`; and the metrics and parameters files of a version without a recorded manifest whose content
     is not here."""
+    return _read(project, history, version, values=True)
+
+
+def _read(
+    project: Project, history: History, version: Version, *, values: bool
+) -> tuple[Manifest, tuple[Finding, ...]]:
     entry = history.journal.entry_of.get(version.event.oid)
     if entry is not None and (manifest := _recorded(project, version, entry.commit)) is not None:
         return manifest, ()
-    return derive(project, version)
+    if repository.has_commit(project.git, version.commit):
+        known = derived.recall(project, version, values=values)
+        if known is not None:
+            return known, ()
+    manifest, unread = derive(project, version)
+    derived.remember(project, version, manifest, values=not unread)
+    return manifest, unread
 
 
 def read_environment(project: Project, history: History, version: Version) -> Environment:
@@ -41,7 +54,8 @@ def read_environment(project: Project, history: History, version: Version) -> En
     if entry is not None and (manifest := _recorded(project, version, entry.commit)) is not None:
         return manifest.environment
     _require_code(project, version)
-    return find_environment(project, version.commit, None)
+    known = derived.recall(project, version, values=False)
+    return known.environment if known is not None else find_environment(project, version.commit, None)
 
 
 def _recorded(project: Project, version: Version, entry: str) -> Manifest | None:
