@@ -10,6 +10,7 @@ import pytest
 
 from lastgood.cli.app import main
 from tests.builders import Project
+from tests.cli.schemas import require_valid
 from tests.conftest import isolate
 
 
@@ -32,12 +33,13 @@ Program = Callable[..., Run]
 
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str], project: Project) -> Program:
-    """Run `lastgood -C DIR …`; DIR is the project's clone unless `at` says."""
+    """Run `lastgood -C DIR …`; DIR is the project's clone unless `at` says. JSON must be as its schema says."""
 
     def program(*arguments: str, at: Path | None = None) -> Run:
         capfd.readouterr()
         code = main(["-C", str(at or project.root), *arguments])
         out, err = capfd.readouterr()
+        require_valid(arguments, out)
         return Run(code, out, err)
 
     return program

@@ -7,7 +7,8 @@ import pytest
 
 from lastgood.adapters.dvc import installed
 from lastgood.core.manifest import Manifest
-from lastgood.operations.rollback import Request, rollback
+from lastgood.core.rollback import Request
+from lastgood.operations.rollback import rollback
 from lastgood.operations.show import show
 from lastgood.operations.sync import sync
 from lastgood.operations.verify import verify

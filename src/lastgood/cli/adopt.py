@@ -1,11 +1,16 @@
 """`lastgood adopt`: tags that others made get their place in the journal."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
 from lastgood.errors import Flaw
+
+if TYPE_CHECKING:
+    from lastgood.cli.documents.adopt import Document
 
 
 def adopt(
@@ -25,7 +30,7 @@ def adopt(
     done = record_tags(project, name, dry_run=dry_run)
     warned = tuple(one for one in warnings_of(done.view, [done.history]) if one.kind != Flaw.UNJOURNALED)  # adopted now
     session.warn(warned)
-    document = {
+    document: Document = {
         "artifact": done.history.artifact,
         "tags": list(done.tags),
         "published": done.published,

@@ -1,12 +1,15 @@
 """`lastgood assign`: where a version should run."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
+
+if TYPE_CHECKING:
+    from lastgood.cli.documents.assign import Document
 
 NewStage = Annotated[bool, typer.Option("--new-stage", help="The stage is new and meant as it is written.")]
 
@@ -33,7 +36,7 @@ def assign(
     done = record_assignment(project, reference, stage, reason, dry_run=dry_run, new_stage=new_stage)
     warned = warnings_of(done.view, [done.history])
     session.warn(warned)
-    document = {
+    document: Document = {
         "artifact": done.history.artifact,
         "version": done.version.text,
         "stage": stage,

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise, takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,6 +15,9 @@ from lastgood.cli.output import json, text
 from lastgood.cli.output.failure import message
 from lastgood.cli.output.streams import outlet, write
 from lastgood.errors import FindingsError, LastgoodError, UsageError
+
+if TYPE_CHECKING:
+    from lastgood.cli.documents.error import Document as ErrorDocument
 
 Unparsable: type[Exception] = typer.BadParameter.__mro__[1]
 """Typer's class for everything that it cannot parse. It does not export it by a name, in 0.26 as in 0.29."""
@@ -123,7 +127,12 @@ def _outside(error: OSError) -> LastgoodError:
 def _interrupted(*, as_json: bool) -> int:
     message = "interrupted; what was recorded stands, nothing else changed"
     if as_json:
-        document = {"error": "interrupted", "code": INTERRUPTED, "message": message, "hint": "lastgood status"}
+        document: ErrorDocument = {
+            "error": "interrupted",
+            "code": INTERRUPTED,
+            "message": message,
+            "hint": "lastgood status",
+        }
         write("stdout", json.dump(document))
     else:
         write("stderr", f"\n{message}; see: lastgood status")
@@ -137,7 +146,7 @@ def _bug(error: Exception, arguments: Sequence[str], *, as_json: bool) -> int:
     report = _write_report(trace, arguments)
     message = f"this is a bug in lastgood: {type(error).__name__}: {text.without_secrets(str(error))}"
     if as_json:
-        document = {"error": "bug", "code": BUG, "message": message, "hint": ISSUES, "report": report}
+        document: ErrorDocument = {"error": "bug", "code": BUG, "message": message, "hint": ISSUES, "report": report}
         write("stdout", json.dump(document))
     elif report is None:
         write("stderr", f"{text.without_secrets(trace)}error: {text.one_line(message)}")

@@ -11,6 +11,7 @@ from lastgood.cli.show import manifest_document
 from lastgood.errors import named
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents.checkout import Document
     from lastgood.operations.checkout import CheckedOut
 
 
@@ -35,7 +36,7 @@ def checkout(
     done = check_out(project, reference, save=save, dry_run=dry_run)
     warned = warnings_of(done.view, [done.history])
     session.warn(warned)
-    document = {
+    document: Document = {
         "artifact": done.history.artifact,
         "version": done.version.text,
         "commit": done.version.commit,

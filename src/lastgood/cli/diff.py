@@ -10,6 +10,8 @@ from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents import diff as documents
+    from lastgood.cli.documents.parts import Finding
     from lastgood.operations.diff import Difference, OutputChange, ValueChange
 
 LETTERS = {"A": "added", "D": "removed", "M": "changed", "T": "changed"}
@@ -37,8 +39,10 @@ def diff(
     session.answer(_document(found), _text(found))
 
 
-def _document(found: "Difference") -> json.Document:
-    warned = [{"kind": "unknown", "subject": found.new.text, "message": words} for words in found.warnings]
+def _document(found: "Difference") -> "documents.Document":
+    warned: list[Finding] = [
+        {"kind": "unknown", "subject": found.new.text, "message": words} for words in found.warnings
+    ]
     return {
         "artifact": found.history.artifact,
         "from": {"version": found.old.text, "commit": found.old.commit},
@@ -64,19 +68,23 @@ def _document(found: "Difference") -> json.Document:
     }
 
 
-def _output_document(one: "OutputChange") -> json.Document:
-    files = (one.files_added, one.files_removed, one.files_changed)
-    named = zip(("added", "removed", "changed"), files, strict=True)
+def _output_document(one: "OutputChange") -> "documents.Output":
     return {
         "path": one.path,
         "change": one.kind,
         "from_size": one.old_size,
         "to_size": one.new_size,
-        "files": None if one.files_added is None else {name: list(paths or ()) for name, paths in named},
+        "files": None
+        if one.files_added is None
+        else {
+            "added": [*one.files_added],
+            "removed": [*(one.files_removed or ())],
+            "changed": [*(one.files_changed or ())],
+        },
     }
 
 
-def _value_document(one: "ValueChange") -> json.Document:
+def _value_document(one: "ValueChange") -> "documents.Value":
     return {"key": one.key, "from": one.old, "to": one.new}
 
 

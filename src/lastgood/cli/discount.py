@@ -9,6 +9,7 @@ from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents.discount import Document
     from lastgood.operations.discount import Discounted
 
 Tag = Annotated[
@@ -40,7 +41,7 @@ def discount(
     done = record_discount(project, tag, reason, dry_run=dry_run, clock_is_right=clock_is_right)
     warned = warnings_of(done.view, [done.history]) if done.fulfilled else ()
     session.warn(warned)
-    document = {
+    document: Document = {
         "artifact": done.history.artifact,
         "tag": done.tag,
         "stage": done.stage,

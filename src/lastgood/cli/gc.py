@@ -1,6 +1,5 @@
 """`lastgood gc --remote`: objects on the DVC remote that nothing needs."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from lastgood.cli.session import Session
 from lastgood.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents.gc import Document
     from lastgood.core.needed import Stored
     from lastgood.operations.gc import Plan
     from lastgood.project import Project
@@ -85,11 +85,21 @@ def _confirm(session: Session, plan: "Plan") -> None:
         raise RefusedError("not confirmed", hint=hint)
 
 
-def _document(project: "Project", plan: "Plan", *, dry_run: bool) -> json.Document:
+def _document(project: "Project", plan: "Plan", *, dry_run: bool) -> "Document":
     now = project.now()
     return {
         "objects": [
-            {**asdict(one), "age": None if one.modified is None else round(now - one.modified)} for one in plan.objects
+            {
+                "root": one.root,
+                "remote": one.remote,
+                "md5": one.md5,
+                "legacy": one.legacy,
+                "size": one.size,
+                "modified": one.modified,
+                "why": one.why,
+                "age": None if one.modified is None else round(now - one.modified),
+            }
+            for one in plan.objects
         ],
         "removed": 0 if dry_run else len(plan.objects),
         "bytes": plan.bytes,
@@ -97,7 +107,7 @@ def _document(project: "Project", plan: "Plan", *, dry_run: bool) -> json.Docume
         "remotes": dict(plan.totals),
         "young": plan.young,
         "doubted": plan.doubted,
-        "looked_at": plan.looked_at,
+        "looked_at": dict(plan.looked_at),
         "grace": plan.grace,
         "max_share": plan.share,
         "dry_run": dry_run,

@@ -9,6 +9,7 @@ from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents.history import Document
     from lastgood.core.added import Added
     from lastgood.core.events import Event
     from lastgood.core.registry import History
@@ -64,7 +65,7 @@ def _words(event: "Event") -> str:
     return str(event.kind)
 
 
-def _document(told: "Told") -> json.Document:
+def _document(told: "Told") -> "Document":
     histories = {one.artifact: one for one in told.histories}
     return {
         "events": [json.event(event, histories[event.artifact], told.added.get(event.tag)) for event in told.events],

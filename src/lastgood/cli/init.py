@@ -10,6 +10,7 @@ from lastgood.cli.session import Session
 from lastgood.core.config import FILE
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents.init import Document
     from lastgood.operations.init import Initialized
 
 
@@ -20,7 +21,7 @@ def init(context: typer.Context, dry_run: options.DryRun = False, as_json: optio
     session = Session.of(context, as_json=as_json)
     project = session.open()
     done = prepare(project, dry_run=dry_run)
-    document = {
+    document: Document = {
         "created": list(done.created),
         "existed": list(done.existed),
         "artifacts": list(done.artifacts),

@@ -10,6 +10,7 @@ from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents.list import Document
     from lastgood.core.registry import History, Version
     from lastgood.operations.show import Listed
 
@@ -37,7 +38,7 @@ def list_versions(
         session.note("no version here yet; the first one: lastgood register")
 
 
-def _document(listed: "Listed") -> json.Document:
+def _document(listed: "Listed") -> "Document":
     from lastgood.operations.show import metrics_of
 
     return {
@@ -46,7 +47,11 @@ def _document(listed: "Listed") -> json.Document:
                 "name": history.artifact,
                 "deprecated": history.deprecated,
                 "versions": [
-                    {**json.version(version, metrics_of(version)), **_partial(listed.partial_in(version))}
+                    {
+                        **json.version(version, metrics_of(version)),
+                        "partial": bool(stages := listed.partial_in(version)),
+                        "partial_in": list(stages),
+                    }
                     for version in history.versions
                 ],
             }
@@ -55,10 +60,6 @@ def _document(listed: "Listed") -> json.Document:
         "as_of": json.moment(listed.view.as_of),
         "warnings": json.findings(warnings_of(listed.view, listed.histories)),
     }
-
-
-def _partial(stages: Sequence[str]) -> json.Document:
-    return {"partial": bool(stages), "partial_in": list(stages)}
 
 
 def _text(listed: "Listed", history: "History") -> str:

@@ -9,6 +9,7 @@ from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents.mark import Document
     from lastgood.operations.mark import Marked
 
 Judgement = Annotated[
@@ -37,7 +38,7 @@ def mark(
     done = record_mark(project, reference, Mark(judgement), reason, dry_run=dry_run)
     warned = (*warnings_of(done.view, [done.history]), *done.warnings)
     session.warn(warned)
-    document = {
+    document: Document = {
         "artifact": done.history.artifact,
         "version": done.version.text,
         "mark": judgement,

@@ -9,6 +9,7 @@ from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents.prune import Document, Environment, Release
     from lastgood.operations.prune import Pruned
 
 Keep = Annotated[
@@ -42,8 +43,8 @@ def prune(
     session.answer(_document(done), _text(done))
 
 
-def _document(done: "Pruned") -> json.Document:
-    releases = [
+def _document(done: "Pruned") -> "Document":
+    releases: list[Release] = [
         {
             "artifact": one.release.artifact,
             "version": one.release.version,
@@ -56,7 +57,7 @@ def _document(done: "Pruned") -> json.Document:
         }
         for one in done.releases
     ]
-    environments = [
+    environments: list[Environment] = [
         {"path": str(one.path), "kept": one.kept, "why": one.why, "bytes": one.freed} for one in done.environments
     ]
     cache = done.cache

@@ -16,7 +16,8 @@ Made from the program by `python -m lastgood.cli.reference > docs/cli.md`; a tes
 
 stdout is the answer, stderr is progress, warnings and errors. With `--json` the answer is one document with
 `"schema": 1`, and a failure is one, too: `{"schema": 1, "error": NAME, "code": N, "message": …, "hint": …}`, with
-`findings` or `candidates` where there are some. An exit code that is not listed is a failure.
+`findings` or `candidates` where there are some. The JSON Schema of every document is in `docs/schema/COMMAND.json`,
+that of a failure in `docs/schema/error.json`; keys are only ever added. An exit code that is not listed is a failure.
 
 Output decides nothing. A command does the same when stdout or stderr is full, closed or not read, and its exit code
 says what was done. One thing differs: where the answer is all that a command makes (`status`, `list`, `show`, `diff`,

@@ -11,6 +11,7 @@ from lastgood.cli.show import manifest_document, manifest_text
 from lastgood.errors import UsageError
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents.register import Document
     from lastgood.operations.register import Registered
 
 Version = Annotated[
@@ -55,7 +56,7 @@ def register(
     session.answer(_document(done), _text(done))
 
 
-def _document(done: "Registered") -> json.Document:
+def _document(done: "Registered") -> "Document":
     return {
         "artifact": done.manifest.artifact,
         "version": done.manifest.version,

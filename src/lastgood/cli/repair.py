@@ -11,6 +11,7 @@ from lastgood.cli.session import Session
 from lastgood.errors import FindingsError
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents.repair import Document
     from lastgood.operations.repair import Repaired
 
 Deep = Annotated[
@@ -55,9 +56,9 @@ def repair(
         raise typer.Exit(failure.exit_code)
 
 
-def _document(done: "Repaired", failure: FindingsError | None) -> json.Document:
+def _document(done: "Repaired", failure: FindingsError | None) -> "Document":
     return {
-        **(json.error(failure) if failure else {}),
+        **json.failure(failure),
         "repaired": [
             {"kind": one.kind, "subject": one.subject, "done": one.done, "from": one.source} for one in done.mended
         ],

@@ -13,6 +13,7 @@ from lastgood.core.version import SemanticVersion
 from lastgood.errors import UnfinishedError, UsageError
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents.rollback import Document, Environment
     from lastgood.core.manifest import EnvironmentChange
     from lastgood.core.rollback import Plan
     from lastgood.operations.rollback import Result
@@ -90,7 +91,7 @@ def rollback(
 
     result = roll_back(project, request, dry_run=dry_run, on_plan=show, on_published=session.tell_published)
     failure = _failure(result)
-    document = {**(json.error(failure) if failure else {}), **_document(project, result)}
+    document: Document = {**json.failure(failure), **_document(project, result)}
     session.answer(document, _outcome(project, result))
     if failure is not None:
         raise typer.Exit(failure.exit_code)
@@ -123,7 +124,7 @@ def _require_versions(options_given: Mapping[str, str | None]) -> None:
             raise UsageError(f"{option} names no version", hint=f"{option} vX.Y.Z")
 
 
-def _document(project: "Project", result: "Result") -> json.Document:
+def _document(project: "Project", result: "Result") -> "Document":
     plan = result.plan
     return {
         "artifact": plan.history.artifact,
@@ -188,7 +189,7 @@ def _environment(plan: "Plan") -> str:
     )
 
 
-def _environment_document(change: "EnvironmentChange | None") -> json.Document | None:
+def _environment_document(change: "EnvironmentChange | None") -> "Environment | None":
     if change is None:
         return None
     return {

@@ -1,6 +1,6 @@
 """`lastgood show`: one version, whole."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -10,6 +10,8 @@ from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents import parts
+    from lastgood.cli.documents.show import Document
     from lastgood.core.manifest import Manifest, Output
     from lastgood.operations.show import Shown
 
@@ -35,7 +37,7 @@ def show(
     session.answer(_document(shown), _text(shown))
 
 
-def _document(shown: "Shown") -> json.Document:
+def _document(shown: "Shown") -> "Document":
     version = shown.version
     metrics = shown.manifest.metrics if shown.manifest else None
     return {
@@ -51,9 +53,10 @@ def _document(shown: "Shown") -> json.Document:
     }
 
 
-def manifest_document(manifest: "Manifest") -> json.Document:
+def manifest_document(manifest: "Manifest") -> "parts.Manifest":
     """What a version pins, with its digest."""
-    return {**manifest.to_json(), "outputs": [json.output(one) for one in manifest.outputs], "digest": manifest.digest}
+    outputs = [json.output(one) for one in manifest.outputs]
+    return cast("parts.Manifest", {**manifest.to_json(), "outputs": outputs, "digest": manifest.digest})
 
 
 def manifest_text(manifest: "Manifest", *, registered: str = "") -> str:

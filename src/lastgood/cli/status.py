@@ -1,7 +1,7 @@
 """`lastgood status`: where everything stands."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,6 +11,7 @@ from lastgood.cli.session import Session
 from lastgood.errors import Finding, FindingsError, Flaw, UnfinishedError
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents import status as documents
     from lastgood.errors import LastgoodError
     from lastgood.operations.status import StageStatus, Status, Worktree
 
@@ -76,10 +77,10 @@ def _live_text(stage: "StageStatus") -> str:
 OK = "as recorded"
 
 
-def _document(seen: "Status", failure: "LastgoodError | None") -> json.Document:
+def _document(seen: "Status", failure: "LastgoodError | None") -> "documents.Document":
     tree = seen.worktree
     return {
-        **(json.error(failure) if failure else {}),
+        **cast("documents.Failure", json.failure(failure)),
         "worktree": None if tree is None else _tree_document(tree),
         "stages": [_stage_document(stage) for stage in seen.stages],
         "waiting": any(stage.waiting for stage in seen.stages),
@@ -88,7 +89,7 @@ def _document(seen: "Status", failure: "LastgoodError | None") -> json.Document:
     }
 
 
-def _tree_document(tree: "Worktree") -> json.Document:
+def _tree_document(tree: "Worktree") -> "documents.Worktree":
     return {
         "commit": tree.commit,
         "branch": tree.branch,
@@ -104,7 +105,7 @@ def _tree_document(tree: "Worktree") -> json.Document:
     }
 
 
-def _stage_document(stage: "StageStatus") -> json.Document:
+def _stage_document(stage: "StageStatus") -> "documents.Stage":
     return {
         "artifact": stage.artifact,
         "stage": stage.stage,

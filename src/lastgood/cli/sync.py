@@ -16,6 +16,7 @@ from lastgood.cli.session import Session, warnings_of
 from lastgood.errors import LastgoodError, NotAProjectError, UsageError
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents.sync import Document
     from lastgood.operations.sync import Synced
 
 Watch = Annotated[
@@ -103,7 +104,7 @@ def _path(done: "Synced") -> Path | None:
     return done.release.path if not done.dry_run or not done.changed else None
 
 
-def _document(done: "Synced") -> json.Document:
+def _document(done: "Synced") -> "Document":
     path = _path(done)
     return {
         "artifact": done.history.artifact,

@@ -1,10 +1,15 @@
 """`lastgood unassign`: a stage without a version."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.session import Session, warnings_of
+
+if TYPE_CHECKING:
+    from lastgood.cli.documents.unassign import Document
 
 
 def unassign(
@@ -27,7 +32,7 @@ def unassign(
     done = record_unassignment(project, name, stage, reason, dry_run=dry_run)
     warned = (*warnings_of(done.view, [done.history]), done.dvc)
     session.warn(warned)
-    document = {
+    document: Document = {
         "artifact": done.history.artifact,
         "version": done.version,
         "stage": stage,

@@ -12,6 +12,7 @@ from lastgood.core.repairs import may_mend
 from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents.verify import Document
     from lastgood.operations.verify import Verified
 
 Deep = Annotated[
@@ -75,9 +76,9 @@ def _hint(name: str | None, *, deep: bool, subset: str | None) -> str:
     return " ".join(["lastgood repair", *([name] if name else []), *(["--deep"] if deep else []), *part])
 
 
-def _document(done: "Verified", failure: LastgoodError | None) -> json.Document:
+def _document(done: "Verified", failure: LastgoodError | None) -> "Document":
     return {
-        **(json.error(failure) if failure else {}),
+        **json.failure(failure),
         "versions": [
             {
                 "artifact": one.artifact,

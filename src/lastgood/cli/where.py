@@ -1,9 +1,14 @@
 """`lastgood where`: the path of what is live here."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from lastgood.cli import options
 from lastgood.cli.session import Session
+
+if TYPE_CHECKING:
+    from lastgood.cli.documents.where import Document
 
 
 def where(
@@ -23,7 +28,7 @@ def where(
     project = session.open(root)
     found = find_live(project, name, stage)
     release = found.release
-    document = {
+    document: Document = {
         "artifact": release.artifact,
         "stage": found.stage,
         "version": release.version,

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from lastgood.cli.output.failure import message
 from lastgood.errors import Finding, FindingsError, LastgoodError, NoGoodVersionError
 
 if TYPE_CHECKING:
+    from lastgood.cli.documents import parts
+    from lastgood.cli.documents.error import Document as ErrorDocument
     from lastgood.core.added import Added
     from lastgood.core.events import Event
     from lastgood.core.manifest import Output
@@ -57,14 +59,14 @@ def moment(when: datetime | None) -> str | None:
     return when.isoformat() if when else None
 
 
-def findings(found: Iterable[Finding]) -> list[Document]:
+def findings(found: Iterable[Finding]) -> "list[parts.Finding]":
     """Findings as objects."""
     return [{"kind": one.kind, "subject": one.subject, "message": one.message} for one in found]
 
 
-def error(raised: LastgoodError) -> dict[str, object]:
+def error(raised: LastgoodError) -> "ErrorDocument":
     """What every failure answers (refs.md, "JSON and exit codes"). `changed` is null where the message says it."""
-    document: dict[str, object] = {
+    document: ErrorDocument = {
         "error": raised.name,
         "code": raised.exit_code,
         "message": message(raised),
@@ -78,7 +80,13 @@ def error(raised: LastgoodError) -> dict[str, object]:
     return document
 
 
-def event(one: "Event", history: "History", added: "Added | None" = None) -> Document:
+def failure(raised: LastgoodError | None) -> "parts.Failure":
+    """What a command that failed adds to its own document. Findings come with it, if the failure has any: the
+    documents of the commands that fail so have that key, too."""
+    return cast("parts.Failure", error(raised)) if raised else {}
+
+
+def event(one: "Event", history: "History", added: "Added | None" = None) -> "parts.Event":
     """One event of a history; `added` says why, if lastgood added it by itself."""
     said = one.message.trailers
     return {
@@ -102,7 +110,7 @@ def event(one: "Event", history: "History", added: "Added | None" = None) -> Doc
     }
 
 
-def act(one: "Act") -> Document:
+def act(one: "Act") -> "parts.Act":
     """A rollback done here that is not published yet."""
     return {
         "id": one.id,
@@ -117,12 +125,12 @@ def act(one: "Act") -> Document:
     }
 
 
-def published(one: "Published") -> Document:
+def published(one: "Published") -> "parts.Published":
     """A rollback done here earlier that origin has now, and what became of it."""
-    return {**act(one.act), "outcome": str(one.outcome), "assigned": one.assigned, **record(one.record)}
+    return {**act(one.act), "outcome": one.outcome, "assigned": one.assigned, **record(one.record)}
 
 
-def version(one: "Version", metrics: Mapping[str, object] | None) -> Document:
+def version(one: "Version", metrics: Mapping[str, object] | None) -> "parts.Version":
     """One version in a list."""
     return {
         "version": one.text,
@@ -138,7 +146,7 @@ def version(one: "Version", metrics: Mapping[str, object] | None) -> Document:
     }
 
 
-def output(one: "Output") -> Document:
+def output(one: "Output") -> "parts.Output":
     """One output of a manifest."""
     return {
         "path": str(one.path),
@@ -150,6 +158,6 @@ def output(one: "Output") -> Document:
     }
 
 
-def record(written: "Record") -> dict[str, object]:
+def record(written: "Record") -> "parts.Recorded":
     """What was recorded."""
     return {"tags": list(written.tags), "published": written.published}
