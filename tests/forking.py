@@ -27,7 +27,7 @@ def warm_up() -> None:
         import_module(module.name)
     import_module("typer._click.decorators")
     worker._import()  # what it does first
-    app.group()
+    dict(app.group().commands)
 
 
 class ForkedWorker:

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from lastgood.cli.app import COMMANDS
 from tests.builders import Project
 from tests.cli.conftest import Program
 
@@ -34,6 +35,10 @@ UNUSED = {
     },
 }
 """Modules of ours, and what they need, that these commands do without."""
+
+
+OTHERS = {f"lastgood.cli.{name}" for name in COMMANDS}
+"""The modules of all commands; a command imports its own, and no other but for what it shows alike."""
 
 
 def look(project: Project, *arguments: str) -> set[str]:
@@ -69,7 +74,9 @@ def test_a_rollback_to_a_built_release_imports_nothing_heavy(run: Program, story
     for version in ("v1.0.0", "v2.0.0"):
         assert run("assign", version, "--stage", "prod", "--reason", "better").code == 0
         assert run("sync", "--stage", "prod").code == 0
-    require_light(look(story, "rollback", "--from", "v2.0.0", "--reason", "late"), "rollback")
+    modules = look(story, "rollback", "--from", "v2.0.0", "--reason", "late")
+    require_light(modules, "rollback")
+    assert modules & OTHERS == {"lastgood.cli.rollback"}
     assert run("where", "--stage", "prod", "--json").json["version"] == "v1.0.0"
 
 

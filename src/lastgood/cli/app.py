@@ -2,39 +2,17 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from lastgood import __version__
-from lastgood.cli import (
-    adopt,
-    assign,
-    checkout,
-    diff,
-    discount,
-    exec,  # noqa: A004  # modules are named like their commands
-    gc,
-    history,
-    init,
-    list,  # noqa: A004  # modules are named like their commands
-    mark,
-    prune,
-    register,
-    repair,
-    rollback,
-    show,
-    status,
-    sync,
-    unassign,
-    verify,
-    where,
-)
 from lastgood.cli.boundary import guarded, tell_lost
 from lastgood.cli.output import streams
 from lastgood.cli.session import Session
@@ -48,29 +26,33 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
-    "status": (status.status, "Tell where everything stands."),
-    "list": (list.list_versions, "List the versions of an artifact."),
-    "show": (show.show, "Show one version and what it pins."),
-    "diff": (diff.diff, "Compare two versions."),
-    "history": (history.history, "Show the events of an artifact."),
-    "where": (where.where, "Print the directory of what is live here."),
-    "verify": (verify.verify, "Check that every version can be restored."),
-    "init": (init.init, "Prepare a project."),
-    "register": (register.register, "Register the commit as a version."),
-    "adopt": (adopt.adopt, "Write the tags of others into the journal."),
-    "mark": (mark.mark, "Mark a version stable or failed."),
-    "assign": (assign.assign, "Assign a stage to a version."),
-    "unassign": (unassign.unassign, "Leave a stage without a version."),
-    "discount": (discount.discount, "Take an event dated ahead out of count."),
-    "rollback": (rollback.rollback, "Roll a stage back to the last good version."),
-    "checkout": (checkout.checkout, "Bring a version into the working tree."),
-    "sync": (sync.sync, "Make live here what a stage is assigned."),
-    "exec": (exec.execute, "Run a command in a version."),
-    "prune": (prune.prune, "Remove releases that are not needed here."),
-    "gc": (gc.gc, "Remove from the DVC remote what nothing needs."),
-    "repair": (repair.repair, "Put back what verify misses."),
+COMMANDS: dict[str, str] = {
+    "status": "Tell where everything stands.",
+    "list": "List the versions of an artifact.",
+    "show": "Show one version and what it pins.",
+    "diff": "Compare two versions.",
+    "history": "Show the events of an artifact.",
+    "where": "Print the directory of what is live here.",
+    "verify": "Check that every version can be restored.",
+    "init": "Prepare a project.",
+    "register": "Register the commit as a version.",
+    "adopt": "Write the tags of others into the journal.",
+    "mark": "Mark a version stable or failed.",
+    "assign": "Assign a stage to a version.",
+    "unassign": "Leave a stage without a version.",
+    "discount": "Take an event dated ahead out of count.",
+    "rollback": "Roll a stage back to the last good version.",
+    "checkout": "Bring a version into the working tree.",
+    "sync": "Make live here what a stage is assigned.",
+    "exec": "Run a command in a version.",
+    "prune": "Remove releases that are not needed here.",
+    "gc": "Remove from the DVC remote what nothing needs.",
+    "repair": "Put back what verify misses.",
 }
+"""The commands in the order in which help lists them, each with its module's name and what it is for."""
+
+FUNCTIONS = {"list": "list_versions", "exec": "execute"}
+"""The functions that are not named like their module, whose names Python has taken."""
 
 READING = frozenset({"status", "list", "show", "diff", "history", "where", "verify"})
 """The commands whose only product is their answer."""
@@ -115,16 +97,34 @@ def _absolute(directory: Path) -> Path:
         ) from error
 
 
-for _name, (_command, _short) in COMMANDS.items():
-    app.command(_name, short_help=_short)(_command)
+class Commands(Mapping[str, Any]):
+    """Typer's own commands by name, each made when it is asked for: to import and to read all of them takes 20 ms."""
+
+    def __getitem__(self, name: str) -> Any:
+        return _make(name, COMMANDS[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+@cache
+def _make(name: str, short: str) -> Any:
+    function = getattr(import_module(f"lastgood.cli.{name}"), FUNCTIONS.get(name, name))
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    alone.command(name, short_help=short)(function)
+    return typer.main.get_command(alone)
 
 
 @cache
 def group() -> TyperGroup:
-    """The application as Typer's own command object, made once: it reads the signatures of all commands."""
+    """The application as Typer's own command object, made once."""
     command = typer.main.get_command(app)
     if not isinstance(command, TyperGroup):
         raise TypeError(f"{command} is no group of commands")
+    command.commands = Commands()  # type: ignore[assignment]  # a mapping that nobody writes to
     return command
 
 
