@@ -31,7 +31,7 @@ UNUSED = {
         "lastgood.adapters.dvc.store",
         "lastgood.adapters.dvc.version",
         "lastgood.releases.builder",
-        "sqlite3",
+        *("ctypes", "random", "secrets", "sqlite3", "tomllib"),
     },
 }
 """Modules of ours, and what they need, that these commands do without."""

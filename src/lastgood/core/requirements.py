@@ -1,7 +1,6 @@
 """What an environment lock asks for, as requirements that name packages only: no address, no option of the version."""
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -52,6 +51,8 @@ def parse_lock(lock: str, read: Read, target: Target) -> Wanted:
     if not (_is_uv_lock(lock) or _is_pylock(lock)):
         return _parse_requirements(lock, read, target)
     contents = sources(lock, read)
+    import tomllib  # 4 ms, which a requirements file does not need
+
     try:
         document, *beside = [tomllib.loads(decode(content)) for content in contents]
         lines = parse_uv_lock(document, beside[0], target) if beside else parse_pylock(document, target)

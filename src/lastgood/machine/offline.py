@@ -1,9 +1,9 @@
 """Publishing what was rolled back here while origin was out of reach (ordering.md, "rollback --offline")."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from secrets import token_hex
 
 from lastgood.core.dates import format_time
 from lastgood.core.offline import Act, Outcome, format_superseded, is_published, judge
@@ -145,7 +145,7 @@ def write_act(project: Project, plan: Plan) -> Act:
     request = plan.request
     author = recording.author(project, request.reason, request.trigger, request.run)
     act = Act(
-        id=token_hex(8),
+        id=os.urandom(8).hex(),
         artifact=plan.history.artifact,
         stage=plan.stage,
         leaving=plan.leaving.text,

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from secrets import token_hex
 
 from lastgood.core.manifest import Json
 from lastgood.errors import Finding, FindingsError, Flaw
@@ -31,7 +30,7 @@ def switch(place: Place, artifact: str, stage: str, release: Release, *, now: da
         durable.remove_leftovers(link.parent)
         previous = target_of(link)
         if previous != release.path or not link.is_symlink():
-            fresh = link.parent / f"{durable.NEW}{token_hex(6)}"
+            fresh = link.parent / f"{durable.NEW}{os.urandom(6).hex()}"
             fresh.symlink_to(os.path.relpath(release.path, link.parent))
             fresh.replace(link)
         durable.fsync_directory(link.parent)

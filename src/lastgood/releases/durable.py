@@ -1,13 +1,11 @@
 """Changes to files that survive a power cut and are never seen half done; it knows nothing of releases."""
 
-import ctypes
 import errno
 import os
 import shutil
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from secrets import token_hex
 
 NEW = ".new-"
 """What the names of unfinished files and links begin with; no artifact, stage or version begins with a dot."""
@@ -68,7 +66,7 @@ def touch(path: Path) -> None:
 
 def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Write a file that is, whatever dies, the old one or the new one: content first, then its name."""
-    fresh = path.with_name(f"{NEW}{token_hex(6)}")
+    fresh = path.with_name(f"{NEW}{os.urandom(6).hex()}")
     try:
         write_new(fresh, content, mode=mode)
         fresh.replace(path)
@@ -102,7 +100,7 @@ def exchange(one: Path, other: Path) -> None:
     """
     code = _exchange_at_once(one, other)
     if code in NO_EXCHANGE:
-        aside = one.with_name(f"{NEW}{token_hex(6)}")
+        aside = one.with_name(f"{NEW}{os.urandom(6).hex()}")
         other.rename(aside)
         one.rename(other)
         aside.rename(one)
@@ -113,6 +111,8 @@ def exchange(one: Path, other: Path) -> None:
 
 def _exchange_at_once(one: Path, other: Path) -> int:
     """renameat2(2) with RENAME_EXCHANGE: its error number, or 0."""
+    import ctypes  # 2 ms, which a switch does not need
+
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if renameat2 is None:  # pragma: no cover  # a C library without it: none to test with
         return errno.ENOSYS
@@ -156,6 +156,8 @@ def fsync_files(paths: Iterable[str | Path]) -> None:
 
 def sync_file_system(path: str | Path) -> None:
     """Flush the file system that a path lies on: syncfs(2), which reports failed writes since Linux 5.8; else sync."""
+    import ctypes  # as above
+
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:  # pragma: no cover  # a C library without it: none to test with
         os.sync()

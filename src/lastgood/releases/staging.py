@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from secrets import token_hex
 
 from lastgood.releases import durable, lock
 from lastgood.releases.place import Place
@@ -23,7 +22,7 @@ def stage(place: Place) -> Iterator[Path]:
     held while directory and lock are made, or a cleaner could come between the two.
     """
     place.create()
-    directory = place.staging / token_hex(8)
+    directory = place.staging / os.urandom(8).hex()
     with gate(place):
         directory.mkdir(mode=0o700)
         descriptor = os.open(directory / HELD, os.O_RDWR | os.O_CREAT, 0o600)

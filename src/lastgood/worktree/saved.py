@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from secrets import token_hex
 
 from lastgood.adapters.git import repository
 from lastgood.adapters.git.export import read_blobs
@@ -21,7 +20,7 @@ from lastgood.worktree.work import INDEXED, Work
 
 def name_saved(project: Project) -> str:
     """A name for work that is put aside now."""
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(project.now()))}-{token_hex(4)}"
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(project.now()))}-{os.urandom(4).hex()}"
 
 
 def save_work(project: Project, work: Work, name: str, reference: str) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from secrets import token_hex
 from shutil import rmtree
 from time import time
 from types import TracebackType
@@ -43,7 +42,7 @@ class Staging:
     def __init__(self, directory: Path, meter: Meter, *, legacy: bool, shared: bool) -> None:
         self._base = str(directory if legacy else directory / "files" / "md5")
         self._parent = directory / NAME
-        self._path = self._parent / token_hex(16)
+        self._path = self._parent / os.urandom(16).hex()
         self._meter = meter
         self._legacy = legacy
         self._shared = shared

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from secrets import token_hex
 
 from lastgood.adapters.git import refs
 from lastgood.adapters.git.command import Git, GitError
@@ -31,7 +30,7 @@ def open_for_clone(path: Path, common_dir: Path) -> Git:
     included = str(common_dir / "config").replace("\\", "\\\\").replace('"', '\\"')
     wanted = f'[include]\n\tpath = "{included}"\n{_BARE}'.encode()
     if (path / "config").read_bytes() != wanted:
-        fresh = path / f"config.{token_hex(6)}"  # of our own: another process may be at the same
+        fresh = path / f"config.{os.urandom(6).hex()}"  # of our own: another process may be at the same
         fresh.write_bytes(wanted)
         fresh.replace(path / "config")
     return git

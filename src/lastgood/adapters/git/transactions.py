@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 
 from lastgood.adapters.git.command import Git, GitError
 from lastgood.adapters.git.export import read_blobs
@@ -286,7 +285,7 @@ def _add_entry(
     pack: Pack, journal: Journal, message: str, files: dict[str, bytes], parents: list[str], who: tuple[Identity, int]
 ) -> str:
     # The same transaction by the same actor in the same second would be the same commit: both racers would win.
-    message = f"{message}Writer: {token_hex(8)}\n"
+    message = f"{message}Writer: {os.urandom(8).hex()}\n"
     tree = pack.add_tree(files)
     former = journal.tip or _add_commit(pack, pack.add_tree({}), [], GENESIS, (_NOBODY, 0))
     return _add_commit(pack, tree, [former, *parents], message, who)
