@@ -1,6 +1,7 @@
 """The program, as `python -m lastgood` and the console script start it: nothing is imported from the directory it is
 run in."""
 
+import gc
 import os
 import sys
 
@@ -14,6 +15,8 @@ def _is_here(entry: str) -> bool:
 
 
 sys.path[:] = [entry for entry in sys.path if not _is_here(entry)]
+
+gc.disable()  # importing makes no garbage; looking for some meanwhile takes 10 ms. `Session.open` enables it again
 
 from lastgood.cli.app import main  # noqa: E402  # only now may it be looked for
 

@@ -80,6 +80,14 @@ def test_a_rollback_to_a_built_release_imports_nothing_heavy(run: Program, story
     assert run("where", "--stage", "prod", "--json").json["version"] == "v1.0.0"
 
 
+def test_garbage_is_collected_from_the_moment_when_work_begins(story: Project) -> None:
+    """Not during imports; a process that watches or verifies would grow without it."""
+    code = "import gc; from lastgood.__main__ import main; before = gc.isenabled(); main(['list']); \
+print(before, gc.isenabled())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=story.root, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False True"
+
+
 @pytest.mark.parametrize("command", ["rollback", "show"])
 def test_a_version_that_gto_tagged_costs_dvc_only_once(run: Program, project: Project, command: str) -> None:
     project.version("v1.0.0", model="good", mark="stable", stages=["prod"])

@@ -59,4 +59,4 @@ def test_a_thousand_versions_take_a_tenth_of_the_memory_that_ten_thousand_may(pr
     write_registry(project.root, 1000, branch="models")
     assert empty < 40_000
     for command in (("list",), ("history",), ("history", "--json")):
-        assert peak(*command) - empty < 19_500, command  # a little of it does not grow with the versions
+        assert peak(*command) - empty < 20_500, command  # some of it does not grow: an empty registry imports less

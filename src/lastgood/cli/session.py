@@ -1,5 +1,6 @@
 """One run of the program: where it works, how it answers, what it warns of."""
 
+import gc
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,7 @@ class Session:
 
     def open(self, root: Path | None = None, repository: str | None = None) -> "Project":
         """The project around the directory, or the serving host's directory `root`."""
+        gc.enable()  # see `__main__`: what the command needs is imported
         from lastgood.project import Project
 
         if root is None:
