@@ -78,8 +78,9 @@ $(BENCH)/.ready: requirements/bench.txt
 	$(BENCH)/bin/python $(PIP) --require-hashes -r requirements/bench.txt
 	@touch $@
 
-docs: setup  ## write the command reference and the schemas of --json anew
+docs: setup  ## write the references of commands and settings and the schemas of --json anew
 	$(BIN)/python -m lastgood.cli.reference > docs/cli.md
+	$(BIN)/python -m lastgood.cli.configuration > docs/configuration.md
 	$(BIN)/python -m lastgood.cli.schema docs/schema
 
 picture: setup  ## roll back in a scratch project and draw README's picture from it

@@ -77,7 +77,7 @@ def test_what_is_to_be_cleaned_must_be_said(run: Program) -> None:
 def test_wrong_settings_are_wrong_usage(run: Program, story: Project) -> None:
     assert run("gc", "--remote", "--max-share", "101").code == 2
     (story.root / "lastgood.toml").write_text("[gc]\nshare = 101\n")
-    assert "[gc] grace must not be negative" in run("gc", "--remote").err
+    assert "[gc] share must be at least 0 and at most 100 percent, not 101" in run("gc", "--remote").err
 
 
 @pytest.mark.usefixtures("littered")

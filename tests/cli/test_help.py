@@ -1,12 +1,15 @@
 """Help and the reference: every command and option explains itself, and docs/cli.md is what the program says."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from lastgood import __version__
 from lastgood.cli.app import COMMANDS, group
+from lastgood.cli.configuration import configuration
 from lastgood.cli.reference import reference
+from lastgood.core.config import Config
 from tests.cli.conftest import Program
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +61,15 @@ def test_it_knows_its_version(run: Program) -> None:
 def test_the_reference_is_current() -> None:
     text = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
     assert text == reference(), "python -m lastgood.cli.reference > docs/cli.md"
+
+
+def test_the_reference_of_settings_is_current_and_its_examples_are_valid() -> None:
+    text = (ROOT / "docs/configuration.md").read_text()
+    assert text == configuration(), "python -m lastgood.cli.configuration > docs/configuration.md"
+    examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert examples
+    for example in examples:
+        assert Config.parse(example) != Config()
 
 
 def test_the_reference_names_every_exit_code_of_the_errors() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from lastgood.core.config import Config, defaults
+from lastgood.core.config import Config, settings
 from lastgood.core.rollback import Accept
 from lastgood.core.selection import Wanted
 from lastgood.core.signing import Rules
@@ -11,8 +11,9 @@ def test_everything_has_a_default() -> None:
     assert Config.parse("") == Config()
     assert Config().rollback.accept is Accept.STABLE
     assert Config().wanted("prod", "flights") == Wanted()
-    settings = list(defaults())
-    assert all(one in settings for one in (("registry", "remote", "origin"), ("prune", "keep", 3)))
+    found = [(section, one.name, default) for section, one, default in settings()]
+    assert all(one in found for one in (("registry", "remote", "origin"), ("prune", "keep", 3)))
+    assert all(one.metadata["meaning"].endswith(".") for _, one, _ in settings())
 
 
 def test_a_whole_file() -> None:
@@ -84,6 +85,10 @@ def test_an_artifacts_own_section_comes_before_the_stages() -> None:
         ("[registry]\nrequire_signed = 'prod'", r"require_signed must be true, false, or must be a list"),
         ("[registry]\nsigners = []", r"signers must be a table"),
         ("[registry.signers]\nprod = 'ada'", r"signers prod must be a list of strings"),
+        ("[registry]\ndeadline = 0", r"\[registry\] deadline must be at least 1 and at most 604800 seconds, not 0"),
+        ("[rollback]\ntimeout = 604801", r"timeout must be at least 1 and at most 604800 seconds, not 604801"),
+        ("[prune]\nkeep = -1", r"keep must be at least 0, not -1"),
+        ("[gc]\nshare = 101", r"share must be at least 0 and at most 100 percent, not 101"),
         ("[rollback", r"x\.toml: "),
     ],
 )

@@ -4,7 +4,8 @@ import os
 from dataclasses import dataclass
 
 from lastgood.adapters.git import repository
-from lastgood.core.config import FILE, defaults
+from lastgood.core.config import FILE, settings
+from lastgood.core.config.setting import format_toml
 from lastgood.errors import UsageError
 from lastgood.project import Project
 from lastgood.releases.durable import write_atomic
@@ -60,18 +61,15 @@ def init(project: Project, *, dry_run: bool = False) -> Initialized:
 def template() -> str:
     """`lastgood.toml` with every setting at its default, as comments below its section."""
     lines, last = [_HEAD], ""
-    for section, key, value in defaults():
+    for section, one, value in settings():
+        if section.startswith("release"):
+            continue
         if section != last:
             lines.append(f"\n[{section}]\n")
             last = section
-        lines.append(f"# {key} = {_toml(value)}\n")
+        unit = one.metadata["unit"]
+        lines.append(f"# {one.name} = {format_toml(value)}" + (f"  # {unit}" if unit else "") + "\n")
     return "".join([*lines, _RELEASE])
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
 def _notes(project: Project, declared: list[str]) -> list[str]:
