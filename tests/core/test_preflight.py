@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from lastgood.core.manifest import Environment, Manifest, Output
-from lastgood.core.preflight import Facts, Missing, check, check_tags
+from lastgood.core.preflight import Code, Facts, Missing, check, check_tags
 from lastgood.errors import Finding, Flaw
 from tests.core.story import tell
 
@@ -16,27 +16,50 @@ MEMBER = Missing(DATA, "b" * 32, "x.csv")
 MANIFEST = Manifest(
     "flights", "v1.0.0", VERSION.commit, "t", ".", "m", environment=Environment("3.11", "uv.lock", "sha256:1")
 )
-FINE = Facts(MANIFEST, lock="sha256:1", missing_here=(), missing_on_remote=())
+CODE = Code("t", {"m": "100644", "train.py": "100644"}, lock="sha256:1")
+FINE = Facts(MANIFEST, CODE, missing_here=(), missing_on_remote=())
+BAD = replace(CODE, tree="u", modes={}, strange=("sub",), reserved=(".lastgood",), lock=None)
+
+
+def coded(**more: object) -> Facts:
+    return replace(FINE, code=replace(CODE, **more))  # type: ignore[arg-type]  # Code's own fields
 
 
 @pytest.mark.parametrize(
     ("facts", "told"),
     [
         (FINE, []),
-        (Facts(None), []),
-        (replace(FINE, lock=None), []),
-        (replace(FINE, code=False), [("code", VERSION.commit)]),
-        (replace(FINE, strange_code=("sub", "big.bin")), [("code", "sub"), ("code", "big.bin")]),
-        (replace(FINE, lock="sha256:2"), [("environment", "uv.lock")]),
+        (replace(FINE, code=None), [("code", VERSION.commit)]),
+        (coded(strange=("sub", "big.bin")), [("code", "sub"), ("code", "big.bin")]),
+        (coded(reserved=(".lastgood",)), [("code", ".lastgood")]),
+        (coded(tree="u"), [("code", VERSION.commit)]),
+        (coded(modes={"train.py": "100644"}), [("path", "m")]),
+        (coded(unfit=(Finding(Flaw.COLLISION, "x", ""),)), [("collision", "x")]),
+        (coded(lock=None), [("environment", "uv.lock")]),
+        (coded(lock="sha256:2"), [("environment", "uv.lock")]),
         (replace(FINE, missing_here=(MODEL,)), []),
         (replace(FINE, missing_on_remote=(MODEL,)), []),
         (replace(FINE, missing_here=(MODEL, MEMBER), missing_on_remote=(MEMBER,)), [("missing", "data/raw/x.csv")]),
         (replace(FINE, missing_here=(MODEL,), missing_on_remote=None), [("missing", "models/model.txt")]),
         (replace(FINE, missing_here=None, missing_on_remote=(MEMBER,)), [("missing", "data/raw/x.csv")]),
-        (replace(FINE, missing_here=(MODEL,), missing_on_remote=(MODEL,), built=True), []),
         (
-            replace(FINE, code=False, lock="sha256:2", missing_here=(MODEL,), missing_on_remote=(MODEL,)),
-            [("code", VERSION.commit), ("environment", "uv.lock"), ("missing", "models/model.txt")],
+            replace(FINE, code=BAD, missing_here=(MODEL,), missing_on_remote=(MODEL,), built=True),
+            [("code", ".lastgood")],
+        ),
+        (
+            replace(FINE, code=None, missing_here=(MODEL,), missing_on_remote=(MODEL,)),
+            [("code", VERSION.commit), ("missing", "models/model.txt")],
+        ),
+        (
+            replace(FINE, code=BAD, missing_on_remote=None, missing_here=(MODEL,)),
+            [
+                ("code", "sub"),
+                ("code", VERSION.commit),
+                ("code", ".lastgood"),
+                ("path", "m"),
+                ("environment", "uv.lock"),
+                ("missing", "models/model.txt"),
+            ],
         ),
     ],
 )

@@ -89,7 +89,7 @@ def test_an_artifact_at_an_address_is_read_and_rolled_back_and_never_registered(
     with pytest.raises(FindingsError) as refused:
         register(there, Registration("hosted", "v2.0.0"))
     assert [str(finding) for finding in refused.value.findings] == [
-        "s3://bucket.invalid/model.pkl, the path of hosted, is neither a DVC output nor a file in git: nothing pins it"
+        "hosted lies at s3://bucket.invalid/model.pkl: no version pins what is there, and none brings it back"
     ]
 
 

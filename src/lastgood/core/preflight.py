@@ -1,11 +1,12 @@
 """Whether a version can be restored: facts in, findings out; who gathers the facts is `operations`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.registry import History, Version
+from lastgood.core.selection import pins_artifact
 from lastgood.errors import Finding, FindingsError, Flaw, UsageError
 
 DOUBTFUL = frozenset({Flaw.MOVED, Flaw.DELETED, Flaw.UNJOURNALED, Flaw.DISAGREES, Flaw.WITHDRAWN})
@@ -54,21 +55,29 @@ class Corrupted:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a version's restorability. `None` for a place that was not asked.
+class Code:
+    """What a commit holds, as far as its version can be restored only with it.
 
-    `built` says that a proved release of it stands here; `lock` is the digest of the environment lock in the commit;
-    `unfit` is what keeps code and outputs from lying in one directory (`core.fitting`). `artifact`: the commit has
-    something at the artifact's own path.
+    `modes` are git's file modes by path; `strange` are submodules and LFS pointers, `reserved` names of lastgood's own
+    at the root; `lock` is the digest of the environment lock, `None` without the file; `unfit` is what keeps code and
+    outputs from lying in one directory (`core.fitting`).
     """
 
-    manifest: Manifest | None
-    code: bool = True
-    artifact: bool = True
-    strange_code: Sequence[str] = ()
-    unfit: Sequence[Finding] = ()
-    reserved_code: Sequence[str] = ()
+    tree: str
+    modes: Mapping[str, str]
+    strange: Sequence[str] = ()
+    reserved: Sequence[str] = ()
     lock: str | None = None
+    unfit: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a version's restorability. `None` for code that cannot be had, and for a place that was not
+    asked. `built` says that a verified release of it stands here: then only `reserved` of the code is looked at."""
+
+    manifest: Manifest
+    code: Code | None
     built: bool = False
     missing_here: Sequence[Missing] | None = None
     missing_on_remote: Sequence[Missing] | None = None
@@ -103,33 +112,37 @@ def require_reason(reason: str, what: str, *, dry_run: bool = False) -> None:
 
 def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
     """Everything that stands in the way of restoring `version`, at once; empty when nothing does."""
-    findings = []
     name = f"{version.event.artifact} {version.text}"
-    if not facts.code:
-        findings.append(
-            Finding(Flaw.CODE, version.commit, f"the commit of {name}, {version.commit[:12]}, cannot be had")
-        )
-    findings.extend(
+    if facts.code is None:
+        text = f"the commit of {name}, {version.commit[:12]}, cannot be had"
+        return (Finding(Flaw.CODE, version.commit, text), *_missing(facts))
+    if facts.built:
+        return _reserved(name, facts.code)
+    return (*check_code(name, facts.manifest, facts.code), *_missing(facts))
+
+
+def check_code(name: str, manifest: Manifest, code: Code) -> tuple[Finding, ...]:
+    """What in the code of a version, called `name`, keeps it from being restored: asked before it is registered, by
+    `verify`, and before a rollback."""
+    findings = [
         Finding(Flaw.CODE, path, f"{path} in {name} is a submodule or LFS pointer, which a release cannot restore")
-        for path in facts.strange_code
-    )
-    findings.extend(facts.unfit)
-    findings.extend(reserved(path, name) for path in facts.reserved_code)
-    manifest = facts.manifest
-    if manifest is not None and not facts.artifact:
-        text = f"{manifest.path}, the path of {name}, is neither a DVC output nor a file in git: nothing brings it back"
+        for path in code.strange
+    ]
+    if code.tree != manifest.tree:
+        findings.append(Finding(Flaw.CODE, manifest.commit, f"the code of {name} is not the tree its manifest names"))
+    findings += [*code.unfit, *_reserved(name, code)]
+    if not pins_artifact(manifest, code.modes):
+        text = f"{manifest.path}, the path of {name}, is neither a DVC output nor a file in git: nothing restores it"
         findings.append(Finding(Flaw.PATH, manifest.path, text))
-    if manifest is not None and manifest.environment.digest and facts.lock not in {None, manifest.environment.digest}:
-        lock = manifest.environment.lock
-        findings.append(Finding(Flaw.ENVIRONMENT, str(lock), f"{lock} in {name} is not the lock its manifest names"))
-    if not facts.built:
-        findings.extend(_missing(facts))
+    lock = manifest.environment.lock
+    if lock and code.lock != manifest.environment.digest:
+        findings.append(Finding(Flaw.ENVIRONMENT, lock, f"{lock} in {name} is not the lock its manifest names"))
     return tuple(findings)
 
 
-def reserved(path: str, of: str) -> Finding:
-    """What is said of a version that tracks a directory of ours."""
-    return Finding(Flaw.CODE, path, f"{path} in {of} is a name of lastgood's own, which no version may track")
+def _reserved(name: str, code: Code) -> tuple[Finding, ...]:
+    text = f"in {name} is a name of lastgood's own, which no version may track"
+    return tuple(Finding(Flaw.CODE, path, f"{path} {text}") for path in code.reserved)
 
 
 def _missing(facts: Facts) -> list[Finding]:

@@ -1,12 +1,13 @@
 """Gathering what is known of a version's restorability, for `core.preflight.check` to judge."""
 
 import hashlib
+from collections.abc import Iterable
 
 from lastgood.adapters.git import export, repository
-from lastgood.core.manifest import Manifest
-from lastgood.core.preflight import Facts, check, require_as_registered
+from lastgood.core.manifest import Manifest, Output
+from lastgood.core.preflight import Code, Facts, check, require_as_registered
 from lastgood.core.registry import History, Version
-from lastgood.core.selection import pins_artifact, select
+from lastgood.core.selection import select
 from lastgood.errors import Finding, FindingsError, Flaw, counted
 from lastgood.project import Project
 from lastgood.releases.release import find_release
@@ -24,39 +25,41 @@ def unpinned(manifest: Manifest) -> tuple[Finding, ...]:
 
 
 def gather(project: Project, version: Version, manifest: Manifest, *, here: bool, stage: str | None) -> Facts:
-    """The facts about one version; the remote is asked unless a proved release of everything it needs stands here.
+    """The facts about one version; the remote is asked unless a verified release of everything it needs stands here.
 
     A machine that does not switch (`here` false) vouches for others: its own cache and releases count for nothing.
     """
-    git = project.git
-    if not repository.has_commit(git, version.commit):
-        return Facts(manifest, code=False)
+    if not repository.has_commit(project.git, version.commit):
+        return Facts(manifest, None)
     chosen = select(manifest, project.config.wanted(stage, version.event.artifact))
     if here and find_release(project.place, manifest, chosen) is not None:
-        return Facts(
-            manifest, reserved_code=reserved_code(project, version.commit), built=True
-        )  # its code and lock were proved when it was born; a listing grows with files
+        # Its code and lock were verified when it was born; a listing grows with files.
+        return Facts(manifest, Code("", {}, reserved=reserved_code(project, version.commit)), built=True)
     bring_code(project, {version.commit: version.event.tag})
-    lock = manifest.environment.lock
-    content = export.read_file(git, version.commit, lock) if lock else None
     store = project.store(manifest.project)
-    # Neither is needed where a release is built.
-    from lastgood.versions.fitting import check_fit
-    from lastgood.versions.objects import lacking
+    from lastgood.versions.objects import lacking  # not needed where a release is built
 
     missing_here = lacking(project, store, manifest.artifact, manifest.stored) if here else None
     # Who has everything need not ask: a corrupted object is found by the build, before anything is recorded.
     missing_on_remote = None if missing_here == () else store.missing_on_remote(manifest.stored)
-    entries = export.list_tree(git, version.commit)
-    return Facts(
-        manifest,
-        reserved_code=reserved_code(project, version.commit),
-        artifact=pins_artifact(manifest, {entry.path: entry.mode for entry in entries}),
-        strange_code=export.strange_code(git, entries),
-        unfit=check_fit(git, entries, chosen, store),  # when the listings are here
-        lock=f"sha256:{hashlib.sha256(content).hexdigest()}" if content is not None else "gone" if lock else None,
-        missing_here=missing_here,
-        missing_on_remote=missing_on_remote,
+    code = gather_code(project, manifest, chosen)  # when the listings are here
+    return Facts(manifest, code, missing_here=missing_here, missing_on_remote=missing_on_remote)
+
+
+def gather_code(project: Project, manifest: Manifest, outputs: Iterable[Output]) -> Code:
+    """What the version's commit holds, and whether it fits together with these outputs."""
+    from lastgood.versions.fitting import check_fit  # not needed where a release is built
+
+    git, lock = project.git, manifest.environment.lock
+    entries = export.list_tree(git, manifest.commit)
+    content = export.read_file(git, manifest.commit, lock) if lock else None
+    return Code(
+        tree=repository.tree_of(git, manifest.commit),
+        modes={entry.path: entry.mode for entry in entries},
+        strange=export.strange_code(git, entries),
+        reserved=reserved_code(project, manifest.commit),
+        lock=f"sha256:{hashlib.sha256(content).hexdigest()}" if content is not None else None,
+        unfit=check_fit(git, entries, outputs, project.store(manifest.project)),
     )
 
 

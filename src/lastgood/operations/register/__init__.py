@@ -85,9 +85,9 @@ def _check(project: Project, request: Request, commit: str, *, dry_run: bool) ->
     pinned, declared = _require_declared(project, commit, request.artifact)
     wanted = Wanted(declared.name, commit, request.version, request.bump)
     version = _name(project, view, wanted, dry_run=dry_run)
-    require_registrable(project, commit, pinned, declared)
-    _require_gate(project, declared)
     manifest = manifests.make_manifest(project, version, commit, pinned, declared, python=manifests.running_python())
+    require_registrable(project, manifest, pinned)
+    _require_gate(project, declared)
     manifest = prove_outputs(project, manifest)
     return manifest, (*find_loading_code(project, manifest), *pinned.unread, *_warn(project, commit, request))
 

@@ -7,40 +7,33 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from lastgood.adapters.dvc.ignoring import ignored
-from lastgood.adapters.dvc.version import Declared, Pinned
+from lastgood.adapters.dvc.version import Pinned
 from lastgood.adapters.dvc.worktree import pipeline_findings
 from lastgood.adapters.git import export
 from lastgood.core.digests import Digests
 from lastgood.core.manifest import Manifest, Output
-from lastgood.core.preflight import reserved
+from lastgood.core.preflight import check_code
 from lastgood.errors import Finding, FindingsError, Flaw, RefusedError, counted
 from lastgood.project import Project
 from lastgood.releases import proving
 from lastgood.releases.proofs import Proofs
-from lastgood.versions.code import reserved_code
-from lastgood.versions.fitting import check_fit
+from lastgood.versions.restorable import gather_code, unpinned
 from lastgood.worktree.outputs import tracked_inside
 
 
-def require_registrable(project: Project, commit: str, pinned: Pinned, declared: Declared) -> None:
-    """Everything that would keep another machine from restoring this commit, at once."""
+def require_registrable(project: Project, manifest: Manifest, pinned: Pinned) -> None:
+    """Raise `FindingsError` with everything that would keep another machine from restoring this version."""
     project.on_step("check")
-    entries = export.list_tree(project.git, commit)
-    findings = [*pinned.problems, *_path_findings(pinned, declared, {entry.path for entry in entries})]
-    findings += [
-        Finding(Flaw.CODE, path, f"{path} is a submodule or LFS pointer, which a release cannot restore")
-        for path in export.strange_code(project.git, entries)
-    ]
-    findings += [reserved(path, "this commit") for path in reserved_code(project, commit)]
+    findings = [*pinned.problems, *unpinned(manifest)]
     told = {(finding.kind, finding.subject) for finding in findings}
-    unfit = check_fit(project.git, entries, pinned.outputs, project.store(declared.project))
-    findings += [finding for finding in unfit if (finding.kind, finding.subject) not in told]
-    root = project.worktree.directory / declared.project
+    code = check_code("this commit", manifest, gather_code(project, manifest, manifest.outputs))
+    findings += [finding for finding in code if (finding.kind, finding.subject) not in told]
+    root = project.worktree.directory / manifest.project
     changed = pipeline_findings(root)
-    findings += [*changed, *_tracked_findings(project, PurePosixPath(declared.project), pinned, changed)]
+    findings += [*changed, *_tracked_findings(project, PurePosixPath(manifest.project), pinned, changed)]
     if findings:
         raise FindingsError(
-            f"{declared.name} could not be restored from this commit: {counted(len(findings), 'finding')}",
+            f"{manifest.artifact} could not be restored from this commit: {counted(len(findings), 'finding')}",
             findings,
             hint=_advise({finding.kind for finding in findings}),
         )
@@ -71,17 +64,6 @@ def _tracked_findings(
         )
         for path in (file.relative_to(root).as_posix() for file in found)
     ]
-
-
-def _path_findings(pinned: Pinned, declared: Declared, code: set[str]) -> list[Finding]:
-    path = PurePosixPath(declared.path)
-    outputs = {output.path for output in pinned.outputs}
-    if outputs.intersection((path, *path.parents)) or declared.path in code:
-        return []
-    if any(file.startswith(f"{declared.path}/") for file in code):
-        return []
-    text = f"{declared.path}, the path of {declared.name}, is neither a DVC output nor a file in git: nothing pins it"
-    return [Finding(Flaw.PATH, declared.path, text)]
 
 
 def prove_outputs(project: Project, manifest: Manifest) -> Manifest:

@@ -1,16 +1,15 @@
 """Verifying: every tag what the journal recorded, every commit reachable, every object on the remote."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lastgood.adapters.git import export, repository
+from lastgood.adapters.git import repository
 from lastgood.adapters.git.checking import check_store
 from lastgood.core.manifest import Manifest
-from lastgood.core.preflight import reserved
+from lastgood.core.preflight import check_code
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
-from lastgood.core.selection import own_outputs, pins_artifact
+from lastgood.core.selection import own_outputs
 from lastgood.core.subset import Subset
 from lastgood.errors import Finding, Flaw, LastgoodError
 from lastgood.machine.damaged import find_damaged
@@ -19,9 +18,9 @@ from lastgood.project import Project
 from lastgood.registry.agreement import find_behind
 from lastgood.registry.view import View, read
 from lastgood.releases import activation
-from lastgood.versions.code import bring_code, reserved_code
+from lastgood.versions.code import bring_code
 from lastgood.versions.manifests import read_manifest
-from lastgood.versions.restorable import unpinned
+from lastgood.versions.restorable import gather_code, unpinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +104,10 @@ def _look(project: Project, history: History, version: Version) -> Looked:
         return found
     with found.telling():
         manifest = read_manifest(project, history, version)
-        found.findings += _check_code(project, version, manifest)
+        found.findings += check_code(name, manifest, gather_code(project, manifest, manifest.outputs))
         found.unknown += [one.message for one in unpinned(manifest)]
         found.manifest = manifest
     return found
-
-
-def _check_code(project: Project, version: Version, manifest: Manifest) -> Iterator[Finding]:
-    if repository.tree_of(project.git, version.commit) != manifest.tree:
-        yield Finding(Flaw.CODE, version.commit, f"the code of {version.text} is not the tree its manifest names")
-    lock = manifest.environment.lock
-    if lock is not None:
-        content = export.read_file(project.git, version.commit, lock)
-        if content is None or f"sha256:{hashlib.sha256(content).hexdigest()}" != manifest.environment.digest:
-            yield Finding(Flaw.ENVIRONMENT, lock, f"{lock} of {version.text} is not the lock its manifest names")
-    yield from (reserved(path, version.text) for path in reserved_code(project, version.commit))
-    entries = export.list_tree(project.git, version.commit)
-    if not pins_artifact(manifest, {entry.path: entry.mode for entry in entries}):
-        text = f"{manifest.path}, the path of {manifest.artifact} {version.text}, is neither a DVC output nor in git"
-        yield Finding(Flaw.PATH, manifest.path, text)
-    for path in export.strange_code(project.git, entries):
-        yield Finding(Flaw.CODE, path, f"{path} of {version.text} is a submodule or LFS pointer")
 
 
 def _check_live(project: Project, looked: Iterable[Looked]) -> Iterator[Finding]:
