@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.builders import Project
-from tests.operations.world import World
 from tests.reliability.enemy import run
+from tests.world import World
 
 
 @pytest.fixture

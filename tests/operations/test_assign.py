@@ -6,7 +6,7 @@ from lastgood.core.events import Mark
 from lastgood.errors import RefusedError, UnknownError, UsageError
 from lastgood.operations.assign import assign
 from lastgood.operations.mark import mark
-from tests.operations.world import World
+from tests.world import World
 
 
 @pytest.mark.parametrize("reason", ["", " \n"])

@@ -13,9 +13,9 @@ import pytest
 from lastgood.cli.app import main
 from lastgood.errors import FindingsError, LastgoodError, LockedError, RefusedError, UnfinishedError, UnknownError
 from tests.builders import git
-from tests.operations.world import World, forget, killed_at
 from tests.reliability.gitkilling import holding
 from tests.reliability.tracing import require_strace, traced
+from tests.world import World, forget, killed_at
 
 
 def assert_holds(world: World, version: str, model: str) -> None:

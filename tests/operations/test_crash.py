@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from lastgood.errors import LastgoodError
-from tests.operations.world import World, killed_at
+from tests.world import World, killed_at
 
 STEPS = ["fetch", "fetch objects", "build", "objects", "push", "refs", "switch"]
 RECORDED = {"refs", "switch"}

@@ -12,7 +12,7 @@ from lastgood.operations.assign import assign
 from lastgood.operations.discount import Discounted, discount
 from lastgood.operations.mark import mark
 from lastgood.operations.repair import repair
-from tests.operations.world import World, killed_at, refuse_pushes
+from tests.world import World, killed_at, refuse_pushes
 
 YEAR = 365 * DAY
 WRONG = "flights#prod#6"

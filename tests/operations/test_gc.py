@@ -11,7 +11,7 @@ from lastgood.errors import FindingsError, LastgoodError, RefusedError, Unreacha
 from lastgood.operations import gc
 from lastgood.project import Project
 from tests.builders import git
-from tests.operations.world import World, killed_at
+from tests.world import World, killed_at
 
 LATER = 3 * 86400
 MODELS = {"v1.0.0": "first", "v2.0.0": "second", "v3.0.0": "third", "v4.0.0": "fourth"}

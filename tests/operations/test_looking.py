@@ -17,7 +17,7 @@ from lastgood.operations.status import Worktree
 from lastgood.registry import races
 from lastgood.releases import pending
 from tests.builders import git
-from tests.operations.world import World
+from tests.world import World
 
 
 def tree(world: World) -> Worktree:

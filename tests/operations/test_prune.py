@@ -19,7 +19,7 @@ from lastgood.releases.place import Place
 from lastgood.releases.release import description_path
 from lastgood.releases.use import using
 from tests.conftest import isolate
-from tests.operations.world import World, files, killed_at
+from tests.world import World, files, killed_at
 
 LATER = 3 * 86400
 

@@ -20,7 +20,7 @@ from lastgood.errors import (
 )
 from lastgood.operations import register
 from tests.builders import git
-from tests.operations.world import World, files, refuse_pushes
+from tests.world import World, files, refuse_pushes
 
 
 def md5(content: bytes) -> str:

@@ -12,7 +12,7 @@ from lastgood.operations import repair
 from lastgood.operations.repair.objects import Reach
 from lastgood.releases.release import description_path
 from tests.builders import git
-from tests.operations.world import World, files, forget, killed_at, refuse_pushes
+from tests.world import World, files, forget, killed_at, refuse_pushes
 
 REF = "refs/lastgood/flights"
 

@@ -32,8 +32,8 @@ from lastgood.registry import races
 from lastgood.releases.lock import exclusive
 from lastgood.releases.place import Place
 from tests.builders import git
-from tests.operations.world import REASON, World, forget, refuse_pushes
 from tests.reliability.gitkilling import holding
+from tests.world import REASON, World, forget, refuse_pushes
 
 
 def test_it_goes_to_the_last_version_marked_stable_below_the_one_it_leaves(story: World) -> None:

@@ -22,7 +22,7 @@ from lastgood.operations import diff, rollback, show, status, sync
 from lastgood.project import Project
 from lastgood.releases.release import description_path
 from tests.builders import git
-from tests.operations.world import World
+from tests.world import World
 
 
 def serve(world: World, name: str = "host", *, url: bool = True) -> sync.Synced:

@@ -4,7 +4,7 @@ import pytest
 
 from lastgood.errors import LastgoodError, RefusedError, UnknownError, UsageError
 from lastgood.operations.unassign import Unassigned, unassign
-from tests.operations.world import World
+from tests.world import World
 
 
 def take(world: World, stage: str = "staging", *, dry_run: bool = False) -> Unassigned:

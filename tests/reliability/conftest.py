@@ -9,11 +9,11 @@ import pytest
 from tests.builders import Project
 from tests.conftest import isolate
 from tests.memory import in_memory
-from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import Known
 from tests.reliability.images import mounted
 from tests.reliability.scenes import build_base
+from tests.world import World
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

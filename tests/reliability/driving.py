@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.operations.world import World
 from tests.reliability.checker import Known
 from tests.reliability.model import Model
 from tests.reliability.scenes import V1, V2, V3, V4
 from tests.reliability.strangers import Strangers
+from tests.world import World
 
 WEIGHTS = {
     "a_while": 2, "rollback": 9, "mark": 5, "assign": 8, "sync": 5, "register": 2, "adopt": 2, "repair": 1, "verify": 1,

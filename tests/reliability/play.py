@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from tests.operations.world import World
 from tests.reliability import foretelling
 from tests.reliability.checker import Known
 from tests.reliability.eyes import STAGES, Eyes, Seen
@@ -15,6 +14,7 @@ from tests.reliability.foretelling import Forecast, Rollback
 from tests.reliability.hands import Hands
 from tests.reliability.judging import Change, judge
 from tests.reliability.model import ARTIFACT, MARKS, Model
+from tests.world import World
 
 DAY = 86400
 FREE = ("v0.9.0", "v1.5.0", "v2.5.0-rc.1", "v2.5.0", "v3.1.0", "v5.0.0-rc.1", "v5.0.0", "v10.0.0")

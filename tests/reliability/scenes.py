@@ -12,9 +12,9 @@ from pathlib import Path
 from lastgood.cli.app import main
 from tests import builders
 from tests.builders import git
-from tests.operations.world import World
 from tests.reliability.checker import Checker, Known, Verdict, differences
 from tests.reliability.killing import child, count_changes, let_time_fly
+from tests.world import World
 
 V1, V2, V3, V4, V5 = (f"v{number}.0.0" for number in range(1, 6))
 

@@ -10,9 +10,9 @@ from lastgood.errors import FindingsError
 from lastgood.versions.manifests import read_manifest
 from tests.builders import Project
 from tests.conftest import isolate
-from tests.operations.world import World
 from tests.reliability import costs
 from tests.reliability.enemy import Enemy, run, survive, versions_of
+from tests.world import World
 
 SECONDS = 2
 """Of processor time that one version may take in these tests."""

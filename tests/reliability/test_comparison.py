@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import Known
 from tests.reliability.killing import child, count_changes, killed
 from tests.reliability.scenes import COMMANDS, V1, V4, Scene
+from tests.world import World
 
 
 def plain(root: Path) -> int:

@@ -19,10 +19,10 @@ import pytest
 from tests import kinds
 from tests.builders import Project
 from tests.conftest import isolate
-from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import description_of
 from tests.reliability.enemy import Run, run, wrong_with
+from tests.world import World
 
 pytestmark = pytest.mark.sweep
 

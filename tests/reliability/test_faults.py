@@ -13,12 +13,12 @@ import pytest
 
 from lastgood.cli.app import main
 from lastgood.cli.boundary import guarded
-from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import Known
 from tests.reliability.killing import child
 from tests.reliability.scenes import COMMANDS, Command, Scene
 from tests.reliability.tracing import count_calls, require_strace, traced
+from tests.world import World
 
 pytestmark = pytest.mark.sweep
 

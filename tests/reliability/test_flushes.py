@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import Known
 from tests.reliability.disk import OPTIONS, Call, Disk, calls
 from tests.reliability.scenes import COMMANDS, V3, V4, Command, Scene
 from tests.reliability.tracing import require_strace, traced
+from tests.world import World
 
 pytestmark = pytest.mark.sweep
 

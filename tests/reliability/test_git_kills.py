@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import Checker, Known
 from tests.reliability.gitkilling import Gits, holding, require_sight
@@ -16,6 +15,7 @@ from tests.reliability.killing import child
 from tests.reliability.scenes import CARE, COMMANDS, V3, V4, Command, Scene
 from tests.reliability.test_faults import DOCUMENTED, HALF
 from tests.reliability.tracing import require_strace
+from tests.world import World
 
 pytestmark = pytest.mark.sweep
 

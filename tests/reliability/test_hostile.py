@@ -16,9 +16,9 @@ from lastgood.registry.view import read
 from lastgood.versions.manifests import read_manifest
 from tests.builders import Project
 from tests.conftest import isolate
-from tests.operations.world import World
 from tests.reliability import corpus, figures
 from tests.reliability.enemy import Enemy, Entry, escapes, examine, outside, run, survive, versions_of, wrong_with
+from tests.world import World
 
 
 @pytest.fixture(scope="module")

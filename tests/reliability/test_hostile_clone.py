@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from tests.builders import Project, git
-from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.corpus import SECRET
+from tests.world import World
 
 HOOKS = [
     "applypatch-msg",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.adapters.wheels import make_wheel, use_only
 from tests.builders import Project
-from tests.operations.world import World
+from tests.world import World
 
 PROGRAMS = ("git", "ssh-keygen", "gpg", "uv", "sync", "sh", "python", "python3", "env", "dvc", "ssh")
 COMMANDS = """\

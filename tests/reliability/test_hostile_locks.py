@@ -25,7 +25,7 @@ from lastgood.versions.manifests import read_manifest
 from tests.adapters.wheels import make_wheel, use_only
 from tests.builders import git
 from tests.conftest import isolate
-from tests.operations.world import World
+from tests.world import World
 
 SECRET = "open-sesame"  # noqa: S105  # what the traps look for
 SETUP = "import setuptools\nopen('@TRAP@/setup', 'w')\nsetuptools.setup(name='evil', version='1')\n"

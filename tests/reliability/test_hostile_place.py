@@ -16,9 +16,9 @@ import pytest
 from lastgood.project import Project as Opened
 from lastgood.releases import durable
 from tests.builders import Project, git
-from tests.operations.world import World, files
 from tests.reliability import figures
 from tests.reliability.killing import child, count_changes, killed
+from tests.world import World, files
 
 STRANGER = 54321
 

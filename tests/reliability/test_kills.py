@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import Known
 from tests.reliability.killing import killed, killed_at
 from tests.reliability.scenes import CARE, COMMANDS, Command, Scene
+from tests.world import World
 
 pytestmark = pytest.mark.sweep
 

@@ -14,9 +14,9 @@ from lastgood.errors import RefusedError
 from lastgood.releases import durable
 from tests.builders import Project, git
 from tests.conftest import isolate
-from tests.operations.world import World
 from tests.reliability.enemy import run
 from tests.reliability.tracing import require_strace
+from tests.world import World
 
 PROGRAM = "import sys; from lastgood.cli.app import main; sys.exit(main())"
 

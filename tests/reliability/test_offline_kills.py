@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from lastgood.errors import LastgoodError, RaceError
-from tests.operations.test_offline import acts, told
-from tests.operations.world import World
+from tests.machine.test_offline import acts, told
 from tests.reliability import figures
 from tests.reliability.checker import Checker, Known
 from tests.reliability.killing import count_changes, killed
 from tests.reliability.scenes import V1, V3, V4
+from tests.world import World
 
 pytestmark = pytest.mark.sweep
 

@@ -25,9 +25,9 @@ from lastgood.releases.activation import follow, switch
 from lastgood.releases.builder import build
 from lastgood.releases.place import Place
 from lastgood.releases.use import in_use, unused, using
-from tests.operations.world import World as Clone
 from tests.releases.world import World, content
 from tests.reliability.checker import Known
+from tests.world import World as Clone
 
 NOBODY = 65534
 PROGRAM = (sys.executable, "-m", "lastgood.cli.app")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import Checker, Known
 from tests.reliability.killing import child
 from tests.reliability.overtaking import overtaken
 from tests.reliability.scenes import CARE, COMMANDS, V1, V2, V3, V4, V5, Command, Scene
+from tests.world import World
 
 pytestmark = pytest.mark.sweep
 

@@ -10,11 +10,11 @@ import pytest
 
 from lastgood.cli.app import main
 from tests.operations.test_crash import race
-from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import Checker, Known
 from tests.reliability.killing import become, child
 from tests.reliability.scenes import V1, V3
+from tests.world import World
 
 pytestmark = pytest.mark.sweep
 

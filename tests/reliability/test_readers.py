@@ -12,11 +12,11 @@ import pytest
 from lastgood.releases import activation
 from lastgood.releases.place import Place
 from lastgood.releases.release import list_releases
-from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import Known
 from tests.reliability.killing import LIMIT
 from tests.reliability.scenes import V1, V3
+from tests.world import World
 
 pytestmark = pytest.mark.sweep
 

@@ -14,10 +14,10 @@ from lastgood.registry.view import read
 from lastgood.versions.manifests import read_manifest
 from tests.builders import Project
 from tests.conftest import isolate
-from tests.operations.world import World, forget
 from tests.reliability import figures
 from tests.reliability.enemy import run, wrong_with
 from tests.reliability.faulty import Fault, FaultyGit, FaultyServer
+from tests.world import World, forget
 
 pytestmark = pytest.mark.sweep
 

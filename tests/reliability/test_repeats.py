@@ -9,11 +9,11 @@ import pytest
 from lastgood.core.rollback import Request
 from lastgood.operations import rollback
 from lastgood.project import Project
-from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import Known
 from tests.reliability.killing import child, die, killed
 from tests.reliability.scenes import COMMANDS, V3, Scene
+from tests.world import World
 
 pytestmark = pytest.mark.sweep
 

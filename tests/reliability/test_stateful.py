@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from tests.operations.world import World
 from tests.reliability import driving, figures
 from tests.reliability.checker import Known
 from tests.reliability.driving import CRASHED, NOTHING, STEPS, WEIGHTS, random_step, step
 from tests.reliability.strangers import Strangers
+from tests.world import World
 
 pytestmark = pytest.mark.sweep
 

@@ -24,7 +24,7 @@ from lastgood.versions import environments
 from lastgood.versions.restorable import require_restorable
 from tests.adapters.wheels import make_wheel, use_only
 from tests.conftest import isolate
-from tests.operations.world import World, files
+from tests.world import World, files
 
 PREDICT = """\
 import sys

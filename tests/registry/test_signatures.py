@@ -15,7 +15,7 @@ from lastgood.core.signing import Signature
 from lastgood.errors import Finding, RefusedError, UsageError
 from tests.builders import ARTIFACT, BEGIN, Project, git
 from tests.conftest import isolate
-from tests.operations.world import World
+from tests.world import World
 
 pytestmark = [
     pytest.mark.xdist_group("signing"),

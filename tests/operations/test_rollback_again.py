@@ -3,7 +3,7 @@
 import pytest
 
 from lastgood.errors import NoGoodVersionError, RefusedError
-from tests.operations.world import World
+from tests.world import World
 
 
 def test_a_stage_rolled_back_just_now_is_left_alone_until_it_has_settled(story: World) -> None:

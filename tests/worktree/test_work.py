@@ -9,8 +9,8 @@ from lastgood.errors import RefusedError
 from lastgood.operations import checkout
 from lastgood.project import Project
 from tests.operations.test_checkout import assert_holds, refused
-from tests.operations.test_saving import with_another_output
-from tests.operations.world import World, files, killed_at
+from tests.worktree.test_saved import with_another_output
+from tests.world import World, files, killed_at
 
 
 def is_somewhere(world: World, text: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from lastgood.errors import LastgoodError, RefusedError
 from tests.operations.test_checkout import assert_holds, refused
-from tests.operations.world import World, files, killed_at
+from tests.world import World, files, killed_at
 
 
 def saved(world: World) -> dict[str, str]:

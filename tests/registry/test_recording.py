@@ -7,7 +7,7 @@ import pytest
 from lastgood.errors import PushRefusedError
 from lastgood.registry.recording import PATIENCE, Record, outwait
 from tests.builders import git
-from tests.operations.world import World
+from tests.world import World
 
 REFUSE_TAGS = '#!/bin/sh\ncase "$1" in refs/tags/*) echo "no tags today" >&2; exit 1;; esac\n'
 

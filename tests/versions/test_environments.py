@@ -9,7 +9,7 @@ from lastgood.core.rollback import Plan, Request
 from lastgood.errors import FindingsError, NotCarriedOutError
 from lastgood.operations import rollback, sync
 from tests.adapters.wheels import make_wheel, use_only
-from tests.operations.world import REASON, World
+from tests.world import REASON, World
 
 DELIVER = "[environment]\ndeliver = true\n"
 

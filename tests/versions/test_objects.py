@@ -9,7 +9,7 @@ from lastgood.errors import FindingsError
 from lastgood.releases import durable
 from lastgood.releases.place import Place
 from lastgood.releases.release import list_releases, read_placement
-from tests.operations.world import World
+from tests.world import World
 
 
 def test_what_cache_and_remote_lost_is_linked_from_a_release_that_has_it(story: World) -> None:

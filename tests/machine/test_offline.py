@@ -31,7 +31,7 @@ from lastgood.releases import pending as waiting
 from lastgood.releases.place import Place
 from tests.builders import git
 from tests.operations.test_crash import race
-from tests.operations.world import World, killed_at, refuse_pushes
+from tests.world import World, killed_at, refuse_pushes
 
 
 def go_down(world: World) -> None:

@@ -16,7 +16,7 @@ from lastgood.project import Project
 from lastgood.registry.view import read
 from lastgood.releases.release import description_path
 from lastgood.versions.manifests import read_manifest
-from tests.operations.world import World
+from tests.world import World
 
 TYPO = '[release.prod]\noutputs = ["modles/"]\n'
 ACTS: dict[str, Callable[[World], object]] = {
