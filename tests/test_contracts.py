@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -54,3 +56,15 @@ def test_a_broken_contract_is_noticed(copy: Path, contract: str) -> None:
 def test_every_contract_is_broken_once_here() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     assert text.count("[[tool.importlinter.contracts]]") == len(BROKEN)
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Imports inside functions and for type checking count: a circle is a circle."""
+    graph = grimp.build_graph("lastgood", cache_dir=None)
+    imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    TopologicalSorter(imported).prepare()  # raises CycleError, which names the circle
+
+
+def test_no_module_is_longer_than_300_lines() -> None:
+    lines = {path: len(path.read_text().splitlines()) for path in (ROOT / "src").rglob("*.py")}
+    assert {str(path.relative_to(ROOT)): number for path, number in lines.items() if number > 300} == {}

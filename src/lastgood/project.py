@@ -12,9 +12,9 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from lastgood.adapters.git import mirror, repository, trust
+from lastgood.adapters.git.clone import Clone, find_clone
 from lastgood.adapters.git.command import Git, GitError, strip_environment
 from lastgood.adapters.git.identity import Identity, find_identity
-from lastgood.adapters.git.repository import Clone
 from lastgood.core import tags
 from lastgood.core.config import FILE, Config
 from lastgood.errors import Finding, Flaw, NotAProjectError, NotWritableError, UnreachableError, UsageError
@@ -68,7 +68,7 @@ class Project:
     def open(cls, start: Path) -> "Project":
         """The project around a directory. Raises `NotAProjectError`; `UsageError` for a broken `lastgood.toml`."""
         strip_environment()
-        clone = repository.find_clone(start)
+        clone = find_clone(start)
         git = Git(clone.root)
         _require_dvc(git, clone)
         config = _read_config(clone.root / FILE)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from hashlib import sha1
 
+from lastgood.core.building import build_registry
 from lastgood.core.events import TagObject
 from lastgood.core.journal import Entry, Journal, Recorded
 from lastgood.core.messages import Message, format_message
-from lastgood.core.registry import History, Registry, build_registry
+from lastgood.core.registry import History, Registry
 
 NOW = 1_700_000_000
 MINUTE = 60

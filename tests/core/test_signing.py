@@ -3,9 +3,9 @@
 import pytest
 
 from lastgood.core import tags
+from lastgood.core.building import build_registry
 from lastgood.core.events import TagObject
 from lastgood.core.messages import Message, format_message
-from lastgood.core.registry import build_registry
 from lastgood.core.signing import Rules, Signature, Verdicts, inspect, judge
 from lastgood.errors import RefusedError
 from tests.core.story import NOW, journal, own, script, tag

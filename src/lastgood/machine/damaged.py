@@ -12,8 +12,9 @@ from lastgood.core.digests import tree_sha256
 from lastgood.core.manifest import Manifest
 from lastgood.errors import Finding, FindingsError, Flaw
 from lastgood.project import Project
+from lastgood.releases.contents import check_release, divide
 from lastgood.releases.proofs import Proofs
-from lastgood.releases.release import Release, check_release, divide, is_of, load_release, release_directories
+from lastgood.releases.release import Release, is_of, load_release, release_directories
 from lastgood.releases.rights import find_writable
 
 LINK = "120000"

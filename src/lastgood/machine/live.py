@@ -10,7 +10,7 @@ from lastgood.errors import LockedError, UnfinishedError, UnhealthyError
 from lastgood.machine.delivery import deliver
 from lastgood.machine.health import check_health
 from lastgood.project import Project
-from lastgood.registry.view import require_newest
+from lastgood.registry.freshness import require_newest
 from lastgood.releases import activation
 from lastgood.releases.placing import WRITABLE
 from lastgood.releases.release import Release, release_path

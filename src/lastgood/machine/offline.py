@@ -14,8 +14,9 @@ from lastgood.core.transaction import Author, Draft
 from lastgood.errors import FindingsError, PushRefusedError, RaceError, RefusedError, UnreachableError, UsageError
 from lastgood.project import Project
 from lastgood.registry import recording
+from lastgood.registry.freshness import require_newest
 from lastgood.registry.recording import Record
-from lastgood.registry.view import View, require_newest, retrying
+from lastgood.registry.view import View, retrying
 from lastgood.releases import pending
 from lastgood.versions.restorable import require_restorable
 

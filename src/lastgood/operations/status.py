@@ -11,8 +11,9 @@ from lastgood.core.offline import Act
 from lastgood.core.registry import History, Registry, Version
 from lastgood.errors import Finding, FindingsError
 from lastgood.project import Project
+from lastgood.registry.freshness import require_newest
 from lastgood.registry.races import repeat
-from lastgood.registry.view import View, read, require_newest
+from lastgood.registry.view import View, read
 from lastgood.releases import activation, pending
 from lastgood.releases.release import read_placement
 from lastgood.versions.manifests import read_manifest, read_pinned

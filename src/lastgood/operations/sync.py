@@ -13,7 +13,8 @@ from lastgood.machine import delivery, live, offline
 from lastgood.machine.offline import Published
 from lastgood.machine.settings import refresh_settings
 from lastgood.project import Project
-from lastgood.registry.view import View, read, require_nothing_lost, retrying
+from lastgood.registry.freshness import require_nothing_lost
+from lastgood.registry.view import View, read, retrying
 from lastgood.releases import activation, pending
 from lastgood.releases.release import Release
 from lastgood.versions.manifests import read_manifest

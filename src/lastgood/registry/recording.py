@@ -20,8 +20,9 @@ from lastgood.errors import LockedError, PushRefusedError, StaleError
 from lastgood.project import Project
 from lastgood.registry import seen
 from lastgood.registry.fetching import PUSHING
+from lastgood.registry.freshness import require_agreement
 from lastgood.registry.signatures import signer_for
-from lastgood.registry.view import View, require_agreement
+from lastgood.registry.view import View
 from lastgood.releases import durable
 
 PATIENCE = 3

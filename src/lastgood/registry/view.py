@@ -2,7 +2,7 @@
 out."""
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,16 +11,15 @@ from typing import TypeVar
 from lastgood.adapters.git import refs, repository
 from lastgood.adapters.git.transactions import put_tags
 from lastgood.core import tags as grammar
+from lastgood.core.building import build_registry
 from lastgood.core.events import TagObject
 from lastgood.core.journal import Journal, Recorded, find_lost
-from lastgood.core.registry import History, Registry, build_registry
+from lastgood.core.registry import History, Registry
 from lastgood.core.tags import TAGS
 from lastgood.errors import (
     Finding,
     Flaw,
-    LastgoodError,
     LockedError,
-    RefusedError,
     StaleError,
     UnreachableError,
 )
@@ -271,33 +270,3 @@ def _unread(others: Mapping[str, str], journals: Mapping[str, Journal]) -> Itera
 def _recorded_names(journals: Mapping[str, Journal]) -> set[str]:
     """The names that the journals know, those of tags out of count among them."""
     return {tag.name for journal in journals.values() for _, tag in journal.recorded} | discounted.names(journals)
-
-
-def require_newest(project: Project, history: History) -> None:
-    """Raise `StaleError` when something was recorded here since the history was read."""
-    if not is_newest(project, (history,)):
-        raise StaleError(f"the journal of {history.artifact} moved on")
-
-
-def is_newest(project: Project, histories: Iterable[History]) -> bool:
-    """Whether nothing was recorded here since the histories were read."""
-    tips = {project.journal_ref(history.artifact): history.journal.tip for history in histories}
-    found = refs.list_refs(project.git, project.journal_prefix) if tips else {}
-    return all(found.get(ref) == tip for ref, tip in tips.items())
-
-
-def require_nothing_lost(view: View, artifact: str) -> None:
-    """Raise `RefusedError` for a journal that has gone back (I7: the registry may have left what it names now)."""
-    history = view.registry.artifacts.get(artifact)
-    for finding in history.findings if history else ():
-        if finding.kind == Flaw.GONE_BACK:
-            raise RefusedError(f"{finding.message}", hint=seen.hint(finding))
-
-
-def require_agreement(view: View, artifact: str) -> None:
-    """Refuse to write on top of a journal that origin does not share, or that lost entries. Raises `LastgoodError`."""
-    require_nothing_lost(view, artifact)
-    history = view.registry.artifacts.get(artifact)
-    for finding in history.findings if history else ():
-        if finding.kind == Flaw.JOURNAL:
-            raise LastgoodError(f"{finding.message}", hint=f"git log {finding.subject}", unchanged=True)

@@ -13,18 +13,14 @@ from lastgood.core.fitting import Fit, fit
 from lastgood.core.manifest import Manifest, Output
 from lastgood.errors import Finding, FindingsError, Flaw, NotCarriedOutError
 from lastgood.releases import durable, hashing, proving, staging
+from lastgood.releases.contents import Contents, check_release, code_digest, digest_of, divide, walk
 from lastgood.releases.place import Place
 from lastgood.releases.placing import Placer, will_copy
 from lastgood.releases.proofs import Proofs, State
 from lastgood.releases.proving import CorruptedObjectsError, Members, ObjectPath, Part
 from lastgood.releases.release import (
-    Contents,
     Release,
-    check_release,
-    code_digest,
     description_path,
-    digest_of,
-    divide,
     find_release,
     format_release,
     is_of,
@@ -32,7 +28,6 @@ from lastgood.releases.release import (
     list_releases,
     load_release,
     release_path,
-    walk,
 )
 from lastgood.releases.staging import clean_staging
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from stat import S_ISLNK
 
 from lastgood.errors import Finding, Flaw
-from lastgood.releases.release import walk
+from lastgood.releases.contents import walk
 
 
 def find_writable(release: Path, owner: int) -> tuple[Finding, ...]:

@@ -10,10 +10,11 @@ from lastgood.core.digests import Digests
 from lastgood.core.listing import is_listing
 from lastgood.core.manifest import Output
 from lastgood.errors import NotCarriedOutError
+from lastgood.releases.contents import walk
 from lastgood.releases.place import Place
 from lastgood.releases.placing import may_link
 from lastgood.releases.proofs import Proofs
-from lastgood.releases.release import Release, list_releases, walk
+from lastgood.releases.release import Release, list_releases
 
 Key = tuple[str, bool]
 """An object's md5, and whether it has DVC 2's layout."""

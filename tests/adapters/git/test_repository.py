@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from lastgood.adapters.git.clone import find_clone
 from lastgood.adapters.git.command import Git
 from lastgood.adapters.git.repository import (
     Change,
@@ -10,7 +11,6 @@ from lastgood.adapters.git.repository import (
     changes,
     dirty_paths,
     dropped,
-    find_clone,
     has_commit,
     head,
     others,

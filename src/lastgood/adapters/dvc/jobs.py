@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from lastgood.adapters.dvc.cache import Cache
 from lastgood.adapters.dvc.progress import Meter
-from lastgood.adapters.dvc.remote import Brought, Remote, Wanted
+from lastgood.adapters.dvc.remote import Remote
+from lastgood.adapters.dvc.transfers import Brought, Wanted
 from lastgood.adapters.dvc.translate import foreign, translated
 from lastgood.core.manifest import Output
 from lastgood.core.preflight import Missing

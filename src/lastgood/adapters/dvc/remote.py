@@ -7,27 +7,22 @@ copied and hashed in one go. lastgood hashes them all itself.
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from stat import S_ISREG
 from threading import Event
 from typing import Any
 
+from lastgood.adapters.dvc.batches import BATCH, _overlapped
 from lastgood.adapters.dvc.contents import Found, list_far, list_local
 from lastgood.adapters.dvc.hashing import hash_file, hash_stream
 from lastgood.adapters.dvc.progress import Meter
 from lastgood.adapters.dvc.staging import COPIERS, Staging, flush_all
+from lastgood.adapters.dvc.transfers import Brought, Wanted
 from lastgood.errors import AbsentRemoteError, LastgoodError, UnreachableError
-
-BATCH = 512
-"""Objects brought before they are hashed, flushed and get their names: with `HEAVY` what a kill costs at most."""
-
-HEAVY = 1 << 30
-"""Bytes, where they are known, that close a batch."""
 
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 """The md5 of no bytes."""
@@ -40,24 +35,6 @@ READERS = 16
 
 LAYOUT = re.compile(r"files|[0-9a-f]{2}")
 """What lies at the top of every remote that something was pushed to, by DVC 3 or DVC 2."""
-
-
-@dataclass
-class Brought:
-    """What a download did not bring: objects that the remote lacks, those that are not what their name says, and the
-    sizes of those that the version records with another one."""
-
-    absent: set[str] = field(default_factory=set)
-    corrupted: set[str] = field(default_factory=set)
-    wrong: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Objects to bring: about how many bytes each has, and whether it may have so many as the remote says."""
-
-    sizes: Mapping[str, int]
-    fits: Callable[[str, int, bool], bool]
 
 
 class Remote:
@@ -312,36 +289,3 @@ class Remote:
     def hash_of(self, path: str, tell: Callable[[int], object]) -> str:
         """The md5 that DVC gives the file in this layout; `tell` is told how many bytes were read."""
         return hash_file(path, tell, legacy=self.legacy)
-
-
-def _overlapped(
-    sizes: Mapping[str, int],
-    bring: Callable[[Sequence[str]], dict[str, str]],
-    keep: Callable[[Mapping[str, str]], None],
-    stopped: Event,
-) -> None:
-    """Bring batch after batch; while one is hashed, flushed and named, the next one comes."""
-    with ThreadPoolExecutor(1) as pool:
-        keeping: Future[None] | None = None
-        for batch in _batches(sizes):
-            if stopped.is_set():
-                break
-            digests = bring(batch)
-            if keeping is not None:
-                keeping.result()
-            keeping = pool.submit(keep, digests)
-        if keeping is not None:
-            keeping.result()
-
-
-def _batches(sizes: Mapping[str, int]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    heavy = 0
-    for one, size in sizes.items():
-        batch.append(one)
-        heavy += size
-        if len(batch) >= BATCH or heavy >= HEAVY:
-            yield batch
-            batch, heavy = [], 0
-    if batch:
-        yield batch
