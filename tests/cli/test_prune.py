@@ -75,7 +75,7 @@ def test_wrong_numbers_are_wrong_usage(run: Program, story: Project) -> None:
     (story.root / "lastgood.toml").write_text("[prune]\nkeep = -1\n")
     refused = run("prune")
     assert refused.code == 2
-    assert "[prune] keep must not be negative" in refused.err
+    assert "[prune] keep must be at least 0, not -1" in refused.err
 
 
 def test_nothing_here_is_nothing_to_do(run: Program, story: Project) -> None:

@@ -1,5 +1,6 @@
 """Running one command to its end: as an argument list or a shell line, with a deadline and bounded output."""
 
+import errno
 import os
 import selectors
 import signal
@@ -43,18 +44,9 @@ def run(  # the command, where, with which variables, for how long, with what to
     """Run a command in a session of its own; a text is a shell line. Nothing that it started outlives it.
 
     `timeout` is in seconds. With `merged`, standard error is part of standard output, in the order written. Raises
-    `OSError` when the command cannot be started.
+    `OSError` when the command cannot be started, `FileNotFoundError` when there is none of its name.
     """
-    process = Popen(  # a shell line by intent: trusted configuration, as in a CI file
-        command,
-        shell=isinstance(command, str),
-        cwd=directory,
-        env=dict(environment),
-        stdin=PIPE if stdin else DEVNULL,
-        stdout=PIPE,
-        stderr=STDOUT if merged else PIPE,
-        start_new_session=True,
-    )
+    process = _start(command, directory, environment, stdin=bool(stdin), merged=merged)
     deadline = None if timeout is None else time.monotonic() + timeout
     try:
         out, err = _exchange(process, stdin, deadline)
@@ -69,6 +61,34 @@ def run(  # the command, where, with which variables, for how long, with what to
             if pipe is not None:
                 with suppress(OSError):  # what was not read of stdin
                     pipe.close()
+
+
+def _start(
+    command: Sequence[str] | str, directory: Path, environment: Mapping[str, str], *, stdin: bool, merged: bool
+) -> "Popen[bytes]":
+    try:
+        return Popen(  # a shell line by intent: trusted configuration, as in a CI file
+            command,
+            shell=isinstance(command, str),
+            cwd=directory,
+            env=dict(environment),
+            stdin=PIPE if stdin else DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT if merged else PIPE,
+            start_new_session=True,
+        )
+    except PermissionError as error:
+        if isinstance(command, str) or is_there(command[0], environment):
+            raise
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0]) from error
+
+
+def is_there(command: str, environment: Mapping[str, str]) -> bool:
+    """Whether a shell would find a file for a command. A directory on `PATH` that may not be searched holds none, but
+    has `execve` answer "permission denied"."""
+    if "/" in command or "\0" in command:
+        return True
+    return any(os.access(Path(directory, command), os.F_OK) for directory in os.get_exec_path(environment) if directory)
 
 
 def _exchange(process: "Popen[bytes]", stdin: bytes, deadline: float | None) -> tuple[bytes, bytes]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from lastgood.adapters.git.command import Git
+from lastgood.adapters.process import is_there
 from lastgood.core.references import find_version
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import whole
@@ -127,20 +128,12 @@ def run(command: Sequence[str], directory: Path, environment: Mapping[str, str])
         try:
             process = subprocess.Popen([*command], cwd=directory, env=dict(environment))
         except (OSError, ValueError) as error:
-            if isinstance(error, FileNotFoundError) or not _exists(command[0], environment):
+            if isinstance(error, FileNotFoundError) or not is_there(command[0], environment):
                 raise CommandError(f"{command[0]}: command not found", NOT_FOUND) from error
             raise CommandError(f"{command[0]}: {error}", NOT_EXECUTABLE) from error
         forward_to(process)
         code = process.wait()
     return code if code >= 0 else 128 - code
-
-
-def _exists(command: str, environment: Mapping[str, str]) -> bool:
-    """Whether a shell would find a file for a command. A directory on `PATH` that may not be searched holds none, but
-    has `execve` answer "permission denied"."""
-    if "/" in command or "\0" in command:
-        return True
-    return any(os.access(Path(directory, command), os.F_OK) for directory in os.get_exec_path(environment) if directory)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 import os
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,6 +128,25 @@ def test_our_own_readers_do_not_keep_a_lock(project: Project) -> None:
     reading = Git(project.root)
     assert reading.objects.read("HEAD") is not None
     assert find_holder(lock, project.root / ".git") is None
+
+
+def test_a_reader_of_root_does_not_keep_an_ordinary_users_lock(project: Project) -> None:
+    """Where root's git works cannot be seen; that it only reads, its command line says."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can start a process as another user")
+    with tempfile.TemporaryDirectory() as place:  # `tmp_path` is root's alone
+        Path(place).chmod(0o755)
+        lock = leave(Path(place) / "index.lock")
+        os.chown(lock, 65534, 65534)
+        reading = Git(project.root)
+        assert reading.objects.read("HEAD") is not None
+        ask = "from lastgood.adapters.git.holders import find_holder as f; from pathlib import Path as P; "
+        ask += f"print(f(P({str(lock)!r}), P({place!r})))"
+        as_nobody = ["setpriv", "--reuid=65534", "--clear-groups", sys.executable, "-c", ask]
+        answer = subprocess.run(as_nobody, capture_output=True, text=True, cwd="/", timeout=60)
+    if answer.returncode != 0:
+        pytest.skip(f"another user cannot start this Python: {answer.stderr[-200:]}")
+    assert "cat-file" not in answer.stdout
 
 
 def test_every_git_that_works_in_the_repository_may_hold_its_locks(project: Project) -> None:

@@ -59,14 +59,13 @@ def _may_hold(process: Path, lock: Path, repository: Path, owner: int) -> bool:
     if state in {"Z", "X"}:
         return False
     is_git = (process / "comm").read_text(errors="replace").startswith("git")
+    writes = is_git and not READERS & {*_subcommand(_words(process))}  # everybody may read a command line
     try:
         if any(one.readlink() == lock for one in _descriptors(process)):
             return True
-        if not is_git or READERS & {*_subcommand(_words(process))}:
-            return False
-        return repository in set(_repositories(process))
+        return writes and repository in set(_repositories(process))
     except PermissionError:  # a lock is its maker's file
-        return is_git and process.stat().st_uid in {owner, 0}
+        return writes and process.stat().st_uid in {owner, 0}
 
 
 def _descriptors(process: Path) -> Iterator[Path]:
