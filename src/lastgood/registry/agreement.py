@@ -1,6 +1,6 @@
 """What origin, the refs here and the journal do not agree on, as findings."""
 
-from lastgood.adapters.git import refs
+from lastgood.adapters.git import refs, repository
 from lastgood.core.journal import Entry, Journal, Recorded
 from lastgood.errors import Finding, Flaw
 from lastgood.project import Project
@@ -38,7 +38,7 @@ def diverged(project: Project, journal: Journal, origin: refs.Origin | None) -> 
     there = origin.refs.get(ref) if origin is not None else None
     if there is None or there == journal.tip:
         return []
-    if project.git.attempt("merge-base", "--is-ancestor", there, str(journal.tip))[0] == 0:
+    if repository.is_ancestor(project.git, there, str(journal.tip)):
         return []
     text = f"the journal {ref} on origin is not a continuation of the one here"
     return [Finding(Flaw.JOURNAL, ref, text)]
@@ -52,5 +52,5 @@ def find_behind(project: Project, journal: Journal, origin: refs.Origin | None) 
     commits = [entry.commit for entry in journal.entries]
     if there in commits:
         return journal.entries[commits.index(there) + 1 :]
-    older = there is None or project.git.attempt("merge-base", "--is-ancestor", there, str(journal.tip))[0] == 0
+    older = there is None or repository.is_ancestor(project.git, there, str(journal.tip))
     return journal.entries if older else ()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lastgood.adapters.git import refs
+from lastgood.adapters.git import refs, repository
 from lastgood.adapters.git.transactions import Prepared
 from lastgood.core import tags as grammar
 from lastgood.core.journal import Journal
@@ -89,4 +89,4 @@ def _count(journal: Journal, commit: str | None) -> int:
 
 
 def _holds(project: Project, there: str, tip: str) -> bool:
-    return project.git.attempt("merge-base", "--is-ancestor", tip, there)[0] == 0
+    return repository.is_ancestor(project.git, tip, there)

@@ -82,6 +82,12 @@ def live(place: Place, artifact: str, stage: str) -> Release | None:
     return inspect_live(place, artifact, stage)[0]
 
 
+def is_live(place: Place, directory: Path) -> bool:
+    """Whether a stage's link leads to a directory."""
+    real = os.path.realpath(directory)
+    return any(os.path.realpath(target) == real for _, _, target in live_links(place))
+
+
 def inspect_live(place: Place, artifact: str, stage: str) -> tuple[Release | None, tuple[Finding, ...]]:
     """The live release, or what is wrong with the link: no link, pointing outside, or to no finished release."""
     link = place.live_link(artifact, stage)

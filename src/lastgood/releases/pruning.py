@@ -7,7 +7,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from lastgood.releases import durable, hashing, staging
-from lastgood.releases.activation import live_links
+from lastgood.releases.activation import is_live
 from lastgood.releases.place import Place
 from lastgood.releases.proofs import Proofs, State
 from lastgood.releases.release import description_path
@@ -45,7 +45,7 @@ def remove_directory(
     what a process that dies leaves in staging is removed by the next command.
     """
     with unused(place, directory) as free:
-        if not free or _is_live(place, directory):
+        if not free or is_live(place, directory):
             return False
         with staging.stage(place) as room:
             announce()
@@ -75,11 +75,6 @@ def files_below(path: Path) -> Iterator[str]:
         for name in directories:
             if os.path.islink(link := os.path.join(parent, name)):  # noqa: PTH114, PTH118  # as above
                 yield link
-
-
-def _is_live(place: Place, directory: Path) -> bool:
-    real = os.path.realpath(directory)
-    return any(os.path.realpath(target) == real for _, _, target in live_links(place))
 
 
 def _remove_files(tree: Path, proofs: Proofs) -> None:

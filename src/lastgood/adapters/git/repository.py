@@ -74,6 +74,11 @@ def tree_of(git: Git, commit: str) -> str:
     return git.line("rev-parse", "--verify", f"{commit}^{{tree}}")
 
 
+def is_ancestor(git: Git, old: str, new: str) -> bool:
+    """Whether a commit is another one, or among those that it was made on; also false for a commit that is not here."""
+    return git.attempt("merge-base", "--is-ancestor", old, new)[0] == 0
+
+
 def peel(git: Git, names: Iterable[str]) -> dict[str, tuple[str, str]]:
     """What each name leads to in the end, tags followed: type and id, by one process; none for what is not here."""
     given = [name for name in names if "\n" not in name]

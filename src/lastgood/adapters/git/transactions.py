@@ -18,6 +18,7 @@ from lastgood.adapters.git.identity import Identity
 from lastgood.adapters.git.packs import Pack
 from lastgood.adapters.git.refs import list_origin, list_refs, unreachable
 from lastgood.adapters.git.remotes import pushed_to
+from lastgood.adapters.git.repository import is_ancestor
 from lastgood.core.journal import GENESIS, Discount, Journal, Recorded, format_entry
 from lastgood.core.manifest import Manifest
 from lastgood.core.tags import TAGS
@@ -207,7 +208,7 @@ def _moved_on(git: Git, prepared: Prepared, remote: str, deadline: float) -> boo
         there = list_origin(git, remote, [prepared.journal_ref], deadline).refs.get(prepared.journal_ref)
     except UnreachableError:
         return False
-    return there is not None and git.attempt("merge-base", "--is-ancestor", there, prepared.journal)[0] != 0
+    return there is not None and not is_ancestor(git, there, prepared.journal)
 
 
 def land(git: Git, prepared: Prepared, *, accepted: bool) -> bool:

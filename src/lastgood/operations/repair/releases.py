@@ -1,6 +1,5 @@
 """Repairing releases: a damaged one goes when nothing uses it, and is built anew and exchanged when it is live."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from lastgood.machine.damaged import find_damaged
 from lastgood.machine.delivery import build_release
 from lastgood.project import Project
 from lastgood.releases import durable
-from lastgood.releases.activation import live_links
+from lastgood.releases.activation import is_live
 from lastgood.releases.place import Place
 from lastgood.releases.proofs import Proofs
 from lastgood.releases.pruning import remove_directory
@@ -36,7 +35,7 @@ def mend_releases(project: Project, manifests: Iterable[Manifest], *, deep: bool
     results: Results = []
     for path, findings in find_damaged(project, known, deep=deep).items():
         name = f"{path.parent.name}/{path.name}"
-        if _is_live(project.place, path):
+        if is_live(project.place, path):
             wanted = _find(project, known, path)
             if wanted is None:
                 text = f"{name} is damaged and live, and no version here is built there: assign another one and sync"
@@ -54,11 +53,6 @@ def mend_releases(project: Project, manifests: Iterable[Manifest], *, deep: bool
             done = Mended("release", name, "removed, for it is damaged and not live", "-")
             results += [done] if removed else findings
     return results
-
-
-def _is_live(place: Place, path: Path) -> bool:
-    real = os.path.realpath(path)
-    return any(os.path.realpath(target) == real for _, _, target in live_links(place))
 
 
 def _find(project: Project, manifests: Iterable[Manifest], path: Path) -> tuple[Manifest, tuple[Output, ...]] | None:
