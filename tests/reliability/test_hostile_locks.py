@@ -246,7 +246,7 @@ def test_a_lock_that_names_anything_else_is_refused_before_uv_sees_it(range_: Ra
     with pytest.raises((FindingsError, NotCarriedOutError)) as caught:
         range_.build(REFUSED[name])
     assert isinstance(caught.value, FindingsError) or name == "wrong hash"
-    assert "nothing was changed" in caught.value.message
+    assert caught.value.unchanged
     assert SECRET not in str(caught.value)
     assert {path.name for path in (range_.world.place / "environments").glob("*")} == before
     range_.require_untouched()
@@ -296,7 +296,7 @@ def test_a_pth_file_of_a_wheel_runs_in_exec_and_not_while_its_environment_is_bui
 def test_a_wheel_that_replaces_the_interpreter_is_refused_and_nothing_of_it_runs(range_: Range, name: str) -> None:
     place, text = REPLACING[name]
     add_to_wheel(range_.wheels, place, filled(text, range_.values))
-    with pytest.raises(NotCarriedOutError, match="nothing was changed"):
+    with pytest.raises(NotCarriedOutError, check=lambda error: error.unchanged):
         range_.build(requirements(f"tiny==2.0 # {name}\n"))
     range_.require_untouched()
 

@@ -97,7 +97,7 @@ def test_a_repository_of_sha256_objects_is_refused_by_name(tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     answer = run(tmp_path / "new", "status")
     assert answer.code == 10
-    assert "names its objects by sha256, which DVC and GTO cannot read; nothing was changed" in answer.err
+    assert "names its objects by sha256, which DVC and GTO cannot read" in answer.err
     assert "--object-format=sha1" in answer.err
 
 
@@ -120,7 +120,7 @@ def test_a_deleted_current_directory_is_said_and_another_one_can_be_named(world:
     script = f'mkdir {gone} && cd {gone} && rmdir {gone} && exec "$@"'
     done = start("status", at=world.root, before=["sh", "-c", script, "sh"])
     assert done.returncode == 10
-    assert "error: the current directory was deleted; nothing was changed" in done.stderr
+    assert "error: the current directory was deleted" in done.stderr
     done = start("-C", str(world.root), "list", at=world.root, before=["sh", "-c", script, "sh"])
     assert done.returncode == 0, done.stderr
 
