@@ -85,7 +85,7 @@ class Project:
         place = Place(root.resolve())
         place.check(trust.trusted_owners(place.root))
         if url is None and not place.mirror.is_dir():
-            raise UsageError(f"{root} was never synced", hint="name the repository: --repo URL --root DIR")
+            raise UsageError(f"{root} was never synced", hint="lastgood sync --stage STAGE --repo URL")
         git = mirror.open_for_host(place.create().mirror, url)
         own = place.root / FILE
         return cls(place, git, _read_config(own if own.exists() else place.settings), None, "origin")

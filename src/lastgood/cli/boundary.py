@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from lastgood.cli.output import json, text
-from lastgood.cli.output.failure import message
+from lastgood.cli.output.commands import typed
+from lastgood.cli.output.failure import hint, message
 from lastgood.cli.output.streams import outlet, write
 from lastgood.errors import FindingsError, LastgoodError, UsageError
 
@@ -82,9 +83,9 @@ def format_error(error: LastgoodError) -> str:
     first, *more = text.without_secrets(message(error)).splitlines() or [error.name]
     lines = [f"error: {text.clean(first)}", *(f"  {text.clean(line)}" for line in more)]
     if isinstance(error, FindingsError):
-        lines.append(text.bullets(error.findings))
+        lines.append(text.bullets(typed(str(one)) for one in error.findings))
     if error.hint:
-        lines.append(f"hint: {text.one_line(text.without_secrets(error.hint))}")
+        lines.append(f"hint: {text.one_line(text.without_secrets(hint(error)))}")
     return text.paragraphs(*lines)
 
 
@@ -131,11 +132,11 @@ def _interrupted(*, as_json: bool) -> int:
             "error": "interrupted",
             "code": INTERRUPTED,
             "message": message,
-            "hint": "lastgood status",
+            "hint": typed("lastgood status"),
         }
         write("stdout", json.dump(document))
     else:
-        write("stderr", f"\n{message}; see: lastgood status")
+        write("stderr", f"\n{message}; see: {typed('lastgood status')}")
     return INTERRUPTED
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lastgood.cli.output.commands import host
 from lastgood.core import subset as parts
 from lastgood.errors import UsageError
 
@@ -28,6 +29,14 @@ Reason = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and change nothing.")]
 Fetch = Annotated[bool, typer.Option("--fetch", help="Ask the git remote for news first.")]
+
+
+def _remember_host(context: typer.Context, root: Path | None) -> Path | None:
+    """The directory as an absolute path, for the commands that the answer names (`output.commands`)."""
+    host.root = root and context.obj.directory / root
+    return host.root
+
+
 Root = Annotated[
     Path | None,
     typer.Option(
@@ -35,6 +44,7 @@ Root = Annotated[
         metavar="DIR",
         help="The directory of a serving host, which has no working tree.",
         show_default=False,
+        callback=_remember_host,
     ),
 ]
 Subset = Annotated[

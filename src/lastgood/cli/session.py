@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from lastgood.cli.output import json, text
+from lastgood.cli.output.commands import typed
 from lastgood.cli.output.progress import Progress
 from lastgood.cli.output.streams import write
 from lastgood.errors import Finding
@@ -64,7 +65,7 @@ class Session:
     def warn(self, found: Iterable[Finding]) -> None:
         """Findings that do not stop the command; each is said once."""
         for message in dict.fromkeys(finding.message for finding in found):
-            self.note(f"warning: {text.one_line(message)}")
+            self.note(f"warning: {text.one_line(typed(message))}")
 
     def tell_published(self, published: "Published") -> None:
         """An act done while origin was out of reach, which origin has now."""

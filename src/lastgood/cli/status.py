@@ -7,6 +7,7 @@ import typer
 
 from lastgood.cli import options
 from lastgood.cli.output import json, text
+from lastgood.cli.output.commands import typed
 from lastgood.cli.session import Session
 from lastgood.errors import Finding, FindingsError, Flaw, UnfinishedError
 
@@ -112,13 +113,13 @@ def _stage_document(stage: "StageStatus") -> "documents.Stage":
         "assigned": stage.assigned,
         "mark": stage.judgement,
         "failed": stage.failed.message if stage.failed else None,
-        "next": stage.finish or stage.leave,
+        "next": typed(stage.finish or stage.leave or "") or None,
         "live": stage.live,
         "partial": stage.partial,
         "path": stage.path,
         "followed": stage.followed,
         "waiting": stage.waiting,
-        "finish": stage.finish,
+        "finish": typed(stage.finish) if stage.finish else None,
         "pending": [json.act(one) for one in stage.pending],
         "files": None if stage.live is None else dict(stage.placed),
         "problems": json.findings(stage.problems),
@@ -126,8 +127,12 @@ def _stage_document(stage: "StageStatus") -> "documents.Stage":
 
 
 def _text(seen: "Status") -> str:
-    finish = [f"  {stage.finish}" for stage in seen.stages if stage.waiting and not stage.pending and not stage.failed]
-    publish = [f"  {stage.finish}" for stage in seen.stages if stage.pending]
+    finish = [
+        f"  {typed(str(stage.finish))}"
+        for stage in seen.stages
+        if stage.waiting and not stage.pending and not stage.failed
+    ]
+    publish = [f"  {typed(str(stage.finish))}" for stage in seen.stages if stage.pending]
     return text.paragraphs(
         _tree_text(seen.worktree) if seen.worktree else "",
         _stages_text(seen.stages),
@@ -183,7 +188,9 @@ def _stages_text(stages: "Sequence[StageStatus]") -> str:
 
 def _failed_text(stage: "StageStatus") -> str:
     """That no sync brings the stage's version, what is live instead, and how to leave it."""
-    return text.paragraphs(text.prose(f"{stage.failed}; {_live_text(stage)}; to leave it:"), f"  {stage.leave}")
+    return text.paragraphs(
+        text.prose(f"{stage.failed}; {_live_text(stage)}; to leave it:"), f"  {typed(str(stage.leave))}"
+    )
 
 
 def _here(stage: "StageStatus") -> str:

@@ -1,6 +1,7 @@
 """Bringing a version onto this machine: fetch, build and prove its release, switch the live link to it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lastgood.adapters.git import export
 from lastgood.adapters.git.command import GitError
@@ -13,6 +14,9 @@ from lastgood.releases.release import Release, find_release
 from lastgood.versions import environments
 from lastgood.versions.code import bring_code
 
+if TYPE_CHECKING:
+    from lastgood.adapters.dvc.store import Store
+
 
 def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> Release:
     """The release of a version with what a stage needs, built if need be. What is live does not change.
@@ -24,13 +28,18 @@ def ensure_release(project: Project, manifest: Manifest, stage: str | None) -> R
     return find_release(project.place, manifest, outputs) or build_release(project, manifest, outputs)
 
 
-def build_release(project: Project, manifest: Manifest, outputs: tuple[Output, ...]) -> Release:
-    """Build the release of these outputs of a version. Raises as `ensure_release`."""
+def build_release(
+    project: Project, manifest: Manifest, outputs: tuple[Output, ...], store: "Store | None" = None
+) -> Release:
+    """Build the release of these outputs of a version; from the project's own store unless another one is given.
+
+    Raises as `ensure_release`.
+    """
     from lastgood.releases.builder import BuildRequest, build
     from lastgood.releases.proofs import Proofs
     from lastgood.versions import objects  # 15 ms with the next two, which a release that is built does not need
 
-    store = project.store(manifest.project)
+    store = store or project.store(manifest.project)
     project.place.create()
     sources = objects.find_sources(project, store, manifest.artifact, outputs)
     request = BuildRequest(

@@ -20,8 +20,9 @@ def rebuild(project: Project, path: Path, manifest: Manifest, outputs: tuple[Out
     The caller holds the place's exclusive lock. Raises as `build_release`; then the directory is what it was.
     """
     with stage(project.place) as room:
+        # A place of its own, without memory: nothing is taken from what is damaged, everything is hashed.
         inner = replace(project, place=Place(room / "new"))
-        fresh = build_release(inner, manifest, outputs)
+        fresh = build_release(inner, manifest, outputs, project.store(manifest.project))
         with unused(project.place, path) as free:
             if not free:
                 return False
