@@ -1,6 +1,7 @@
 """Bringing a machine to what the registry says: with a clone, or with nothing but an address and a directory."""
 
 import json
+import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from lastgood.errors import (
 )
 from lastgood.operations import diff, rollback, show, status, sync
 from lastgood.project import Project
+from lastgood.releases.census import census_path
 from lastgood.releases.release import description_path
+from lastgood.releases.use import using
 from tests.builders import git
-from tests.operations.world import World
+from tests.operations.world import World, files
 
 
 def serve(world: World, name: str = "host", *, url: bool = True) -> sync.Synced:
@@ -420,3 +423,74 @@ def test_what_waits_unreadable_for_others_is_no_obstacle(story: World, dry_run: 
     (story.place / "pending/flights@prod.json").write_text("damaged")
     with pytest.raises(LastgoodError, match=r"flights@prod\.json cannot be read"):
         sync.sync(story.open(), "flights", "prod", dry_run=dry_run)
+
+
+@pytest.mark.parametrize("damage", ["a file is gone", "a file is overwritten", "a file is exchanged", "a file came in"])
+def test_a_damaged_live_release_is_seen_by_status_without_hashing_and_built_anew_by_sync(
+    story: World, damage: str
+) -> None:
+    story.sync()
+    good, model = files(story.live.resolve()), story.live.resolve() / "models/model.txt"
+    model.parent.chmod(0o755)
+    if damage == "a file is overwritten":
+        model.chmod(0o644)
+        model.write_text("THIRD")
+    elif damage == "a file came in":
+        (model.parent / "more.txt").write_text("x")
+    else:
+        model.unlink()
+        if damage == "a file is exchanged":
+            model.write_text("third")
+    stage = story.status().stages[0]
+    assert (stage.live, stage.damaged, stage.waiting) == ("v3.0.0", True, True)
+    assert stage.finish == "lastgood sync flights --stage prod"
+    assert story.verify().findings  # not only with --deep
+    planned = sync.sync(story.open(), "flights", "prod", dry_run=True)
+    assert (planned.changed, bool(planned.damage)) == (True, True)
+    done = story.sync()
+    assert (done.changed, done.version.text, done.former) == (True, "v3.0.0", "v3.0.0")
+    assert files(story.live.resolve()) == good
+    assert "exchange" in story.steps
+    assert not story.status().waits
+    assert not story.verify(deep=True).all_findings
+    assert not story.sync().changed
+
+
+def test_a_live_release_whose_description_is_gone_is_built_anew_by_sync(story: World) -> None:
+    story.sync()
+    description_path(story.live.resolve()).unlink()
+    stage = story.status().stages[0]
+    assert (stage.live, stage.damaged, stage.waiting) == (None, True, True)
+    assert story.sync().release.version == "v3.0.0"
+    assert story.live_model() == "third"
+    assert not story.status().waits
+
+
+def test_a_damaged_live_release_in_which_somebody_works_stays_until_nobody_does(story: World) -> None:
+    story.sync()
+    place, path = story.open().place, story.live.resolve()
+    (path / "models").chmod(0o755)
+    (path / "models/model.txt").unlink()
+    with using(place, path), pytest.raises(UnfinishedError, match="in use"):
+        story.sync()
+    assert not (path / "models/model.txt").exists()
+    assert story.sync().changed
+    assert story.live_model() == "third"
+
+
+def test_a_place_that_was_copied_with_its_times_is_not_damaged(story: World) -> None:
+    serve(story)
+    host = story.project.base / "host"
+    shutil.copytree(host, story.project.base / "copied", symlinks=True)
+    copied = status.status(story.serve(story.project.base / "copied", None))
+    assert (copied.stages[0].damaged, copied.waits) == (False, False)
+
+
+def test_damage_that_a_lost_census_hides_is_found_by_hashing(story: World) -> None:
+    story.sync()
+    path = story.live.resolve()
+    census_path(path).unlink()
+    (path / "models").chmod(0o755)
+    (path / "models/model.txt").unlink()
+    assert not story.status().stages[0].damaged
+    assert story.verify(deep=True).findings

@@ -31,7 +31,8 @@ def status(
     """Tell what the working tree holds, what each stage is assigned, what is live here and what waits.
 
     Exits with 7 when something recorded is not carried out on this machine, or when a stage that it follows is assigned
-    a version that is marked failed, and names the command that comes next.
+    a version that is marked failed, or what is live is damaged (a file is gone, or has another size, time or inode; to
+    hash is verify --deep), and names the command that comes next.
     """
     from lastgood.operations.status import status as look
 
@@ -64,6 +65,9 @@ def _failure(seen: "Status", *, strict: bool) -> "LastgoodError | None":
     if failed := [stage for stage in waiting if stage.failed]:
         told = "; ".join(f"{stage.failed}, and {_live_text(stage)}" for stage in failed)
         return UnfinishedError(told, hint=failed[0].leave or "")
+    if damaged := [stage for stage in waiting if stage.damaged]:
+        names = ", ".join(f"{stage.stage} of {stage.artifact}" for stage in damaged)
+        return UnfinishedError(f"what is live here is damaged: {names}", hint=damaged[0].finish or "")
     if waiting:
         names = ", ".join(f"{stage.stage} of {stage.artifact}" for stage in waiting)
         return UnfinishedError(f"recorded, but not carried out here: {names}", hint=waiting[0].finish or "")
@@ -119,6 +123,7 @@ def _stage_document(stage: "StageStatus") -> "documents.Stage":
         "path": stage.path,
         "followed": stage.followed,
         "waiting": stage.waiting,
+        "damaged": stage.damaged,
         "finish": typed(stage.finish) if stage.finish else None,
         "pending": [json.act(one) for one in stage.pending],
         "files": None if stage.live is None else dict(stage.placed),
@@ -198,6 +203,8 @@ def _here(stage: "StageStatus") -> str:
         return "not published"
     if stage.waiting and stage.failed:
         return "to roll back"
+    if stage.waiting and stage.damaged:
+        return "damaged"
     return "waiting" if stage.waiting else "followed" if stage.followed else "not followed"
 
 

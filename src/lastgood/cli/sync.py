@@ -43,7 +43,8 @@ def sync(
 ) -> None:
     """Make the version that a stage is assigned live on this machine, and follow the stage from now on.
 
-    What is missing is fetched, its release built and proved, the link switched by one rename. A version that is marked
+    What is missing is fetched, its release built and proved, the link switched by one rename. A live release that is
+    damaged is built anew. A version that is marked
     failed is not made live: what is live stays, exit code 14 (rollback leaves it). With --root and --repo it needs no
     working tree. With --watch only changes are told; SIGTERM ends it, whatever it waits for, with exit code 0.
     """
@@ -83,7 +84,7 @@ def _sync_for_ever(session: Session, once: "Callable[[], Synced]", seconds: floa
         try:
             done = once()
             state: object = (done.version.text, done.version.commit, str(done.release.path))
-            if state != told:
+            if state != told or done.damage:
                 _tell(session, done, one_line=True)
         except LastgoodError as error:
             if first and isinstance(error, UsageError | NotAProjectError):
@@ -96,7 +97,7 @@ def _sync_for_ever(session: Session, once: "Callable[[], Synced]", seconds: floa
 
 
 def _tell(session: Session, done: "Synced", *, one_line: bool = False) -> None:
-    session.warn(warnings_of(done.view, [done.history]))
+    session.warn((*warnings_of(done.view, [done.history]), *done.damage))
     session.answer(_document(done), _text(done), one_line=one_line)
 
 
@@ -113,13 +114,14 @@ def _document(done: "Synced") -> "Document":
         "commit": done.version.commit,
         "former": done.former,
         "changed": done.changed,
+        "rebuilt": bool(done.damage) and not done.dry_run,
         "path": str(path) if path else None,
         "link": str(done.link),
         "partial": done.release.partial,
         "offline": [json.published(one) for one in done.published],
         "dry_run": done.dry_run,
         "as_of": json.moment(done.view.as_of),
-        "warnings": json.findings(warnings_of(done.view, [done.history])),
+        "warnings": json.findings((*warnings_of(done.view, [done.history]), *done.damage)),
     }
 
 
@@ -130,6 +132,9 @@ def _text(done: "Synced") -> str:
 def _words(done: "Synced") -> str:
     name = f"{done.history.artifact}@{done.version.text}"
     leaving = f", leaving {done.former}" if done.former and done.former != done.version.text else ""
+    if done.damage:
+        anew = "would build it anew; nothing was changed" if done.dry_run else f"built anew: {done.release.path}"
+        return f"{'dry run: ' if done.dry_run else ''}{name}, live in {done.stage}, was damaged; {anew}"
     if done.dry_run and done.changed:
         return f"dry run: {name} can be restored; would make it live in {done.stage}{leaving}; nothing was changed"
     if not done.changed:

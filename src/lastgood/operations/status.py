@@ -14,6 +14,7 @@ from lastgood.project import Project
 from lastgood.registry.races import repeat
 from lastgood.registry.view import View, read, require_newest
 from lastgood.releases import activation, pending
+from lastgood.releases.census import find_changed
 from lastgood.releases.release import read_placement
 from lastgood.versions.manifests import read_manifest, read_pinned
 from lastgood.versions.selection import warn_of_names
@@ -56,6 +57,7 @@ class StageStatus:
     `failed`: the assigned version is marked failed. No sync makes it live; `leave` is the command that leaves it.
     `placed` says how many files of what is live were placed how: as a reflink, a hard link or a copy. `partial`: what
     is live leaves out outputs that the artifact's own `dvc.yaml` needs, for `lastgood.toml` names fewer.
+    `damaged`: what is live is not what was built, as far as that shows without hashing.
     """
 
     artifact: str
@@ -71,6 +73,7 @@ class StageStatus:
     placed: tuple[tuple[str, int], ...] = ()
     pending: tuple[Act, ...] = ()
     partial: bool = False
+    damaged: bool = False
     failed: Finding | None = None
     leave: str | None = None
 
@@ -122,6 +125,7 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
         event = history.assigned.get(stage) if history else None
         release, problems = activation.inspect_live(project.place, artifact, stage)
         follows = (artifact, stage) in followed
+        problems = find_changed(release) if release is not None else problems
         same = (
             event is not None
             and release is not None
@@ -131,7 +135,7 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
         failed = find_failed(history, stage) if history else None
         leave = leave_command(history, stage, event.version) if failed and history and event else None
         concerned = (follows or (artifact, stage) in linked) and event is not None
-        waiting = (concerned and (failed is not None or not same)) or unpublished is not None
+        waiting = (concerned and (failed is not None or not same or bool(problems))) or unpublished is not None
         finish = leave if leave and not unpublished else f"lastgood sync {artifact} --stage {stage}"
         yield StageStatus(
             artifact=artifact,
@@ -146,6 +150,7 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
             problems=(*problems, *([unpublished.problem] if unpublished and unpublished.problem else [])),
             placed=tuple(read_placement(release).items()) if release else (),
             pending=unpublished.acts if unpublished else (),
+            damaged=bool(problems),
             partial=release is not None and release.partial,
             failed=failed,
             leave=leave,

@@ -8,13 +8,14 @@ from lastgood.core.offline import foresee
 from lastgood.core.references import find_history
 from lastgood.core.registry import History, Version
 from lastgood.core.selection import whole
-from lastgood.errors import StaleError, UnknownError
+from lastgood.errors import Finding, StaleError, UnknownError
 from lastgood.machine import delivery, live, offline
 from lastgood.machine.offline import Published
 from lastgood.machine.settings import refresh_settings
 from lastgood.project import Project
 from lastgood.registry.view import View, read, require_nothing_lost, retrying
 from lastgood.releases import activation, pending
+from lastgood.releases.census import find_changed
 from lastgood.releases.release import Release
 from lastgood.versions.manifests import read_manifest
 from lastgood.versions.restorable import require_restorable
@@ -23,7 +24,8 @@ from lastgood.versions.selection import require_selection
 
 @dataclass(frozen=True)
 class Synced:
-    """What `sync` did: the version that is live now, the one before, and whether anything changed."""
+    """What `sync` did: the version that is live now, the one before, and whether anything changed. `damage` is what was
+    wrong with the release that was live, where it was built anew."""
 
     view: View
     history: History
@@ -33,6 +35,7 @@ class Synced:
     link: Path
     changed: bool
     former: str | None = None
+    damage: tuple[Finding, ...] = ()
     dry_run: bool = False
     published: tuple[Published, ...] = ()
 
@@ -87,7 +90,10 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
         behind = live.is_behind(project, history, stage)
         if behind:
             require_nothing_lost(view, history.artifact)
-        elif project.config.wanted(stage, history.artifact).outputs:  # a typo is told before an emergency meets it
+        damage = find_changed(former) if former is not None and not behind else ()
+        if (
+            not behind and project.config.wanted(stage, history.artifact).outputs
+        ):  # a typo is told before an emergency meets it
             require_selection(project, history, version, read_manifest(project, history, version), stage)
         if dry_run:
             manifest = require_restorable(project, history, version, here=True, stage=stage)
@@ -96,6 +102,10 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
         else:
             if behind or former is None:
                 release = live.bring_live(project, history, stage)
+            elif damage:
+                manifest = require_restorable(project, history, version, here=True, stage=stage)
+                release = delivery.exchange_damaged(project, manifest, stage)
+                live.finish_switch(project, release, stage)
             else:
                 release = former
                 live.finish_switch(project, former, stage)
@@ -107,7 +117,8 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
         version=version,
         release=release,
         link=project.place.live_link(history.artifact, stage),
-        changed=behind,
+        changed=behind or bool(damage),
         former=former.version if former else None,
+        damage=damage,
         dry_run=dry_run,
     )

@@ -8,8 +8,8 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.repairs import Mended
 from lastgood.core.selection import select
 from lastgood.errors import Finding, Flaw
+from lastgood.machine.building import rebuild
 from lastgood.machine.damaged import find_damaged
-from lastgood.machine.rebuilding import rebuild
 from lastgood.project import Project
 from lastgood.releases.activation import live_links
 from lastgood.releases.place import Place
