@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -11,7 +11,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from lastgood.adapters.git import mirror, repository, trust
+from lastgood.adapters.git import export, mirror, repository, trust
 from lastgood.adapters.git.command import Git, GitError, strip_environment
 from lastgood.adapters.git.identity import Identity, find_identity
 from lastgood.adapters.git.repository import Clone
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 WAIT = 30.0
 """Seconds a changing command waits for another one on the same machine, which is most often the same purpose."""
+
+LOOKED = 20
+"""Commits of `lastgood.toml` that are tried where the file cannot be read."""
 
 PATIENCE = 60.0
 """Seconds for a walk over history, once in a clone's life."""
@@ -71,7 +74,33 @@ class Project:
         clone = repository.find_clone(start)
         git = Git(clone.root)
         _require_dvc(git, clone)
-        config = _read_config(clone.root / FILE)
+        return cls._around(clone, git, _read_config(clone.root / FILE))
+
+    @classmethod
+    def look(cls, start: Path) -> "Project":
+        """As `open`, for commands that look at this machine only: files of the working tree that cannot be used, as in
+        a merge, are notices. The settings are then the last committed ones that can be read."""
+        strip_environment()
+        clone = repository.find_clone(start)
+        git = Git(clone.root)
+        found: list[Finding] = []
+        try:
+            _require_dvc(git, clone)
+        except NotAProjectError as error:
+            if not Place.of_clone(clone.git_dir, clone.common_dir).live.is_dir():
+                raise
+            found.append(Finding(Flaw.PROJECT, str(clone.root), error.message))
+        try:
+            config = _read_config(clone.root / FILE)
+        except UsageError as error:
+            config, source = _last_config(git)
+            found.append(Finding(Flaw.SETTINGS, FILE, f"{error.message}; those of {source} count here"))
+        project = cls._around(clone, git, config)
+        project.notices += tuple(found)
+        return project
+
+    @classmethod
+    def _around(cls, clone: Clone, git: Git, config: Config) -> "Project":
         place, notices = _open_place(git, clone)
         remote = config.registry.remote if config.registry.remote in repository.remotes(git) else None
         if clone.shallow and remote:
@@ -199,6 +228,15 @@ def _read_config(path: Path) -> Config:
         return Config()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name} cannot be read: {error}") from error
+
+
+def _last_config(git: Git) -> tuple[Config, str]:
+    """The newest committed settings that can be read, and where they are from; else the defaults."""
+    _, commits, _ = git.attempt("log", f"-{LOOKED}", "--format=%H", "HEAD", "--", FILE)
+    for commit in commits.decode().split():
+        with suppress(UsageError, UnicodeDecodeError):
+            return Config.parse((export.read_file(git, commit, FILE) or b"").decode(), FILE), f"commit {commit[:12]}"
+    return Config(), "no file, the defaults,"
 
 
 def _require_dvc(git: Git, clone: Clone) -> None:

@@ -109,3 +109,75 @@ def test_a_serving_host_repairs_releases_and_tags_and_leaves_objects_to_a_clone(
     assert "flights@v1.1.0" in git(host.project.origin, "tag")
     assert host.program("repair").code == 0
     assert host("repair").code == 0
+
+
+MARKERS = "<<<<<<< HEAD\n[rollback]\n=======\n>>>>>>> other\n"
+
+
+def spoil(project: Project, bad: str) -> None:
+    """Make the tip of the default branch a commit that nobody meant."""
+    if bad == "no DVC":
+        project.git("rm", "-r", "--quiet", ".dvc", "dvc.yaml")
+    else:
+        project.put(bad, MARKERS + (project.root / bad).read_text() if (project.root / bad).exists() else MARKERS)
+    project.commit("a merge gone wrong")
+
+
+@pytest.mark.parametrize("bad", [".dvc/config", "lastgood.toml", "no DVC"])
+def test_a_bad_commit_on_the_default_branch_stops_no_host_and_is_named(host: Host, bad: str) -> None:
+    host.project.put("lastgood.toml", "[rollback]\nsettle = 0\n")
+    host.project.commit("settings")
+    assert host("sync", "--stage", "prod").err.count("warning") == 0
+    elsewhere = host.project.clone("elsewhere")
+    spoil(host.project, bad)
+    synced = host("sync", "--stage", "prod", "--json")
+    assert synced.code == 0, synced.out
+    (told,) = [one["message"] for one in synced.json["warnings"]]
+    assert told.startswith("settings of the default branch cannot be used, the last ones stay: ")
+    assert {"no DVC": "no DVC project"}.get(bad, bad) in told
+    assert host("status").code == 0
+    assert host.program(*BACK, at=elsewhere.root).code == 0
+    assert host("sync", "--stage", "prod").code == 0
+    assert host.model() == "first"
+
+
+@pytest.mark.parametrize("bad", [".dvc/config", "lastgood.toml"])
+def test_a_host_that_never_had_settings_is_told_what_is_wrong_with_them(host: Host, bad: str) -> None:
+    spoil(host.project, bad)
+    other = Host(host.program, host.root.with_name("other"), host.project)
+    done = other("sync", "--stage", "prod", "--repo", f"file://{host.project.origin}")
+    assert (done.code, bad in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize("bad", [".dvc/config", "lastgood.toml", "dvc.yaml", "dvc.lock", "no DVC"])
+def test_a_clone_tells_what_is_live_whatever_the_working_trees_files_are(
+    run: Program, story: Project, bad: str
+) -> None:
+    assert run("sync", "--stage", "prod").code == 0
+    spoil(story, bad)
+    for when in ("committed", "edited"):
+        told = run("status", "--json")
+        assert told.code == 0, (when, told.out, told.err)
+        assert (told.json["stages"][0]["live"], told.json["stages"][0]["assigned"]) == ("v2.0.0", "v2.0.0")
+        assert run("where", "--stage", "prod").code == 0
+        if bad == "lastgood.toml":
+            assert "lastgood.toml" in told.json["warnings"][0]["message"]
+        if bad == ".dvc/config":
+            assert run("status", "--exit-code").code == 3
+        story.git("reset", "--quiet", "--mixed", "HEAD~1")
+    story.origin.rename(story.base / "gone.git")
+    story.git("checkout", "--quiet", ".")
+    (story.root / "lastgood.toml").unlink(missing_ok=True)
+    assert run(*BACK, "--offline").code == 7
+    (story.root / "lastgood.toml").write_text(MARKERS)
+    assert run("status").code == 7
+
+
+def test_settings_that_cannot_be_read_are_those_of_the_last_commit_that_can(run: Program, story: Project) -> None:
+    story.put("lastgood.toml", '[registry]\njournal = "refs/heads/journal/{artifact}"\n')
+    story.commit("settings")
+    story.put("lastgood.toml", MARKERS)
+    story.commit("broken")
+    told = run("status")
+    assert (told.code, "those of commit" in told.err) == (0, True)
+    assert run("rollback", "--dry-run").code == 2

@@ -42,11 +42,21 @@ class Session:
         from lastgood.project import Project
 
         if root is None:
-            project = Project.open(self.directory)
-        else:
-            beside = self.directory / repository if repository else None
-            url = str(beside) if beside is not None and beside.is_dir() else repository
-            project = Project.serve(self.directory / root, url)
+            return self._begin(Project.open(self.directory))
+        beside = self.directory / repository if repository else None
+        url = str(beside) if beside is not None and beside.is_dir() else repository
+        return self._begin(Project.serve(self.directory / root, url))
+
+    def look(self, root: Path | None) -> "Project":
+        """As `open`, for what is live here: no file of the working tree keeps from telling (`Project.look`)."""
+        if root is not None:
+            return self.open(root)
+        gc.enable()  # as in `open`
+        from lastgood.project import Project
+
+        return self._begin(Project.look(self.directory))
+
+    def _begin(self, project: "Project") -> "Project":
         project.report, project.report_transfer = self.progress.report, self.progress.transfer
         project.on_step = self.progress.step
         self.warn(project.notices)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lastgood.cli.documents import status as documents
     from lastgood.errors import LastgoodError
     from lastgood.operations.status import StageStatus, Status, Worktree
+    from lastgood.project import Project
 
 ExitCode = Annotated[
     bool, typer.Option("--exit-code", help="Exit with 3 unless the working tree is one version, whole.")
@@ -37,12 +38,12 @@ def status(
     from lastgood.operations.status import status as look
 
     session = Session.of(context, as_json=as_json)
-    project = session.open(root)
+    project = session.look(root)
     seen = look(project, fetch=fetch)
     session.warn((*seen.findings, *(problem for stage in seen.stages for problem in stage.problems)))
     session.say_age(project, seen.view)
     failure = _failure(seen, strict=exit_code)
-    session.answer(_document(seen, failure), _text(seen))
+    session.answer(_document(project, seen, failure), _text(seen))
     if failure is not None:
         raise typer.Exit(failure.exit_code)
 
@@ -50,6 +51,8 @@ def status(
 def _failure(seen: "Status", *, strict: bool) -> "LastgoodError | None":
     """What the exit code says: the working tree, where that was asked for, before this machine's stages."""
     tree = seen.worktree
+    if strict and (unread := [one for one in seen.findings if one.kind == Flaw.UNREADABLE]):
+        return FindingsError("the working tree cannot be told", unread)
     if strict and tree is not None and not tree.whole:
         found = [Finding(Flaw.DIRTY, path, f"{path} is not as committed") for path in tree.dirty]
         found += [
@@ -82,7 +85,7 @@ def _live_text(stage: "StageStatus") -> str:
 OK = "as recorded"
 
 
-def _document(seen: "Status", failure: "LastgoodError | None") -> "documents.Document":
+def _document(project: "Project", seen: "Status", failure: "LastgoodError | None") -> "documents.Document":
     tree = seen.worktree
     return {
         **cast("documents.Failure", json.failure(failure)),
@@ -90,7 +93,7 @@ def _document(seen: "Status", failure: "LastgoodError | None") -> "documents.Doc
         "stages": [_stage_document(stage) for stage in seen.stages],
         "waiting": any(stage.waiting for stage in seen.stages),
         "as_of": json.moment(seen.view.as_of),
-        "warnings": json.findings(seen.findings),
+        "warnings": json.findings((*project.notices, *seen.findings)),
     }
 
 

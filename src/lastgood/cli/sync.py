@@ -83,7 +83,7 @@ def _sync_for_ever(session: Session, once: "Callable[[], Synced]", seconds: floa
         outlet.lost.clear()
         try:
             done = once()
-            state: object = (done.version.text, done.version.commit, str(done.release.path))
+            state: object = (done.version.text, done.version.commit, str(done.release.path), done.settings)
             if state != told or done.damage:
                 _tell(session, done, one_line=True)
         except LastgoodError as error:
@@ -97,7 +97,7 @@ def _sync_for_ever(session: Session, once: "Callable[[], Synced]", seconds: floa
 
 
 def _tell(session: Session, done: "Synced", *, one_line: bool = False) -> None:
-    session.warn((*warnings_of(done.view, [done.history]), *done.damage))
+    session.warn((*warnings_of(done.view, [done.history]), *done.warnings))
     session.answer(_document(done), _text(done), one_line=one_line)
 
 
@@ -121,7 +121,7 @@ def _document(done: "Synced") -> "Document":
         "offline": [json.published(one) for one in done.published],
         "dry_run": done.dry_run,
         "as_of": json.moment(done.view.as_of),
-        "warnings": json.findings((*warnings_of(done.view, [done.history]), *done.damage)),
+        "warnings": json.findings((*warnings_of(done.view, [done.history]), *done.warnings)),
     }
 
 

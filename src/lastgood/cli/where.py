@@ -26,7 +26,7 @@ def where(
     from lastgood.operations.show import where as find_live
 
     session = Session.of(context, as_json=as_json)
-    project = session.open(root)
+    project = session.look(root)
     found = find_live(project, name, stage)
     release = found.release
     document: Document = {

@@ -9,7 +9,7 @@ from lastgood.core.failed import find_failed, leave_command
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.offline import Act
 from lastgood.core.registry import History, Registry, Version
-from lastgood.errors import Finding, FindingsError
+from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError
 from lastgood.project import Project
 from lastgood.registry.races import repeat
 from lastgood.registry.view import View, read, require_newest
@@ -80,7 +80,8 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The whole answer; `findings` concern the registry. `worktree` is `None` on a serving host."""
+    """The whole answer; `findings` concern the registry. `worktree` is `None` on a serving host, and where
+    it cannot be told (finding `unreadable`)."""
 
     view: View
     worktree: Worktree | None
@@ -103,7 +104,12 @@ def status(project: Project, *, fetch: bool = False) -> Status:
     for history in view.registry.artifacts.values():
         findings += history.findings
     findings += warn_of_names(project.config, None, view.registry.artifacts)
-    worktree = _worktree(project, view.registry) if project.root is not None else None
+    worktree = None
+    try:
+        worktree = _worktree(project, view.registry) if project.root is not None else None
+    except LastgoodError as error:  # what is live here does not depend on the working tree's files
+        text = f"the working tree cannot be told: {error.message}"
+        findings.append(Finding(Flaw.UNREADABLE, str(project.root), text))
     return Status(view, worktree, stages, tuple(findings))
 
 

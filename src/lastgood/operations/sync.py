@@ -38,6 +38,12 @@ class Synced:
     damage: tuple[Finding, ...] = ()
     dry_run: bool = False
     published: tuple[Published, ...] = ()
+    settings: tuple[Finding, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What a person should know of this machine: damage that was mended, settings that are not the newest."""
+        return (*self.settings, *self.damage)
 
 
 def sync(
@@ -56,6 +62,7 @@ def sync(
     act had lost its purpose: then the assigned version is live, if there is one.
     """
     published: tuple[Published, ...] = ()
+    settings: tuple[Finding, ...] = ()
 
     def attempt(view: View) -> Synced:
         nonlocal published
@@ -66,14 +73,14 @@ def sync(
 
     with offline.truthful(project, artifact, stage):
         if project.root is None and project.remote is not None:
-            refresh_settings(project, artifact)
+            settings = refresh_settings(project, artifact)
         try:
             synced = retrying(project, attempt)
         except UnknownError:  # nothing is assigned to follow: that may be why an act lost its purpose
             offline.require_purpose(published, "what is live here stays")
             raise
     offline.require_purpose(published)
-    return replace(synced, published=published)
+    return replace(synced, published=published, settings=settings)
 
 
 def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry_run: bool) -> Synced:
