@@ -50,8 +50,8 @@ class Project:
     """The opened parts. `git` is where refs are read and written: the clone, or our mirror where a clone is shallow
     and on a serving host; `root` is the working tree, `None` on a serving host.
 
-    `notices` is what there is to say of the place. `now` gives seconds since 1970. `report` is told of progress,
-    `report_transfer` of a store's, `on_step` the name of each step before it is done.
+    `notices` is what there is to say of the place. `skip_health`: the health command is not run. `now` gives seconds
+    since 1970. `report` is told of progress, `report_transfer` of a store's, `on_step` the name of each step before it.
     """
 
     place: Place
@@ -60,6 +60,7 @@ class Project:
     root: Path | None = None
     remote: str | None = None
     notices: tuple[Finding, ...] = ()
+    skip_health: bool = False
     now: Callable[[], int] = field(default=lambda: int(time.time()))
     report: Report = _silent
     report_transfer: Callable[["Progress"], None] = field(default=lambda _progress: None)

@@ -181,3 +181,25 @@ def test_settings_that_cannot_be_read_are_those_of_the_last_commit_that_can(run:
     told = run("status")
     assert (told.code, "those of commit" in told.err) == (0, True)
     assert run("rollback", "--dry-run").code == 2
+
+
+def test_status_ends_with_6_while_what_is_live_is_unhealthy(host: Host) -> None:
+    sick = host.root.with_name("sick")
+    alive = f"readlink '{host.live}' | grep -q v1"
+    host.project.put(
+        "lastgood.toml",
+        f'[rollback]\nhealth = """{alive} && test -e {sick} && echo out of memory && exit 1; exit 0"""\n',
+    )
+    host.project.commit("a health command")
+    assert host("sync", "--stage", "prod").code == 0
+    sick.touch()
+    assert host("rollback", "--reason", "late").code == 6
+    told = host("status", "--json")
+    assert (told.code, told.json["code"], told.json["error"]) == (6, 6, "unhealthy")
+    assert "out of memory" in told.json["stages"][0]["unhealthy"]
+    assert f"lastgood sync --root '{host.root}'" in told.json["hint"]
+    assert "out of memory" in " ".join(host("status").out.split())
+    assert host("sync", "--stage", "prod").code == 6
+    sick.unlink()
+    assert host("sync", "--stage", "prod").code == 0
+    assert host("status").code == 0

@@ -12,6 +12,7 @@ from lastgood.core.rollback import Request
 from lastgood.errors import (
     FindingsError,
     LastgoodError,
+    NotCarriedOutError,
     RefusedError,
     UnfinishedError,
     UnhealthyError,
@@ -297,12 +298,44 @@ def test_a_version_that_is_marked_failed_while_it_is_built_does_not_get_live(sto
     assert not story.live.is_symlink()
 
 
-def test_an_unhealthy_version_is_live_and_told_with_the_way_back(story: World) -> None:
-    story.settings('[rollback]\nhealth = "echo cannot load the model; exit 2"\n')
-    with pytest.raises(UnhealthyError, match=r"(?s)switched to flights v3\.0\.0.*cannot load the model") as caught:
+def test_an_unhealthy_version_does_not_become_live(story: World) -> None:
+    story.assign("v1.0.0")
+    story.sync()
+    story.assign("v3.0.0")
+    story.settings('[rollback]\nhealth = "echo cannot load the model; grep -q first models/model.txt"\n')
+    with pytest.raises(NotCarriedOutError, match=r"(?s)v3\.0\.0 before it is live.*--skip-health.*cannot load"):
+        story.sync()
+    assert story.live_model() == "first"
+    assert story.status().waits
+    project = story.open()
+    project.skip_health = True
+    assert sync.sync(project, "flights", "prod").version.text == "v3.0.0"
+
+
+def test_what_is_live_and_unhealthy_is_remembered_asked_again_by_sync_and_told_with_the_way_back(story: World) -> None:
+    sick = story.project.base / "sick"
+    story.settings(
+        f"[rollback]\nhealth = 'test -L {story.live} || exit 0; test ! -e {sick} || (echo no model; exit 2)'\n"
+    )
+    sick.touch()
+    with pytest.raises(UnhealthyError, match=r"(?s)switched to flights v3\.0\.0.*no model") as caught:
         story.sync()
     assert "lastgood rollback flights --stage prod --from v3.0.0" in caught.value.hint
-    assert story.live_model() == "third"
+    assert (story.live_model(), story.snapshot()["follow"]) == ("third", ["flights@prod.json"])
+    assert "no model" in str(story.status().stages[0].unhealthy)
+    with pytest.raises(UnhealthyError, match=r"live in prod is flights v3\.0\.0, but the health command fails"):
+        story.sync()
+    sick.unlink()
+    assert not story.sync().changed
+    assert story.status().stages[0].unhealthy is None
+
+
+def test_the_health_of_one_release_says_nothing_of_the_next(story: World) -> None:
+    story.settings(f"[rollback]\nhealth = 'test $LASTGOOD_VERSION = v1.0.0 || test ! -L {story.live}'\n")
+    with pytest.raises(UnhealthyError):
+        story.sync()
+    story.rollback()
+    assert (story.live_model(), story.status().stages[0].unhealthy) == ("first", None)
 
 
 def test_an_unreachable_origin_leaves_everything(story: World) -> None:

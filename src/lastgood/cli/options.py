@@ -57,6 +57,10 @@ Subset = Annotated[
     ),
 ]
 
+SkipHealth = Annotated[
+    bool, typer.Option("--skip-health", help="Do not run the health command: it fails, or cannot be run, and is wrong.")
+]
+
 
 def parse_subset(text: str | None, *, deep: bool) -> parts.Subset | None:
     """The part of the objects that is asked for. Raises `UsageError`."""

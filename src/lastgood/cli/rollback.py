@@ -60,6 +60,7 @@ def rollback(
     again: Again = False,
     pre: PreReleases = False,
     offline: Offline = False,
+    skip_health: options.SkipHealth = False,
     root: options.Root = None,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
@@ -82,6 +83,7 @@ def rollback(
 
     session = Session.of(context, as_json=as_json)
     project = session.open(root)
+    project.skip_health = skip_health
     switch = True if here else False if record_only else None
     request = Request(name, reason, stage, leaving, to, not no_mark, switch, again, pre, offline)
 

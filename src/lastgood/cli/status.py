@@ -9,7 +9,7 @@ from lastgood.cli import options
 from lastgood.cli.output import json, text
 from lastgood.cli.output.commands import typed
 from lastgood.cli.session import Session
-from lastgood.errors import Finding, FindingsError, Flaw, UnfinishedError
+from lastgood.errors import Finding, FindingsError, Flaw, UnfinishedError, UnhealthyError
 
 if TYPE_CHECKING:
     from lastgood.cli.documents import status as documents
@@ -31,6 +31,7 @@ def status(
 ) -> None:
     """Tell what the working tree holds, what each stage is assigned, what is live here and what waits.
 
+    Exits with 6 while the health command fails on what is live, as it did when it was last run (by sync or rollback).
     Exits with 7 when something recorded is not carried out on this machine, or when a stage that it follows is assigned
     a version that is marked failed, or what is live is damaged (a file is gone, or has another size, time or inode; to
     hash is verify --deep), and names the command that comes next.
@@ -61,6 +62,10 @@ def _failure(seen: "Status", *, strict: bool) -> "LastgoodError | None":
             if one.state != OK
         ]
         return FindingsError("the working tree is not one version, whole", found, hint="lastgood checkout REF")
+    if sick := [stage for stage in seen.stages if stage.unhealthy]:
+        told = "; ".join(map(_sick_text, sick))
+        next_step = sick[0].finish or f"lastgood sync {sick[0].artifact} --stage {sick[0].stage}, which asks again"
+        return UnhealthyError(told, hint=next_step)
     waiting = [stage for stage in seen.stages if stage.waiting]
     if unpublished := [stage.pending[-1] for stage in waiting if stage.pending]:
         told = "; ".join(map(str, unpublished))
@@ -75,6 +80,11 @@ def _failure(seen: "Status", *, strict: bool) -> "LastgoodError | None":
         names = ", ".join(f"{stage.stage} of {stage.artifact}" for stage in waiting)
         return UnfinishedError(f"recorded, but not carried out here: {names}", hint=waiting[0].finish or "")
     return None
+
+
+def _sick_text(stage: "StageStatus") -> str:
+    """What the health command last said of what is live in a stage."""
+    return f"{stage.artifact} {stage.live} is live in {stage.stage}, but the health command fails: {stage.unhealthy}"
 
 
 def _live_text(stage: "StageStatus") -> str:
@@ -127,6 +137,7 @@ def _stage_document(stage: "StageStatus") -> "documents.Stage":
         "followed": stage.followed,
         "waiting": stage.waiting,
         "damaged": stage.damaged,
+        "unhealthy": text.without_secrets(stage.unhealthy) if stage.unhealthy else None,
         "finish": typed(stage.finish) if stage.finish else None,
         "pending": [json.act(one) for one in stage.pending],
         "files": None if stage.live is None else dict(stage.placed),
@@ -144,6 +155,7 @@ def _text(seen: "Status") -> str:
     return text.paragraphs(
         _tree_text(seen.worktree) if seen.worktree else "",
         _stages_text(seen.stages),
+        *(text.prose(_sick_text(stage)) for stage in seen.stages if stage.unhealthy),
         *(_failed_text(stage) for stage in seen.stages if stage.failed),
         "waiting; to carry it out here:" if finish else "",
         *finish,

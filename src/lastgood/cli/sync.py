@@ -38,15 +38,17 @@ def sync(
     watch: Watch = None,
     root: options.Root = None,
     repository: Repository = None,
+    skip_health: options.SkipHealth = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Make the version that a stage is assigned live on this machine, and follow the stage from now on.
 
-    What is missing is fetched, its release built and proved, the link switched by one rename. A live release that is
-    damaged is built anew. A version that is marked
-    failed is not made live: what is live stays, exit code 14 (rollback leaves it). With --root and --repo it needs no
-    working tree. With --watch only changes are told; SIGTERM ends it, whatever it waits for, with exit code 0.
+    What is missing is fetched, its release built and proved, the link switched by one rename. The health command must
+    pass before that, else what is live stays, exit code 5; it is run again while it fails on what is live, exit code 6.
+    A live release that is damaged is built anew. A version that is marked failed is not made live: what is live stays,
+    exit code 14 (rollback leaves it). With --root and --repo it needs no working tree. With --watch only changes are
+    told; SIGTERM ends it, whatever it waits for, with exit code 0.
     """
     if repository and root is None:
         raise UsageError("--repo needs --root", hint="--root DIR")
@@ -58,6 +60,7 @@ def sync(
         from lastgood.operations.sync import sync as bring
 
         project = session.open(root, repository)
+        project.skip_health = skip_health
         return bring(project, name, stage, dry_run=dry_run, on_published=session.tell_published)
 
     if watch is None:

@@ -10,6 +10,7 @@ from lastgood.core.manifest import Manifest, Output
 from lastgood.core.offline import Act
 from lastgood.core.registry import History, Registry, Version
 from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError
+from lastgood.machine.health import last_failure
 from lastgood.project import Project
 from lastgood.registry.races import repeat
 from lastgood.registry.view import View, read, require_newest
@@ -57,7 +58,8 @@ class StageStatus:
     `failed`: the assigned version is marked failed. No sync makes it live; `leave` is the command that leaves it.
     `placed` says how many files of what is live were placed how: as a reflink, a hard link or a copy. `partial`: what
     is live leaves out outputs that the artifact's own `dvc.yaml` needs, for `lastgood.toml` names fewer.
-    `damaged`: what is live is not what was built, as far as that shows without hashing.
+    `damaged`: what is live is not what was built, as far as that shows without hashing. `unhealthy`: what the health
+    command said when it was last run on what is live, if it failed.
     """
 
     artifact: str
@@ -74,6 +76,7 @@ class StageStatus:
     pending: tuple[Act, ...] = ()
     partial: bool = False
     damaged: bool = False
+    unhealthy: str | None = None
     failed: Finding | None = None
     leave: str | None = None
 
@@ -157,6 +160,7 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
             placed=tuple(read_placement(release).items()) if release else (),
             pending=unpublished.acts if unpublished else (),
             damaged=bool(problems),
+            unhealthy=last_failure(project, release, stage) if release else None,
             partial=release is not None and release.partial,
             failed=failed,
             leave=leave,

@@ -10,6 +10,7 @@ from lastgood.core.registry import History, Version
 from lastgood.core.selection import whole
 from lastgood.errors import Finding, StaleError, UnknownError
 from lastgood.machine import delivery, live, offline
+from lastgood.machine.health import last_failure
 from lastgood.machine.offline import Published
 from lastgood.machine.settings import refresh_settings
 from lastgood.project import Project
@@ -117,6 +118,9 @@ def _sync(project: Project, view: View, artifact: str | None, stage: str, *, dry
                 release = former
                 live.finish_switch(project, former, stage)
             activation.follow(project.place, history.artifact, stage)
+            if behind or damage or last_failure(project, release, stage) is not None:
+                done = "switched to" if behind else f"live in {stage} is"
+                live.require_well(project, history, release, stage, done)
     return Synced(
         view=view,
         history=history,
