@@ -527,3 +527,23 @@ def test_damage_that_a_lost_census_hides_is_found_by_hashing(story: World) -> No
     (path / "models/model.txt").unlink()
     assert not story.status().stages[0].damaged
     assert story.verify(deep=True).findings
+
+
+def test_an_event_that_was_deleted_on_origin_does_not_come_back_where_origin_is_not_asked(story: World) -> None:
+    serve(story)
+    host = story.project.base / "host"
+    version = git(story.root, "rev-list", "-1", "flights@v1.0.0")
+    git(story.root, "tag", "-a", "-m", "by hand", "flights#prod#99", version)
+    git(story.root, "push", "--quiet", "origin", "flights#prod#99")
+    done = serve(story, url=False)
+    assert done.version.text == "v1.0.0"
+    git(story.root, "push", "--quiet", "origin", ":refs/tags/flights#prod#99")
+    assert serve(story, url=False).version.text == "v3.0.0"
+    found = status.status(story.serve(host, None))
+    assert (found.stages[0].assigned, found.stages[0].live, found.waits) == ("v3.0.0", "v3.0.0", False)
+    assert any(one.kind == "unpublished" for one in found.findings)
+    assert story.status().stages[0].assigned == "v1.0.0"  # this clone has not asked since
+    assert story.status(fetch=True).stages[0].assigned == "v3.0.0"
+    assert story.status().stages[0].assigned == "v3.0.0"
+    git(story.root, "tag", "-f", "-a", "-m", "by hand, again", "flights#prod#99", version)
+    assert story.status().stages[0].assigned == "v1.0.0"  # another tag, of which origin was never asked

@@ -56,10 +56,14 @@ def guarded(run: Callable[[], int], arguments: Sequence[str]) -> int:
         return _bug(error, arguments, as_json=as_json)
 
 
-def tell(error: LastgoodError, *, as_json: bool, one_line: bool = False) -> int:
-    """Say what failed: JSON on standard output, else lines on standard error. Returns the exit code."""
-    if not as_json or not write("stdout", json.dump(json.error(error), one_line=one_line)):
-        write("stderr", format_error(error))
+def tell(error: LastgoodError, *, as_json: bool, at: datetime | None = None) -> int:
+    """Say what failed: JSON on standard output, else lines on standard error. Returns the exit code.
+
+    In a log, where a failure is one of many, `at` is when it was; JSON is then one line.
+    """
+    document = {**json.error(error), **({"at": json.moment(at)} if at else {})}
+    if not as_json or not write("stdout", json.dump(document, one_line=at is not None)):
+        write("stderr", f"{text.stamp(at)} {format_error(error)}" if at else format_error(error))
     return error.exit_code
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 Watch = Annotated[
     float | None,
     typer.Option(
-        "--watch", metavar="SECONDS", min=0.05, help="Do it again and again, that far apart.", show_default=False
+        "--watch",
+        metavar="SECONDS",
+        min=0.05,
+        help="Do it again and again, that far apart; tell when.",
+        show_default=False,
     ),
 ]
 Repository = Annotated[
@@ -88,27 +93,29 @@ def _sync_for_ever(session: Session, once: "Callable[[], Synced]", seconds: floa
             done = once()
             state: object = (done.version.text, done.version.commit, str(done.release.path), done.settings)
             if state != told or done.damage:
-                _tell(session, done, one_line=True)
+                _tell(session, done, datetime.now(UTC))
         except LastgoodError as error:
             if first and isinstance(error, UsageError | NotAProjectError):
                 raise
             state = (error.name, error.message)
             if state != told:
-                tell(error, as_json=session.as_json, one_line=True)
+                tell(error, as_json=session.as_json, at=datetime.now(UTC))
         told, first = None if outlet.lost else state, False
         time.sleep(seconds)
 
 
-def _tell(session: Session, done: "Synced", *, one_line: bool = False) -> None:
+def _tell(session: Session, done: "Synced", at: datetime | None = None) -> None:
+    """Answer; in a log, with the time `at` which it was, and on one line if it is JSON."""
     session.warn((*warnings_of(done.view, [done.history]), *done.warnings))
-    session.answer(_document(done), _text(done), one_line=one_line)
+    words = _words(done) if at is None else f"{text.stamp(at)} {_words(done)}"
+    session.answer(_document(done, at), text.prose(words), one_line=at is not None)
 
 
 def _path(done: "Synced") -> Path | None:
     return done.release.path if not done.dry_run or not done.changed else None
 
 
-def _document(done: "Synced") -> "Document":
+def _document(done: "Synced", at: datetime | None) -> "Document":
     path = _path(done)
     return {
         "artifact": done.history.artifact,
@@ -123,13 +130,10 @@ def _document(done: "Synced") -> "Document":
         "partial": done.release.partial,
         "offline": [json.published(one) for one in done.published],
         "dry_run": done.dry_run,
+        "at": json.moment(at),
         "as_of": json.moment(done.view.as_of),
         "warnings": json.findings((*warnings_of(done.view, [done.history]), *done.warnings)),
     }
-
-
-def _text(done: "Synced") -> str:
-    return text.prose(_words(done))
 
 
 def _words(done: "Synced") -> str:

@@ -5,7 +5,7 @@ from lastgood.cli.documents.parts import Published, Read, Warned
 
 class Document(Read, Warned):
     """What is live now, and the version that was; `path` is null in a dry run that would change it. `rebuilt`: what
-    was live was damaged."""
+    was live was damaged. `at`: with `--watch`, when that was."""
 
     artifact: str
     stage: str
@@ -19,3 +19,4 @@ class Document(Read, Warned):
     partial: bool
     offline: list[Published]
     dry_run: bool
+    at: str | None
