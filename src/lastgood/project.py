@@ -19,6 +19,7 @@ from lastgood.core import tags
 from lastgood.core.config import FILE, Config
 from lastgood.errors import Finding, Flaw, NotAProjectError, NotWritableError, UnreachableError, UsageError
 from lastgood.releases import moving
+from lastgood.releases.ground import Ground
 from lastgood.releases.lock import exclusive
 from lastgood.releases.place import Place
 
@@ -50,8 +51,9 @@ class Project:
     """The opened parts. `git` is where refs are read and written: the clone, or our mirror where a clone is shallow
     and on a serving host; `root` is the working tree, `None` on a serving host.
 
-    `notices` is what there is to say of the place. `skip_health`: the health command is not run. `now` gives seconds
-    since 1970. `report` is told of progress, `report_transfer` of a store's, `on_step` the name of each step before it.
+    `notices` is what there is to say of the place. `skip_health`: the health command is not run. `ground` is what was
+    there before this was opened. `now` gives seconds since 1970. `report` is told of progress, `report_transfer` of a
+    store's, `on_step` the name of each step before it is done.
     """
 
     place: Place
@@ -61,6 +63,7 @@ class Project:
     remote: str | None = None
     notices: tuple[Finding, ...] = ()
     skip_health: bool = False
+    ground: Ground | None = None
     now: Callable[[], int] = field(default=lambda: int(time.time()))
     report: Report = _silent
     report_transfer: Callable[["Progress"], None] = field(default=lambda _progress: None)
@@ -102,11 +105,12 @@ class Project:
 
     @classmethod
     def _around(cls, clone: Clone, git: Git, config: Config) -> "Project":
+        ground = Ground.before(Place.of_clone(clone.git_dir, clone.common_dir))
         place, notices = _open_place(git, clone)
         remote = config.registry.remote if config.registry.remote in repository.remotes(git) else None
         if clone.shallow and remote:
             git = mirror.open_for_clone(place.create().mirror, clone.common_dir)
-        return cls(place, git, config, clone.root, remote, notices)
+        return cls(place, git, config, clone.root, remote, notices, ground=ground)
 
     @classmethod
     def serve(cls, root: Path, url: str | None) -> "Project":
@@ -116,9 +120,11 @@ class Project:
         place.check(trust.trusted_owners(place.root))
         if url is None and not place.mirror.is_dir():
             raise UsageError(f"{root} was never synced", hint="lastgood sync --stage STAGE --repo URL")
-        git = mirror.open_for_host(place.create().mirror, url)
-        own = place.root / FILE
-        return cls(place, git, _read_config(own if own.exists() else place.settings), None, "origin")
+        ground, own = Ground.before(place), place.root / FILE
+        with ground.cleared_after_failure():
+            git = mirror.open_for_host(place.create().mirror, url)
+            config = _read_config(own if own.exists() else place.settings)
+        return cls(place, git, config, None, "origin", ground=ground)
 
     @cached_property
     def worktree(self) -> Git:

@@ -203,3 +203,40 @@ def test_status_ends_with_6_while_what_is_live_is_unhealthy(host: Host) -> None:
     sick.unlink()
     assert host("sync", "--stage", "prod").code == 0
     assert host("status").code == 0
+
+
+def test_a_dry_run_and_a_first_call_that_fails_leave_no_directory_behind(host: Host) -> None:
+    other = Host(host.program, host.root.with_name("deep") / "er/host", host.project)
+    url = f"file://{host.project.origin}"
+    assert other("sync", "--stage", "prod", "--repo", url, "--dry-run").code == 0
+    assert other("sync", "--stage", "prod", "--repo", f"{url}.typo").code == 1
+    assert other("sync", "--stage", "pord", "--repo", url).code == 12
+    assert other(*BACK).code == 2
+    assert not (host.root.with_name("deep")).exists()
+    (host.project.remote).rename(host.root.with_name("unmounted"))
+    assert other("sync", "--stage", "prod", "--repo", url).code in {1, 3}
+    assert not (host.root.with_name("deep")).exists()
+    host.root.with_name("unmounted").rename(host.project.remote)
+    assert other("sync", "--stage", "prod", "--repo", url).code == 0
+    assert other("sync", "--stage", "prod", "--dry-run").code == 0
+    assert other("sync", "--stage", "pord").code == 12
+    assert other.model() == "third"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("rollback",),
+        ("sync", "--stage", "prod"),
+        ("mark", "v2.0.0", "failed"),
+        ("assign", "v1.0.0", "--stage", "prod"),
+        ("prune",),
+        ("repair",),
+    ],
+)
+def test_a_dry_run_in_a_fresh_clone_makes_no_directory_of_ours(
+    run: Program, story: Project, command: tuple[str, ...]
+) -> None:
+    fresh = story.clone("fresh")
+    assert run(*command, "--dry-run", at=fresh.root).code == 0
+    assert not (fresh.root / ".git/lastgood").exists()

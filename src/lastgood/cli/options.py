@@ -27,7 +27,18 @@ Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded with the event.", show_default=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and change nothing.")]
+
+
+def _leave_nothing(context: typer.Context, dry_run: bool) -> bool:
+    """Have a dry run remove the place that it was the first to make."""
+    if dry_run:
+        context.call_on_close(context.obj.discard)
+    return dry_run
+
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done and change nothing.", callback=_leave_nothing)
+]
 Fetch = Annotated[bool, typer.Option("--fetch", help="Ask the git remote for news first.")]
 
 

@@ -28,6 +28,7 @@ class Session:
     directory: Path
     as_json: bool = False
     progress: Progress = field(default_factory=Progress)
+    opened: "list[Project]" = field(default_factory=list)
 
     @classmethod
     def of(cls, context: typer.Context, *, as_json: bool) -> "Session":
@@ -56,7 +57,14 @@ class Session:
 
         return self._begin(Project.look(self.directory))
 
+    def discard(self) -> None:
+        """Remove the places that this run made, where they hold nothing that counts."""
+        for project in self.opened:
+            if project.ground is not None:
+                project.ground.clear()
+
     def _begin(self, project: "Project") -> "Project":
+        self.opened = [project]
         project.report, project.report_transfer = self.progress.report, self.progress.transfer
         project.on_step = self.progress.step
         self.warn(project.notices)

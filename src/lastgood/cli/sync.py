@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,7 +67,8 @@ def sync(
 
         project = session.open(root, repository)
         project.skip_health = skip_health
-        return bring(project, name, stage, dry_run=dry_run, on_published=session.tell_published)
+        with project.ground.cleared_after_failure() if root and project.ground else nullcontext():
+            return bring(project, name, stage, dry_run=dry_run, on_published=session.tell_published)
 
     if watch is None:
         _tell(session, once())
