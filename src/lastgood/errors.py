@@ -57,6 +57,7 @@ class Flaw(StrEnum):
     REFUSED = "refused"
     REMOTE = "remote"
     RUNS_CODE = "runs-code"
+    SETTINGS = "settings"
     SIGNER = "signer"
     SIZE = "size"
     SPECIAL = "special"

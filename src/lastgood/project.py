@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -11,7 +11,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from lastgood.adapters.git import mirror, repository, trust
+from lastgood.adapters.git import export, mirror, repository, trust
 from lastgood.adapters.git.clone import Clone, find_clone
 from lastgood.adapters.git.command import Git, GitError, strip_environment
 from lastgood.adapters.git.identity import Identity, find_identity
@@ -19,6 +19,7 @@ from lastgood.core import tags
 from lastgood.core.config import FILE, Config
 from lastgood.errors import Finding, Flaw, NotAProjectError, NotWritableError, UnreachableError, UsageError
 from lastgood.releases import moving
+from lastgood.releases.ground import Ground
 from lastgood.releases.lock import exclusive
 from lastgood.releases.place import Place
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 WAIT = 30.0
 """Seconds a changing command waits for another one on the same machine, which is most often the same purpose."""
+
+LOOKED = 20
+"""Commits of `lastgood.toml` that are tried where the file cannot be read."""
 
 PATIENCE = 60.0
 """Seconds for a walk over history, once in a clone's life."""
@@ -47,8 +51,9 @@ class Project:
     """The opened parts. `git` is where refs are read and written: the clone, or our mirror where a clone is shallow
     and on a serving host; `root` is the working tree, `None` on a serving host.
 
-    `notices` is what there is to say of the place. `now` gives seconds since 1970. `report` is told of progress,
-    `report_transfer` of a store's, `on_step` the name of each step before it is done.
+    `notices` is what there is to say of the place. `skip_health`: the health command is not run. `ground` is what was
+    there before this was opened. `now` gives seconds since 1970. `report` is told of progress, `report_transfer` of a
+    store's, `on_step` the name of each step before it is done.
     """
 
     place: Place
@@ -57,6 +62,8 @@ class Project:
     root: Path | None = None
     remote: str | None = None
     notices: tuple[Finding, ...] = ()
+    skip_health: bool = False
+    ground: Ground | None = None
     now: Callable[[], int] = field(default=lambda: int(time.time()))
     report: Report = _silent
     report_transfer: Callable[["Progress"], None] = field(default=lambda _progress: None)
@@ -71,12 +78,39 @@ class Project:
         clone = find_clone(start)
         git = Git(clone.root)
         _require_dvc(git, clone)
-        config = _read_config(clone.root / FILE)
+        return cls._around(clone, git, _read_config(clone.root / FILE))
+
+    @classmethod
+    def look(cls, start: Path) -> "Project":
+        """As `open`, for commands that look at this machine only: files of the working tree that cannot be used, as in
+        a merge, are notices. The settings are then the last committed ones that can be read."""
+        strip_environment()
+        clone = find_clone(start)
+        git = Git(clone.root)
+        found: list[Finding] = []
+        try:
+            _require_dvc(git, clone)
+        except NotAProjectError as error:
+            if not Place.of_clone(clone.git_dir, clone.common_dir).live.is_dir():
+                raise
+            found.append(Finding(Flaw.PROJECT, str(clone.root), error.message))
+        try:
+            config = _read_config(clone.root / FILE)
+        except UsageError as error:
+            config, source = _last_config(git)
+            found.append(Finding(Flaw.SETTINGS, FILE, f"{error.message}; those of {source} count here"))
+        project = cls._around(clone, git, config)
+        project.notices += tuple(found)
+        return project
+
+    @classmethod
+    def _around(cls, clone: Clone, git: Git, config: Config) -> "Project":
+        ground = Ground.before(Place.of_clone(clone.git_dir, clone.common_dir))
         place, notices = _open_place(git, clone)
         remote = config.registry.remote if config.registry.remote in repository.remotes(git) else None
         if clone.shallow and remote:
             git = mirror.open_for_clone(place.create().mirror, clone.common_dir)
-        return cls(place, git, config, clone.root, remote, notices)
+        return cls(place, git, config, clone.root, remote, notices, ground=ground)
 
     @classmethod
     def serve(cls, root: Path, url: str | None) -> "Project":
@@ -85,10 +119,12 @@ class Project:
         place = Place(root.resolve())
         place.check(trust.trusted_owners(place.root))
         if url is None and not place.mirror.is_dir():
-            raise UsageError(f"{root} was never synced", hint="name the repository: --repo URL --root DIR")
-        git = mirror.open_for_host(place.create().mirror, url)
-        own = place.root / FILE
-        return cls(place, git, _read_config(own if own.exists() else place.settings), None, "origin")
+            raise UsageError(f"{root} was never synced", hint="lastgood sync --stage STAGE --repo URL")
+        ground, own = Ground.before(place), place.root / FILE
+        with ground.cleared_after_failure():
+            git = mirror.open_for_host(place.create().mirror, url)
+            config = _read_config(own if own.exists() else place.settings)
+        return cls(place, git, config, None, "origin", ground=ground)
 
     @cached_property
     def worktree(self) -> Git:
@@ -199,6 +235,15 @@ def _read_config(path: Path) -> Config:
         return Config()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name} cannot be read: {error}") from error
+
+
+def _last_config(git: Git) -> tuple[Config, str]:
+    """The newest committed settings that can be read, and where they are from; else the defaults."""
+    _, commits, _ = git.attempt("log", f"-{LOOKED}", "--format=%H", "HEAD", "--", FILE)
+    for commit in commits.decode().split():
+        with suppress(UsageError, UnicodeDecodeError):
+            return Config.parse((export.read_file(git, commit, FILE) or b"").decode(), FILE), f"commit {commit[:12]}"
+    return Config(), "no file, the defaults,"
 
 
 def _require_dvc(git: Git, clone: Clone) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -157,6 +158,8 @@ def test_watching_tells_changes_and_errors_once_and_ends_in_peace(run: Program, 
         "v1.0.0",
     ]
     assert (process.returncode, rest, said) == (0, "", "")
+    times = [datetime.fromisoformat(one["at"]) for one in (first, second, failed, back)]
+    assert times == sorted(times)
 
 
 def test_watching_tells_a_failed_version_once_keeps_what_is_live_and_goes_on_after_the_rollback(
@@ -181,7 +184,9 @@ def test_watching_tells_a_failed_version_once_keeps_what_is_live_and_goes_on_aft
 def test_watching_ends_with_130_on_an_interrupt(story: Project) -> None:
     with watch(story) as process:
         assert process.stdout is not None
-        assert lines(process.stdout, 1)[0].startswith("flights@v2.0.0 is live in prod")
+        at, told = lines(process.stdout, 1)[0].split("Z ", 1)
+        assert told.startswith("flights@v2.0.0 is live in prod")
+        assert abs(datetime.fromisoformat(f"{at}+00:00").timestamp() - time.time()) < 600
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130

@@ -49,7 +49,7 @@ def test_what_cannot_be_put_back_is_named_with_3(run: Program, damaged: Project)
     assert "models/model.txt of v1.1.0" in done.err
     document = run("repair", "--json").json
     assert list(document) == [
-        "schema", "error", "code", "message", "hint", "changed", "findings", "repaired", "dry_run", "as_of",
+        "schema", "error", "code", "message", "hint", "changed", "findings", "repaired", "dry_run", "left_out", "as_of",
     ]  # fmt: skip
     assert (document["code"], document["repaired"], len(document["findings"])) == (3, [], 1)
     assert run("repair", "--dry-run").code == 3
@@ -58,7 +58,7 @@ def test_what_cannot_be_put_back_is_named_with_3(run: Program, damaged: Project)
 @pytest.mark.usefixtures("damaged")
 def test_json_names_every_repair(run: Program) -> None:
     document = run("repair", "--json").json
-    assert list(document) == ["schema", "repaired", "findings", "dry_run", "as_of"]
+    assert list(document) == ["schema", "repaired", "findings", "dry_run", "left_out", "as_of"]
     assert document["repaired"][0] == {
         "kind": "tag", "subject": "flights@v1.0.0", "done": "put back on origin", "from": "the journal",
     }  # fmt: skip

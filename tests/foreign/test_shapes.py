@@ -9,7 +9,7 @@ from lastgood.core.events import Mark
 from lastgood.core.references import find_version
 from lastgood.core.rollback import Request
 from lastgood.errors import FindingsError, UnknownError
-from lastgood.machine.delivery import build_release
+from lastgood.machine.building import build_release
 from lastgood.operations.assign import assign
 from lastgood.operations.checkout import checkout
 from lastgood.operations.diff import diff

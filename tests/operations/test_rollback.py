@@ -423,13 +423,25 @@ def test_a_health_command_without_end_is_ended_with_all_it_started(
     os.close(reader)
 
 
-def test_a_health_command_that_fails_when_it_is_carried_out_later_is_told_as_carried_out(story: World) -> None:
+def test_a_health_command_that_fails_when_it_is_carried_out_later_leaves_what_is_live(story: World) -> None:
     story.sync()
     story.rollback(leaving="v3.0.0", here=False)
     story.settings('[rollback]\nhealth = "false"\n')
-    with pytest.raises(UnhealthyError, match=r"switched to flights v1\.0\.0, but the health command fails"):
+    with pytest.raises(UnfinishedError, match=r"fails on v1\.0\.0 before it is live \(--skip-health goes on") as caught:
         story.rollback(leaving="v3.0.0")
+    assert (caught.value.hint, story.live_model()) == ("lastgood sync flights --stage prod", "third")
+
+
+@pytest.mark.parametrize("command", ["no-such-program", "sleep 60", "exit 3"])
+def test_a_health_command_that_cannot_pass_does_not_block_a_rollback_for_ever(story: World, command: str) -> None:
+    story.settings(f'[rollback]\ntimeout = 1\nhealth = "{command}"\n')
+    with pytest.raises(NotCarriedOutError, match="--skip-health"):
+        story.rollback(here=True)
+    opened = story.open()
+    opened.skip_health = True
+    assert rollback.rollback(opened, Request("flights", REASON, here=True)).plan.target.text == "v1.0.0"
     assert story.live_model() == "first"
+    assert story.status().stages[0].unhealthy is None  # not asked: nothing is known
 
 
 def test_the_health_command_sees_the_release_and_what_it_is(story: World) -> None:

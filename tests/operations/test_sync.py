@@ -1,6 +1,7 @@
 """Bringing a machine to what the registry says: with a clone, or with nothing but an address and a directory."""
 
 import json
+import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lastgood.core.rollback import Request
 from lastgood.errors import (
     FindingsError,
     LastgoodError,
+    NotCarriedOutError,
     RefusedError,
     UnfinishedError,
     UnhealthyError,
@@ -20,9 +22,11 @@ from lastgood.errors import (
 )
 from lastgood.operations import diff, rollback, show, status, sync
 from lastgood.project import Project
+from lastgood.releases.census import census_path
 from lastgood.releases.release import description_path
+from lastgood.releases.use import using
 from tests.builders import git
-from tests.world import World
+from tests.world import World, files
 
 
 def serve(world: World, name: str = "host", *, url: bool = True) -> sync.Synced:
@@ -294,12 +298,44 @@ def test_a_version_that_is_marked_failed_while_it_is_built_does_not_get_live(sto
     assert not story.live.is_symlink()
 
 
-def test_an_unhealthy_version_is_live_and_told_with_the_way_back(story: World) -> None:
-    story.settings('[rollback]\nhealth = "echo cannot load the model; exit 2"\n')
-    with pytest.raises(UnhealthyError, match=r"(?s)switched to flights v3\.0\.0.*cannot load the model") as caught:
+def test_an_unhealthy_version_does_not_become_live(story: World) -> None:
+    story.assign("v1.0.0")
+    story.sync()
+    story.assign("v3.0.0")
+    story.settings('[rollback]\nhealth = "echo cannot load the model; grep -q first models/model.txt"\n')
+    with pytest.raises(NotCarriedOutError, match=r"(?s)v3\.0\.0 before it is live.*--skip-health.*cannot load"):
+        story.sync()
+    assert story.live_model() == "first"
+    assert story.status().waits
+    project = story.open()
+    project.skip_health = True
+    assert sync.sync(project, "flights", "prod").version.text == "v3.0.0"
+
+
+def test_what_is_live_and_unhealthy_is_remembered_asked_again_by_sync_and_told_with_the_way_back(story: World) -> None:
+    sick = story.project.base / "sick"
+    story.settings(
+        f"[rollback]\nhealth = 'test -L {story.live} || exit 0; test ! -e {sick} || (echo no model; exit 2)'\n"
+    )
+    sick.touch()
+    with pytest.raises(UnhealthyError, match=r"(?s)switched to flights v3\.0\.0.*no model") as caught:
         story.sync()
     assert "lastgood rollback flights --stage prod --from v3.0.0" in caught.value.hint
-    assert story.live_model() == "third"
+    assert (story.live_model(), story.snapshot()["follow"]) == ("third", ["flights@prod.json"])
+    assert "no model" in str(story.status().stages[0].unhealthy)
+    with pytest.raises(UnhealthyError, match=r"live in prod is flights v3\.0\.0, but the health command fails"):
+        story.sync()
+    sick.unlink()
+    assert not story.sync().changed
+    assert story.status().stages[0].unhealthy is None
+
+
+def test_the_health_of_one_release_says_nothing_of_the_next(story: World) -> None:
+    story.settings(f"[rollback]\nhealth = 'test $LASTGOOD_VERSION = v1.0.0 || test ! -L {story.live}'\n")
+    with pytest.raises(UnhealthyError):
+        story.sync()
+    story.rollback()
+    assert (story.live_model(), story.status().stages[0].unhealthy) == ("first", None)
 
 
 def test_an_unreachable_origin_leaves_everything(story: World) -> None:
@@ -420,3 +456,94 @@ def test_what_waits_unreadable_for_others_is_no_obstacle(story: World, dry_run: 
     (story.place / "pending/flights@prod.json").write_text("damaged")
     with pytest.raises(LastgoodError, match=r"flights@prod\.json cannot be read"):
         sync.sync(story.open(), "flights", "prod", dry_run=dry_run)
+
+
+@pytest.mark.parametrize("damage", ["a file is gone", "a file is overwritten", "a file is exchanged", "a file came in"])
+def test_a_damaged_live_release_is_seen_by_status_without_hashing_and_built_anew_by_sync(
+    story: World, damage: str
+) -> None:
+    story.sync()
+    good, model = files(story.live.resolve()), story.live.resolve() / "models/model.txt"
+    model.parent.chmod(0o755)
+    if damage == "a file is overwritten":
+        model.chmod(0o644)
+        model.write_text("THIRD")
+    elif damage == "a file came in":
+        (model.parent / "more.txt").write_text("x")
+    else:
+        model.unlink()
+        if damage == "a file is exchanged":
+            model.write_text("third")
+    stage = story.status().stages[0]
+    assert (stage.live, stage.damaged, stage.waiting) == ("v3.0.0", True, True)
+    assert stage.finish == "lastgood sync flights --stage prod"
+    assert story.verify().findings  # not only with --deep
+    planned = sync.sync(story.open(), "flights", "prod", dry_run=True)
+    assert (planned.changed, bool(planned.damage)) == (True, True)
+    done = story.sync()
+    assert (done.changed, done.version.text, done.former) == (True, "v3.0.0", "v3.0.0")
+    assert files(story.live.resolve()) == good
+    assert "exchange" in story.steps
+    assert not story.status().waits
+    assert not story.verify(deep=True).all_findings
+    assert not story.sync().changed
+
+
+def test_a_live_release_whose_description_is_gone_is_built_anew_by_sync(story: World) -> None:
+    story.sync()
+    description_path(story.live.resolve()).unlink()
+    stage = story.status().stages[0]
+    assert (stage.live, stage.damaged, stage.waiting) == (None, True, True)
+    assert story.sync().release.version == "v3.0.0"
+    assert story.live_model() == "third"
+    assert not story.status().waits
+
+
+def test_a_damaged_live_release_in_which_somebody_works_stays_until_nobody_does(story: World) -> None:
+    story.sync()
+    place, path = story.open().place, story.live.resolve()
+    (path / "models").chmod(0o755)
+    (path / "models/model.txt").unlink()
+    with using(place, path), pytest.raises(UnfinishedError, match="in use"):
+        story.sync()
+    assert not (path / "models/model.txt").exists()
+    assert story.sync().changed
+    assert story.live_model() == "third"
+
+
+def test_a_place_that_was_copied_with_its_times_is_not_damaged(story: World) -> None:
+    serve(story)
+    host = story.project.base / "host"
+    shutil.copytree(host, story.project.base / "copied", symlinks=True)
+    copied = status.status(story.serve(story.project.base / "copied", None))
+    assert (copied.stages[0].damaged, copied.waits) == (False, False)
+
+
+def test_damage_that_a_lost_census_hides_is_found_by_hashing(story: World) -> None:
+    story.sync()
+    path = story.live.resolve()
+    census_path(path).unlink()
+    (path / "models").chmod(0o755)
+    (path / "models/model.txt").unlink()
+    assert not story.status().stages[0].damaged
+    assert story.verify(deep=True).findings
+
+
+def test_an_event_that_was_deleted_on_origin_does_not_come_back_where_origin_is_not_asked(story: World) -> None:
+    serve(story)
+    host = story.project.base / "host"
+    version = git(story.root, "rev-list", "-1", "flights@v1.0.0")
+    git(story.root, "tag", "-a", "-m", "by hand", "flights#prod#99", version)
+    git(story.root, "push", "--quiet", "origin", "flights#prod#99")
+    done = serve(story, url=False)
+    assert done.version.text == "v1.0.0"
+    git(story.root, "push", "--quiet", "origin", ":refs/tags/flights#prod#99")
+    assert serve(story, url=False).version.text == "v3.0.0"
+    found = status.status(story.serve(host, None))
+    assert (found.stages[0].assigned, found.stages[0].live, found.waits) == ("v3.0.0", "v3.0.0", False)
+    assert any(one.kind == "unpublished" for one in found.findings)
+    assert story.status().stages[0].assigned == "v1.0.0"  # this clone has not asked since
+    assert story.status(fetch=True).stages[0].assigned == "v3.0.0"
+    assert story.status().stages[0].assigned == "v3.0.0"
+    git(story.root, "tag", "-f", "-a", "-m", "by hand, again", "flights#prod#99", version)
+    assert story.status().stages[0].assigned == "v1.0.0"  # another tag, of which origin was never asked

@@ -9,7 +9,7 @@ import pytest
 from lastgood.core.manifest import Output
 from lastgood.core.registry import History, Version
 from lastgood.errors import FindingsError
-from lastgood.machine import delivery, live
+from lastgood.machine import building, live
 from lastgood.operations import repair, sync
 from lastgood.operations.show import list_versions
 from lastgood.project import Project
@@ -75,7 +75,7 @@ def test_a_release_that_was_built_without_its_model_is_replaced(story: World) ->
     history, version = history_of(project)
     manifest = read_manifest(project, history, version)
     data: tuple[Output, ...] = tuple(one for one in manifest.outputs if str(one.path) == "data/raw")
-    live.switch(project, history, delivery.build_release(project, manifest, data), "prod")
+    live.switch(project, history, building.build_release(project, manifest, data), "prod")
     assert not (story.live / "models/model.txt").exists()
     assert story.status().stages[0].partial
     (finding,) = story.verify(deep=True).all_findings

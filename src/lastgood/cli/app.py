@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from lastgood import __version__
 from lastgood.cli.boundary import guarded, tell_lost
 from lastgood.cli.output import streams
+from lastgood.cli.output.commands import host
 from lastgood.cli.session import Session
 from lastgood.errors import NotAProjectError
 
@@ -139,6 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code, for `sys.exit`."""
     given = [*(sys.argv[1:] if arguments is None else arguments)]
     streams.begin()
+    host.root = None
     forbid_others()
     code = guarded(lambda: _run(given), given)
     streams.close()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from lastgood.cli.output import json, text
-from lastgood.cli.output.failure import message
+from lastgood.cli.output.commands import typed
+from lastgood.cli.output.failure import hint, message
 from lastgood.cli.output.streams import outlet, write
 from lastgood.errors import FindingsError, LastgoodError, UsageError
 
@@ -55,10 +56,14 @@ def guarded(run: Callable[[], int], arguments: Sequence[str]) -> int:
         return _bug(error, arguments, as_json=as_json)
 
 
-def tell(error: LastgoodError, *, as_json: bool, one_line: bool = False) -> int:
-    """Say what failed: JSON on standard output, else lines on standard error. Returns the exit code."""
-    if not as_json or not write("stdout", json.dump(json.error(error), one_line=one_line)):
-        write("stderr", format_error(error))
+def tell(error: LastgoodError, *, as_json: bool, at: datetime | None = None) -> int:
+    """Say what failed: JSON on standard output, else lines on standard error. Returns the exit code.
+
+    In a log, where a failure is one of many, `at` is when it was; JSON is then one line.
+    """
+    document = {**json.error(error), **({"at": json.moment(at)} if at else {})}
+    if not as_json or not write("stdout", json.dump(document, one_line=at is not None)):
+        write("stderr", f"{text.stamp(at)} {format_error(error)}" if at else format_error(error))
     return error.exit_code
 
 
@@ -82,9 +87,9 @@ def format_error(error: LastgoodError) -> str:
     first, *more = text.without_secrets(message(error)).splitlines() or [error.name]
     lines = [f"error: {text.clean(first)}", *(f"  {text.clean(line)}" for line in more)]
     if isinstance(error, FindingsError):
-        lines.append(text.bullets(error.findings))
+        lines.append(text.bullets(typed(str(one)) for one in error.findings))
     if error.hint:
-        lines.append(f"hint: {text.one_line(text.without_secrets(error.hint))}")
+        lines.append(f"hint: {text.one_line(text.without_secrets(hint(error)))}")
     return text.paragraphs(*lines)
 
 
@@ -131,11 +136,11 @@ def _interrupted(*, as_json: bool) -> int:
             "error": "interrupted",
             "code": INTERRUPTED,
             "message": message,
-            "hint": "lastgood status",
+            "hint": typed("lastgood status"),
         }
         write("stdout", json.dump(document))
     else:
-        write("stderr", f"\n{message}; see: lastgood status")
+        write("stderr", f"\n{message}; see: {typed('lastgood status')}")
     return INTERRUPTED
 
 

@@ -24,13 +24,14 @@ def diff(
     old: options.Reference,
     new: options.Reference,
     fetch: options.Fetch = False,
+    root: options.Root = None,
     as_json: options.Json = False,
 ) -> None:
     """Compare two versions of an artifact: code, data, parameters, metrics, environment package by package."""
     from lastgood.operations.diff import diff as compare
 
     session = Session.of(context, as_json=as_json)
-    project = session.open()
+    project = session.open(root)
     found = compare(project, old, new, fetch=fetch)
     session.warn(warnings_of(found.view, [found.history]))
     for words in found.warnings:

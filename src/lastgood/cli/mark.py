@@ -6,6 +6,7 @@ import typer
 
 from lastgood.cli import options
 from lastgood.cli.output import json, text
+from lastgood.cli.output.commands import typed
 from lastgood.cli.session import Session, warnings_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def mark(
     reference: options.Reference,
     judgement: Judgement,
     reason: options.Reason = "",
+    root: options.Root = None,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
@@ -34,7 +36,7 @@ def mark(
     from lastgood.operations.mark import mark as record_mark
 
     session = Session.of(context, as_json=as_json)
-    project = session.open()
+    project = session.open(root)
     done = record_mark(project, reference, Mark(judgement), reason, dry_run=dry_run)
     warned = (*warnings_of(done.view, [done.history]), *done.warnings)
     session.warn(warned)
@@ -45,7 +47,7 @@ def mark(
         "former": done.version.judgement,
         "overrides": json.event(done.overrides, done.history) if done.overrides else None,
         "assigned": list(done.assigned),
-        "next": list(done.next),
+        "next": [typed(command) for command in done.next],
         "fulfilled": done.fulfilled,
         **json.record(done.record),
         "dry_run": dry_run,
@@ -61,7 +63,9 @@ def mark(
     else:
         tags = text.fields([("recorded", ", ".join(done.record.tags))], indent=2)
         words = text.paragraphs(f"{name} is marked {judgement}", tags)
-    session.answer(document, text.paragraphs(words, _overrides(done), *(f"next: {command}" for command in done.next)))
+    session.answer(
+        document, text.paragraphs(words, _overrides(done), *(f"next: {typed(command)}" for command in done.next))
+    )
 
 
 def _overrides(done: "Marked") -> str:

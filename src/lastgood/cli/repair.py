@@ -6,6 +6,7 @@ import typer
 
 from lastgood.cli import options
 from lastgood.cli.output import json, text
+from lastgood.cli.output.commands import typed
 from lastgood.cli.output.failure import message
 from lastgood.cli.session import Session
 from lastgood.errors import FindingsError
@@ -28,6 +29,7 @@ def repair(
     deep: Deep = False,
     subset: options.Subset = None,
     moved: Moved = False,
+    root: options.Root = None,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
@@ -36,23 +38,26 @@ def repair(
     With --deep what is corrupted on the remote is replaced from there, too.
 
     Each thing is named, with what it comes from. What cannot be put back is named, too, and the exit code is then 3. It
-    can be said again at any time. A damaged release is removed, or built anew where it is live.
+    can be said again at any time. A damaged release is removed, or built anew where it is live. With --root a serving
+    host repairs its releases, tags and journals; objects of the DVC remote need a full clone.
     """
     from lastgood.operations.repair import repair as mend
     from lastgood.operations.repair.objects import Reach
 
     session = Session.of(context, as_json=as_json)
     reach = Reach(deep, options.parse_subset(subset, deep=deep), dry_run)
-    done = mend(session.open(), name, reach, moved=moved)
+    done = mend(session.open(root), name, reach, moved=moved)
     failure = None
     if done.left:
         failure = FindingsError(
             f"{text.count(len(done.left), 'finding')} that cannot be put right here", done.left, unchanged=dry_run
         )
+    if done.left_out:
+        session.note(f"warning: {done.left_out}")
     session.answer(_document(done, failure), _text(done))
     if failure is not None:
         if not as_json:
-            session.note(f"error: {message(failure)}\n{text.few(done.left)}")
+            session.note(f"error: {message(failure)}\n{text.few([typed(str(one)) for one in done.left])}")
         raise typer.Exit(failure.exit_code)
 
 
@@ -64,6 +69,7 @@ def _document(done: "Repaired", failure: FindingsError | None) -> "Document":
         ],
         "findings": json.findings(done.left),
         "dry_run": done.dry_run,
+        "left_out": done.left_out or None,
         "as_of": json.moment(done.view.as_of),
     }
 

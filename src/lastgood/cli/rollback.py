@@ -7,7 +7,9 @@ import typer
 
 from lastgood.cli import options
 from lastgood.cli.output import json, text
+from lastgood.cli.output.commands import typed
 from lastgood.cli.session import Session, warnings_of
+from lastgood.core.failed import leave_command
 from lastgood.core.rollback import MOST_SHOWN
 from lastgood.core.version import SemanticVersion
 from lastgood.errors import UnfinishedError, UsageError
@@ -58,6 +60,8 @@ def rollback(
     again: Again = False,
     pre: PreReleases = False,
     offline: Offline = False,
+    skip_health: options.SkipHealth = False,
+    root: options.Root = None,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
@@ -78,7 +82,8 @@ def rollback(
     from lastgood.operations.rollback import rollback as roll_back
 
     session = Session.of(context, as_json=as_json)
-    project = session.open()
+    project = session.open(root)
+    project.skip_health = skip_health
     switch = True if here else False if record_only else None
     request = Request(name, reason, stage, leaving, to, not no_mark, switch, again, pre, offline)
 
@@ -183,7 +188,8 @@ def _environment(plan: "Plan") -> str:
     unknown = text.bullets(f"not compared: {words}" for words in change.unknown)
     if not rows:
         return text.paragraphs("environment", unknown) if unknown else ""
-    more = f"  … {len(rows) - MOST} more (lastgood diff {plan.leaving.text} {plan.target.text})"
+    compare = typed(f"lastgood diff {plan.leaving.text} {plan.target.text}")
+    more = f"  … {len(rows) - MOST} more ({compare})"
     return text.paragraphs(
         f"environment ({len(rows)})", text.table(rows[:MOST], indent=2), more if len(rows) > MOST else "", unknown
     )
@@ -203,7 +209,7 @@ def _unpublished(result: "Result") -> str:
     if not result.unpublished:
         return ""
     told = "not published: the registry and other machines do not know of it; when the git remote is back:"
-    return text.paragraphs(text.prose(told), f"  {result.unpublished[-1].finish}")
+    return text.paragraphs(text.prose(told), f"  {typed(result.unpublished[-1].finish)}")
 
 
 def _outcome(project: "Project", result: "Result") -> str:
@@ -216,7 +222,7 @@ def _outcome(project: "Project", result: "Result") -> str:
         return text.paragraphs(
             text.prose(f"nothing to {done}: {plan.stage} of {name} {met} already"),
             text.prose(f"{switched}{target} is live here: {result.live}") if result.live else "",
-            f"to leave {target}: lastgood rollback {name} --stage {plan.stage} --from {target} --reason TEXT"
+            f"to leave {target}: {typed(leave_command(plan.history, plan.stage, target))}"
             if plan.leaving.name.key < plan.target.name.key  # what was to be left is not what anybody is served
             or plan.target.judgement == "failed"
             else "",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from lastgood.cli.output import json, text
+from lastgood.cli.output.commands import typed
 from lastgood.cli.output.progress import Progress
 from lastgood.cli.output.streams import write
 from lastgood.errors import Finding
@@ -27,6 +28,7 @@ class Session:
     directory: Path
     as_json: bool = False
     progress: Progress = field(default_factory=Progress)
+    opened: "list[Project]" = field(default_factory=list)
 
     @classmethod
     def of(cls, context: typer.Context, *, as_json: bool) -> "Session":
@@ -41,11 +43,28 @@ class Session:
         from lastgood.project import Project
 
         if root is None:
-            project = Project.open(self.directory)
-        else:
-            beside = self.directory / repository if repository else None
-            url = str(beside) if beside is not None and beside.is_dir() else repository
-            project = Project.serve(self.directory / root, url)
+            return self._begin(Project.open(self.directory))
+        beside = self.directory / repository if repository else None
+        url = str(beside) if beside is not None and beside.is_dir() else repository
+        return self._begin(Project.serve(self.directory / root, url))
+
+    def look(self, root: Path | None) -> "Project":
+        """As `open`, for what is live here: no file of the working tree keeps from telling (`Project.look`)."""
+        if root is not None:
+            return self.open(root)
+        gc.enable()  # as in `open`
+        from lastgood.project import Project
+
+        return self._begin(Project.look(self.directory))
+
+    def discard(self) -> None:
+        """Remove the places that this run made, where they hold nothing that counts."""
+        for project in self.opened:
+            if project.ground is not None:
+                project.ground.clear()
+
+    def _begin(self, project: "Project") -> "Project":
+        self.opened = [project]
         project.report, project.report_transfer = self.progress.report, self.progress.transfer
         project.on_step = self.progress.step
         self.warn(project.notices)
@@ -64,7 +83,7 @@ class Session:
     def warn(self, found: Iterable[Finding]) -> None:
         """Findings that do not stop the command; each is said once."""
         for message in dict.fromkeys(finding.message for finding in found):
-            self.note(f"warning: {text.one_line(message)}")
+            self.note(f"warning: {text.one_line(typed(message))}")
 
     def tell_published(self, published: "Published") -> None:
         """An act done while origin was out of reach, which origin has now."""

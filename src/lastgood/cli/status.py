@@ -7,13 +7,15 @@ import typer
 
 from lastgood.cli import options
 from lastgood.cli.output import json, text
+from lastgood.cli.output.commands import typed
 from lastgood.cli.session import Session
-from lastgood.errors import Finding, FindingsError, Flaw, UnfinishedError
+from lastgood.errors import Finding, FindingsError, Flaw, UnfinishedError, UnhealthyError
 
 if TYPE_CHECKING:
     from lastgood.cli.documents import status as documents
     from lastgood.errors import LastgoodError
     from lastgood.operations.status import StageStatus, Status, Worktree
+    from lastgood.project import Project
 
 ExitCode = Annotated[
     bool, typer.Option("--exit-code", help="Exit with 3 unless the working tree is one version, whole.")
@@ -29,18 +31,20 @@ def status(
 ) -> None:
     """Tell what the working tree holds, what each stage is assigned, what is live here and what waits.
 
+    Exits with 6 while the health command fails on what is live, as it did when it was last run (by sync or rollback).
     Exits with 7 when something recorded is not carried out on this machine, or when a stage that it follows is assigned
-    a version that is marked failed, and names the command that comes next.
+    a version that is marked failed, or what is live is damaged (a file is gone, or has another size, time or inode; to
+    hash is verify --deep), and names the command that comes next.
     """
     from lastgood.operations.status import status as look
 
     session = Session.of(context, as_json=as_json)
-    project = session.open(root)
+    project = session.look(root)
     seen = look(project, fetch=fetch)
     session.warn((*seen.findings, *(problem for stage in seen.stages for problem in stage.problems)))
     session.say_age(project, seen.view)
     failure = _failure(seen, strict=exit_code)
-    session.answer(_document(seen, failure), _text(seen))
+    session.answer(_document(project, seen, failure), _text(seen))
     if failure is not None:
         raise typer.Exit(failure.exit_code)
 
@@ -48,6 +52,8 @@ def status(
 def _failure(seen: "Status", *, strict: bool) -> "LastgoodError | None":
     """What the exit code says: the working tree, where that was asked for, before this machine's stages."""
     tree = seen.worktree
+    if strict and (unread := [one for one in seen.findings if one.kind == Flaw.UNREADABLE]):
+        return FindingsError("the working tree cannot be told", unread)
     if strict and tree is not None and not tree.whole:
         found = [Finding(Flaw.DIRTY, path, f"{path} is not as committed") for path in tree.dirty]
         found += [
@@ -56,6 +62,10 @@ def _failure(seen: "Status", *, strict: bool) -> "LastgoodError | None":
             if one.state != OK
         ]
         return FindingsError("the working tree is not one version, whole", found, hint="lastgood checkout REF")
+    if sick := [stage for stage in seen.stages if stage.unhealthy]:
+        told = "; ".join(map(_sick_text, sick))
+        next_step = sick[0].finish or f"lastgood sync {sick[0].artifact} --stage {sick[0].stage}, which asks again"
+        return UnhealthyError(told, hint=next_step)
     waiting = [stage for stage in seen.stages if stage.waiting]
     if unpublished := [stage.pending[-1] for stage in waiting if stage.pending]:
         told = "; ".join(map(str, unpublished))
@@ -63,10 +73,18 @@ def _failure(seen: "Status", *, strict: bool) -> "LastgoodError | None":
     if failed := [stage for stage in waiting if stage.failed]:
         told = "; ".join(f"{stage.failed}, and {_live_text(stage)}" for stage in failed)
         return UnfinishedError(told, hint=failed[0].leave or "")
+    if damaged := [stage for stage in waiting if stage.damaged]:
+        names = ", ".join(f"{stage.stage} of {stage.artifact}" for stage in damaged)
+        return UnfinishedError(f"what is live here is damaged: {names}", hint=damaged[0].finish or "")
     if waiting:
         names = ", ".join(f"{stage.stage} of {stage.artifact}" for stage in waiting)
         return UnfinishedError(f"recorded, but not carried out here: {names}", hint=waiting[0].finish or "")
     return None
+
+
+def _sick_text(stage: "StageStatus") -> str:
+    """What the health command last said of what is live in a stage."""
+    return f"{stage.artifact} {stage.live} is live in {stage.stage}, but the health command fails: {stage.unhealthy}"
 
 
 def _live_text(stage: "StageStatus") -> str:
@@ -77,7 +95,7 @@ def _live_text(stage: "StageStatus") -> str:
 OK = "as recorded"
 
 
-def _document(seen: "Status", failure: "LastgoodError | None") -> "documents.Document":
+def _document(project: "Project", seen: "Status", failure: "LastgoodError | None") -> "documents.Document":
     tree = seen.worktree
     return {
         **cast("documents.Failure", json.failure(failure)),
@@ -85,7 +103,7 @@ def _document(seen: "Status", failure: "LastgoodError | None") -> "documents.Doc
         "stages": [_stage_document(stage) for stage in seen.stages],
         "waiting": any(stage.waiting for stage in seen.stages),
         "as_of": json.moment(seen.view.as_of),
-        "warnings": json.findings(seen.findings),
+        "warnings": json.findings((*project.notices, *seen.findings)),
     }
 
 
@@ -112,13 +130,15 @@ def _stage_document(stage: "StageStatus") -> "documents.Stage":
         "assigned": stage.assigned,
         "mark": stage.judgement,
         "failed": stage.failed.message if stage.failed else None,
-        "next": stage.finish or stage.leave,
+        "next": typed(stage.finish or stage.leave or "") or None,
         "live": stage.live,
         "partial": stage.partial,
         "path": stage.path,
         "followed": stage.followed,
         "waiting": stage.waiting,
-        "finish": stage.finish,
+        "damaged": stage.damaged,
+        "unhealthy": text.without_secrets(stage.unhealthy) if stage.unhealthy else None,
+        "finish": typed(stage.finish) if stage.finish else None,
         "pending": [json.act(one) for one in stage.pending],
         "files": None if stage.live is None else dict(stage.placed),
         "problems": json.findings(stage.problems),
@@ -126,11 +146,16 @@ def _stage_document(stage: "StageStatus") -> "documents.Stage":
 
 
 def _text(seen: "Status") -> str:
-    finish = [f"  {stage.finish}" for stage in seen.stages if stage.waiting and not stage.pending and not stage.failed]
-    publish = [f"  {stage.finish}" for stage in seen.stages if stage.pending]
+    finish = [
+        f"  {typed(str(stage.finish))}"
+        for stage in seen.stages
+        if stage.waiting and not stage.pending and not stage.failed
+    ]
+    publish = [f"  {typed(str(stage.finish))}" for stage in seen.stages if stage.pending]
     return text.paragraphs(
         _tree_text(seen.worktree) if seen.worktree else "",
         _stages_text(seen.stages),
+        *(text.prose(_sick_text(stage)) for stage in seen.stages if stage.unhealthy),
         *(_failed_text(stage) for stage in seen.stages if stage.failed),
         "waiting; to carry it out here:" if finish else "",
         *finish,
@@ -183,7 +208,9 @@ def _stages_text(stages: "Sequence[StageStatus]") -> str:
 
 def _failed_text(stage: "StageStatus") -> str:
     """That no sync brings the stage's version, what is live instead, and how to leave it."""
-    return text.paragraphs(text.prose(f"{stage.failed}; {_live_text(stage)}; to leave it:"), f"  {stage.leave}")
+    return text.paragraphs(
+        text.prose(f"{stage.failed}; {_live_text(stage)}; to leave it:"), f"  {typed(str(stage.leave))}"
+    )
 
 
 def _here(stage: "StageStatus") -> str:
@@ -191,6 +218,8 @@ def _here(stage: "StageStatus") -> str:
         return "not published"
     if stage.waiting and stage.failed:
         return "to roll back"
+    if stage.waiting and stage.damaged:
+        return "damaged"
     return "waiting" if stage.waiting else "followed" if stage.followed else "not followed"
 
 

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +24,11 @@ if TYPE_CHECKING:
 Watch = Annotated[
     float | None,
     typer.Option(
-        "--watch", metavar="SECONDS", min=0.05, help="Do it again and again, that far apart.", show_default=False
+        "--watch",
+        metavar="SECONDS",
+        min=0.05,
+        help="Do it again and again, that far apart; tell when.",
+        show_default=False,
     ),
 ]
 Repository = Annotated[
@@ -38,14 +44,17 @@ def sync(
     watch: Watch = None,
     root: options.Root = None,
     repository: Repository = None,
+    skip_health: options.SkipHealth = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Make the version that a stage is assigned live on this machine, and follow the stage from now on.
 
-    What is missing is fetched, its release built and proved, the link switched by one rename. A version that is marked
-    failed is not made live: what is live stays, exit code 14 (rollback leaves it). With --root and --repo it needs no
-    working tree. With --watch only changes are told; SIGTERM ends it, whatever it waits for, with exit code 0.
+    What is missing is fetched, its release built and proved, the link switched by one rename. The health command must
+    pass before that, else what is live stays, exit code 5; it is run again while it fails on what is live, exit code 6.
+    A live release that is damaged is built anew. A version that is marked failed is not made live: what is live stays,
+    exit code 14 (rollback leaves it). With --root and --repo it needs no working tree. With --watch only changes are
+    told; SIGTERM ends it, whatever it waits for, with exit code 0.
     """
     if repository and root is None:
         raise UsageError("--repo needs --root", hint="--root DIR")
@@ -57,7 +66,9 @@ def sync(
         from lastgood.operations.sync import sync as bring
 
         project = session.open(root, repository)
-        return bring(project, name, stage, dry_run=dry_run, on_published=session.tell_published)
+        project.skip_health = skip_health
+        with project.ground.cleared_after_failure() if root and project.ground else nullcontext():
+            return bring(project, name, stage, dry_run=dry_run, on_published=session.tell_published)
 
     if watch is None:
         _tell(session, once())
@@ -82,29 +93,31 @@ def _sync_for_ever(session: Session, once: "Callable[[], Synced]", seconds: floa
         outlet.lost.clear()
         try:
             done = once()
-            state: object = (done.version.text, done.version.commit, str(done.release.path))
-            if state != told:
-                _tell(session, done, one_line=True)
+            state: object = (done.version.text, done.version.commit, str(done.release.path), done.settings)
+            if state != told or done.damage:
+                _tell(session, done, datetime.now(UTC))
         except LastgoodError as error:
             if first and isinstance(error, UsageError | NotAProjectError):
                 raise
             state = (error.name, error.message)
             if state != told:
-                tell(error, as_json=session.as_json, one_line=True)
+                tell(error, as_json=session.as_json, at=datetime.now(UTC))
         told, first = None if outlet.lost else state, False
         time.sleep(seconds)
 
 
-def _tell(session: Session, done: "Synced", *, one_line: bool = False) -> None:
-    session.warn(warnings_of(done.view, [done.history]))
-    session.answer(_document(done), _text(done), one_line=one_line)
+def _tell(session: Session, done: "Synced", at: datetime | None = None) -> None:
+    """Answer; in a log, with the time `at` which it was, and on one line if it is JSON."""
+    session.warn((*warnings_of(done.view, [done.history]), *done.warnings))
+    words = _words(done) if at is None else f"{text.stamp(at)} {_words(done)}"
+    session.answer(_document(done, at), text.prose(words), one_line=at is not None)
 
 
 def _path(done: "Synced") -> Path | None:
     return done.release.path if not done.dry_run or not done.changed else None
 
 
-def _document(done: "Synced") -> "Document":
+def _document(done: "Synced", at: datetime | None) -> "Document":
     path = _path(done)
     return {
         "artifact": done.history.artifact,
@@ -113,23 +126,24 @@ def _document(done: "Synced") -> "Document":
         "commit": done.version.commit,
         "former": done.former,
         "changed": done.changed,
+        "rebuilt": bool(done.damage) and not done.dry_run,
         "path": str(path) if path else None,
         "link": str(done.link),
         "partial": done.release.partial,
         "offline": [json.published(one) for one in done.published],
         "dry_run": done.dry_run,
+        "at": json.moment(at),
         "as_of": json.moment(done.view.as_of),
-        "warnings": json.findings(warnings_of(done.view, [done.history])),
+        "warnings": json.findings((*warnings_of(done.view, [done.history]), *done.warnings)),
     }
-
-
-def _text(done: "Synced") -> str:
-    return text.prose(_words(done))
 
 
 def _words(done: "Synced") -> str:
     name = f"{done.history.artifact}@{done.version.text}"
     leaving = f", leaving {done.former}" if done.former and done.former != done.version.text else ""
+    if done.damage:
+        anew = "would build it anew; nothing was changed" if done.dry_run else f"built anew: {done.release.path}"
+        return f"{'dry run: ' if done.dry_run else ''}{name}, live in {done.stage}, was damaged; {anew}"
     if done.dry_run and done.changed:
         return f"dry run: {name} can be restored; would make it live in {done.stage}{leaving}; nothing was changed"
     if not done.changed:

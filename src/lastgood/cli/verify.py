@@ -6,7 +6,8 @@ import typer
 
 from lastgood.cli import options
 from lastgood.cli.output import json, text
-from lastgood.cli.output.failure import message
+from lastgood.cli.output.commands import typed
+from lastgood.cli.output.failure import hint, message
 from lastgood.cli.session import Session
 from lastgood.core.repairs import may_mend
 from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError
@@ -31,6 +32,7 @@ def verify(
     deep: Deep = False,
     subset: options.Subset = None,
     allow_unknown: AllowUnknown = False,
+    root: options.Root = None,
     as_json: options.Json = False,
 ) -> None:
     """Check every version: its tag equals its journal entry, its commit and every object on the remote are there.
@@ -42,7 +44,7 @@ def verify(
 
     session = Session.of(context, as_json=as_json)
     part = options.parse_subset(subset, deep=deep)
-    project = session.open()
+    project = session.open(root)
     done = check(project, name, deep=deep, subset=part)
     failure: LastgoodError | None = done.silent
     if done.all_findings:
@@ -56,7 +58,7 @@ def verify(
     session.answer(_document(done, failure), _text(done))
     if failure is not None:
         if not as_json:
-            session.note(f"error: {message(failure)}" + (f"\nhint: {failure.hint}" if failure.hint else ""))
+            session.note(f"error: {message(failure)}" + (f"\nhint: {hint(failure)}" if failure.hint else ""))
         raise typer.Exit(failure.exit_code)
 
 
@@ -67,8 +69,8 @@ def _untold(done: "Verified") -> LastgoodError | None:
         return None
     found = [Finding(Flaw.UNKNOWN, f"{one.artifact}@{one.version}", "; ".join(one.unknown)) for one in versions]
     names = text.count(len(versions), "version")
-    hint = "see why above; lastgood verify --allow-unknown, if that is expected"
-    return FindingsError(f"verify cannot tell whether {names} can be restored", found, hint=hint)
+    advice = "see why above; lastgood verify --allow-unknown, if that is expected"
+    return FindingsError(f"verify cannot tell whether {names} can be restored", found, hint=advice)
 
 
 def _hint(name: str | None, *, deep: bool, subset: str | None) -> str:
@@ -97,9 +99,9 @@ def _text(done: "Verified") -> str:
     rows = []
     for one in done.versions:
         unknown = [f"cannot tell: {why}" for why in one.unknown] if one.findings else one.unknown
-        words = [*map(str, one.findings), *unknown]
+        words = [*(typed(str(found)) for found in one.findings), *unknown]
         state = text.count(len(one.findings), "finding") if one.findings else "cannot tell" if words else "ok"
         rows.append((f"{one.artifact}@{one.version}", state, words[0] if words else ""))
         rows += [("", "", more) for more in words[1:]]
-    general = text.bullets(done.findings)
+    general = text.bullets(typed(str(one)) for one in done.findings)
     return text.paragraphs(text.table(rows), "registry and this machine" if general else "", general)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from lastgood.cli import options
+from lastgood.cli.output.commands import typed
 from lastgood.cli.session import Session
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def where(
     from lastgood.operations.show import where as find_live
 
     session = Session.of(context, as_json=as_json)
-    project = session.open(root)
+    project = session.look(root)
     found = find_live(project, name, stage)
     release = found.release
     document: Document = {
@@ -40,5 +41,6 @@ def where(
         "switched_at": found.switched_at,
     }
     if not found.followed:
-        session.note(f"this machine does not follow {found.stage}: lastgood sync {release.artifact} --stage {stage}")
+        follow = typed(f"lastgood sync {release.artifact} --stage {stage}")
+        session.note(f"this machine does not follow {found.stage}: {follow}")
     session.answer(document, str(release.path))

@@ -12,6 +12,7 @@ from lastgood.core.digests import tree_sha256
 from lastgood.core.manifest import Manifest
 from lastgood.errors import Finding, FindingsError, Flaw
 from lastgood.project import Project
+from lastgood.releases.census import find_changed
 from lastgood.releases.contents import check_release, divide
 from lastgood.releases.proofs import Proofs
 from lastgood.releases.release import Release, is_of, load_release, release_directories
@@ -36,7 +37,7 @@ def find_damaged(project: Project, manifests: Iterable[Manifest], *, deep: bool)
         if manifest is not None and not is_of(release, manifest):
             found[path] = (_forged(path, manifest),)
             continue
-        findings = find_writable(path, place.root.stat().st_uid)
+        findings = (*find_writable(path, place.root.stat().st_uid), *find_changed(release))
         if deep:
             with Proofs(Path(":memory:")) as proofs:  # from the disk, not from memory: bits rot without a new time
                 findings += check_release(release, proofs)

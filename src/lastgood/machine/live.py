@@ -3,12 +3,12 @@
 from contextlib import suppress
 from pathlib import Path
 
-from lastgood.core.failed import require_not_failed
+from lastgood.core.failed import leave_command, require_not_failed
 from lastgood.core.registry import History
 from lastgood.core.selection import select
 from lastgood.errors import LockedError, UnfinishedError, UnhealthyError
 from lastgood.machine.delivery import deliver
-from lastgood.machine.health import check_health
+from lastgood.machine.health import check_live, require_healthy
 from lastgood.project import Project
 from lastgood.registry.freshness import require_newest
 from lastgood.releases import activation
@@ -33,16 +33,17 @@ def is_behind(project: Project, history: History, stage: str) -> bool:
 
 
 def bring_live(project: Project, history: History, stage: str) -> Release:
-    """Build the assigned version's release and switch to it.
+    """Build the assigned version's release and switch to it, if its health command passes.
 
     Raises `StaleError` when something else was recorded here since the history was read, while this one waited for the
     lock or built: the version may have been rolled back. `RefusedError` for a version that is marked failed,
-    `UnhealthyError` when its health command fails.
+    `NotCarriedOutError` when its health command fails. Whether it is healthy once it is live `require_well` tells.
     """
     version = history.assigned_version(stage)
     refuse_failed(project, history, version.text, stage)
     manifest = require_restorable(project, history, version, here=True, stage=stage)
     release = deliver(project, manifest, stage)
+    require_healthy(project, release, stage)
     require_newest(project, history)
     try:
         switch(project, history, release, stage)
@@ -51,13 +52,17 @@ def bring_live(project: Project, history: History, stage: str) -> Release:
             f"{stage} could not be switched to {version.text} here: {error}; the former release is live",
             hint=f"lastgood sync {history.artifact} --stage {stage}",
         ) from error
-    words = check_health(project, release, stage)
+    return release
+
+
+def require_well(project: Project, history: History, release: Release, stage: str, done: str = "switched to") -> None:
+    """Run the health command on what is live and remember the result. Raises `UnhealthyError`."""
+    words = check_live(project, release, stage)
     if words is not None:
         raise UnhealthyError(
-            f"switched to {history.artifact} {version.text}, but the health command fails: {words}",
-            hint=f"lastgood rollback {history.artifact} --stage {stage} --from {version.text} --reason TEXT",
+            f"{done} {history.artifact} {release.version}, but the health command fails: {words}",
+            hint=leave_command(history, stage, release.version),
         )
-    return release
 
 
 def switch(project: Project, history: History, release: Release, stage: str) -> Path:

@@ -20,15 +20,14 @@ from lastgood.errors import (
     FindingsError,
     LastgoodError,
     LockedError,
-    NotCarriedOutError,
     RefusedError,
     StaleError,
     UnfinishedError,
     UnhealthyError,
 )
 from lastgood.machine import delivery, offline
-from lastgood.machine.health import check_health
-from lastgood.machine.live import bring_live, finish_switch, is_behind, switch
+from lastgood.machine.health import check_live, require_healthy
+from lastgood.machine.live import bring_live, finish_switch, is_behind, require_well, switch
 from lastgood.machine.offline import Published
 from lastgood.project import Project
 from lastgood.registry import recording
@@ -186,9 +185,7 @@ def _author(project: Project, plan: Plan) -> Author:
 
 def _build(project: Project, plan: Plan, manifest: Manifest) -> Release:
     release = delivery.deliver(project, manifest, plan.stage)
-    words = check_health(project, release, plan.stage)
-    if words is not None:
-        raise NotCarriedOutError(f"the health command fails on {plan.target.text} before it is live: {words}")
+    require_healthy(project, release, plan.stage)
     return release
 
 
@@ -199,7 +196,7 @@ def _switch(project: Project, plan: Plan, release: Release) -> str:
         link = switch(project, plan.history, release, plan.stage)
     except (OSError, LockedError) as error:
         raise UnfinishedError(f"{done}, but {plan.stage} could not be switched here: {error}", hint=finish) from error
-    words = check_health(project, release, plan.stage)
+    words = check_live(project, release, plan.stage)
     if words is not None:
         tag = version_tag(name, plan.target.text)
         raise UnhealthyError(
@@ -226,7 +223,8 @@ def _finish_here(project: Project, view: View, plan: Plan) -> Result:
         finish_switch(project, release, plan.stage)
         return Result(view, plan, live=str(link), unpublished=plan.acts)
     try:
-        bring_live(project, plan.history, plan.stage)
+        release = bring_live(project, plan.history, plan.stage)
+        require_well(project, plan.history, release, plan.stage)
     except (UnhealthyError, RefusedError):  # carried out, but not well; marked failed since
         raise
     except LastgoodError as error:

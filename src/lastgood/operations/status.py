@@ -9,12 +9,14 @@ from lastgood.core.failed import find_failed, leave_command
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.offline import Act
 from lastgood.core.registry import History, Registry, Version
-from lastgood.errors import Finding, FindingsError
+from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError
+from lastgood.machine.health import last_failure
 from lastgood.project import Project
 from lastgood.registry.freshness import require_newest
 from lastgood.registry.races import repeat
 from lastgood.registry.view import View, read
 from lastgood.releases import activation, pending
+from lastgood.releases.census import find_changed
 from lastgood.releases.release import read_placement
 from lastgood.versions.manifests import read_manifest, read_pinned
 from lastgood.versions.selection import warn_of_names
@@ -57,6 +59,8 @@ class StageStatus:
     `failed`: the assigned version is marked failed. No sync makes it live; `leave` is the command that leaves it.
     `placed` says how many files of what is live were placed how: as a reflink, a hard link or a copy. `partial`: what
     is live leaves out outputs that the artifact's own `dvc.yaml` needs, for `lastgood.toml` names fewer.
+    `damaged`: what is live is not what was built, as far as that shows without hashing. `unhealthy`: what the health
+    command said when it was last run on what is live, if it failed.
     """
 
     artifact: str
@@ -72,13 +76,16 @@ class StageStatus:
     placed: tuple[tuple[str, int], ...] = ()
     pending: tuple[Act, ...] = ()
     partial: bool = False
+    damaged: bool = False
+    unhealthy: str | None = None
     failed: Finding | None = None
     leave: str | None = None
 
 
 @dataclass(frozen=True)
 class Status:
-    """The whole answer; `findings` concern the registry. `worktree` is `None` on a serving host."""
+    """The whole answer; `findings` concern the registry. `worktree` is `None` on a serving host, and where
+    it cannot be told (finding `unreadable`)."""
 
     view: View
     worktree: Worktree | None
@@ -101,7 +108,12 @@ def status(project: Project, *, fetch: bool = False) -> Status:
     for history in view.registry.artifacts.values():
         findings += history.findings
     findings += warn_of_names(project.config, None, view.registry.artifacts)
-    worktree = _worktree(project, view.registry) if project.root is not None else None
+    worktree = None
+    try:
+        worktree = _worktree(project, view.registry) if project.root is not None else None
+    except LastgoodError as error:  # what is live here does not depend on the working tree's files
+        text = f"the working tree cannot be told: {error.message}"
+        findings.append(Finding(Flaw.UNREADABLE, str(project.root), text))
     return Status(view, worktree, stages, tuple(findings))
 
 
@@ -123,6 +135,7 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
         event = history.assigned.get(stage) if history else None
         release, problems = activation.inspect_live(project.place, artifact, stage)
         follows = (artifact, stage) in followed
+        problems = find_changed(release) if release is not None else problems
         same = (
             event is not None
             and release is not None
@@ -132,7 +145,7 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
         failed = find_failed(history, stage) if history else None
         leave = leave_command(history, stage, event.version) if failed and history and event else None
         concerned = (follows or (artifact, stage) in linked) and event is not None
-        waiting = (concerned and (failed is not None or not same)) or unpublished is not None
+        waiting = (concerned and (failed is not None or not same or bool(problems))) or unpublished is not None
         finish = leave if leave and not unpublished else f"lastgood sync {artifact} --stage {stage}"
         yield StageStatus(
             artifact=artifact,
@@ -147,6 +160,8 @@ def _stages(project: Project, registry: Registry) -> Iterable[StageStatus]:
             problems=(*problems, *([unpublished.problem] if unpublished and unpublished.problem else [])),
             placed=tuple(read_placement(release).items()) if release else (),
             pending=unpublished.acts if unpublished else (),
+            damaged=bool(problems),
+            unhealthy=last_failure(project, release, stage) if release else None,
             partial=release is not None and release.partial,
             failed=failed,
             leave=leave,

@@ -19,6 +19,8 @@ from lastgood.registry.memory import load, save
 
 KEPT = "origin-tags.json"
 """A file of the place: ids by name of the tags that origin had otherwise than this clone when it was last asked."""
+ABSENT = "absent-tags.json"
+"""Another one: ids by name of the tags here that no journal records and that origin did not have when it was asked."""
 AT_ONCE = 300
 """Tags fetched by name in one command: git's time for names is quadratic."""
 
@@ -131,7 +133,22 @@ def withdrawn(before: Mapping[str, TagObject], objects: dict[str, TagObject]) ->
 
 def recall(project: Project) -> dict[str, str]:
     """What origin had where this clone held something else, when it was last asked; ids by name."""
-    document = load(project, KEPT)
+    return _recall(project, KEPT)
+
+
+def recall_absent(project: Project) -> dict[str, str]:
+    """The tags here that origin did not have when it was last asked; ids by name."""
+    return _recall(project, ABSENT)
+
+
+def remember_absent(project: Project, absent: Mapping[str, str]) -> None:
+    """Keep them, so that commands that do not ask go by it: an event that was deleted on origin would come back."""
+    if absent != recall_absent(project):
+        save(project, ABSENT, absent)
+
+
+def _recall(project: Project, name: str) -> dict[str, str]:
+    document = load(project, name)
     pairs = document.items() if isinstance(document, dict) else ()
     return {name: oid for name, oid in pairs if isinstance(oid, str)}
 

@@ -95,6 +95,7 @@ def _read(project: Project, *, fetch: bool, offline: bool) -> View:
     if origin is not None:
         seen.remember(project, journals, origin, seen.read(project))
         corrections.remember(project)
+        origin_tags.remember_absent(project, _absent(tags.objects, journals, origin))
     waiting = tuple(finding for one in pending.read(project.place) for finding in one.findings)
     return View(replace(registry, findings=(*untold, *registry.findings)), origin, fetching.as_of(project), waiting)
 
@@ -200,7 +201,7 @@ def _build(
     for artifact, finding in corrections.findings(project):
         findings.setdefault(artifact, []).append(finding)
     strays: list[Finding] = []
-    for name in _unpublished(objects, journals, origin):
+    for name in _unpublished(project, objects, journals, origin):
         text = f"tag {name} is only in this clone and counts for nothing (git push origin refs/tags/{name})"
         strays.append(Finding(Flaw.UNPUBLISHED, name, text))
         objects.pop(name)
@@ -242,20 +243,30 @@ def _names(tags: refs.Tags, origin: refs.Origin | None) -> set[str]:
 
 
 def _unpublished(
-    objects: Mapping[str, TagObject], journals: Mapping[str, Journal], origin: refs.Origin | None
+    project: Project, objects: Mapping[str, TagObject], journals: Mapping[str, Journal], origin: refs.Origin | None
 ) -> list[str]:
-    """Tags that no journal holds and that origin lacks.
+    """Tags that no journal holds and that origin lacks, or lacked when it was last asked.
 
-    They were left by a rejected push, or never pushed: no other machine sees them (facts.md, T8).
+    They were left by a rejected push, never pushed, or deleted on origin: no other machine sees them (facts.md, T8).
     """
-    if origin is None:
+    if project.remote is None:
         return []
-    recorded = _recorded_names(journals)
+    if origin is not None:
+        return list(_absent(objects, journals, origin))
+    recorded, known = _recorded_names(journals), origin_tags.recall_absent(project)
     return [
-        name
-        for name in objects
-        if name not in recorded and origin.tag(name) is None and grammar.parse(name) is not None
+        name for name, oid in known.items() if name not in recorded and name in objects and objects[name].oid == oid
     ]
+
+
+def _absent(objects: Mapping[str, TagObject], journals: Mapping[str, Journal], origin: refs.Origin) -> dict[str, str]:
+    """The tags that no journal holds and that origin lacks; ids by name."""
+    recorded = _recorded_names(journals)
+    return {
+        name: tag.oid
+        for name, tag in objects.items()
+        if name not in recorded and origin.tag(name) is None and grammar.parse(name) is not None
+    }
 
 
 def _unread(others: Mapping[str, str], journals: Mapping[str, Journal]) -> Iterator[tuple[str, Finding]]:

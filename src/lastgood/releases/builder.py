@@ -13,6 +13,7 @@ from lastgood.core.fitting import Fit, fit
 from lastgood.core.manifest import Manifest, Output
 from lastgood.errors import Finding, FindingsError, Flaw, NotCarriedOutError
 from lastgood.releases import durable, hashing, proving, staging
+from lastgood.releases.census import write_census
 from lastgood.releases.contents import Contents, check_release, code_digest, digest_of, divide, walk
 from lastgood.releases.place import Place
 from lastgood.releases.placing import Placer, will_copy
@@ -94,7 +95,7 @@ def build(request: BuildRequest, place: Place, proofs: Proofs, on_file: OnFile |
             description = _describe(request, contents, fitting.tracked, counts)
             durable.fsync_tree(tree)
             with staging.gate(place):
-                return _publish(tree, path, request.manifest, description)
+                return _publish(contents, path, request.manifest, description)
     except OSError as error:
         raise _not_carried_out(request.manifest, error) from error
 
@@ -229,17 +230,18 @@ def _protect(tree: Path, states: Mapping[str, os.stat_result], directories: Sequ
         (tree / directory).chmod(0o555)
 
 
-def _publish(tree: Path, path: Path, manifest: Manifest, description: bytes) -> Release:
-    """Write the description of a finished tree, then rename that to its place (ordering.md, O1); where another process
-    was faster, theirs is as good. The caller holds the gate, or a cleaner could come between the two."""
+def _publish(contents: Contents, path: Path, manifest: Manifest, description: bytes) -> Release:
+    """Write census and description of a finished tree, then rename that to its place (ordering.md, O1); where another
+    process was faster, theirs is as good. The caller holds the gate, or a cleaner could come between the two."""
     durable.make_directories(path.parent)
     if path.is_dir() and any(path.iterdir()):
         release = load_release(path)
         if not is_of(release, manifest):
             raise NotCarriedOutError(f"{path} is not what the tag of {manifest.version} says", hint="lastgood repair")
         return release
+    write_census(path, contents.states)
     durable.write_atomic(description_path(path), description, mode=0o444)
-    durable.rename(tree, path)
+    durable.rename(contents.root, path)
     _close(path)
     return load_release(path)
 

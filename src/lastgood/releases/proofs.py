@@ -87,6 +87,12 @@ class Proofs:
         known = self._recall(state_of.values())
         return {path: known[state] for path, state in state_of.items() if state in known}
 
+    def is_empty(self) -> bool:
+        """Whether nothing is remembered."""
+        with suppress(sqlite3.Error):
+            return self._database.execute("SELECT 1 FROM proofs LIMIT 1").fetchone() is None
+        return True
+
     def moved(self, pairs: Iterable[tuple[State, State]]) -> None:
         """Keep the proofs of files whose change time we moved ourselves, given their states just before and after.
 

@@ -8,6 +8,7 @@ from stat import S_ISDIR, S_ISREG
 
 from lastgood.releases import durable, hashing, staging
 from lastgood.releases.activation import is_live
+from lastgood.releases.census import census_path
 from lastgood.releases.place import Place
 from lastgood.releases.proofs import Proofs, State
 from lastgood.releases.release import description_path
@@ -53,6 +54,7 @@ def remove_directory(
             directory.chmod(0o755)
             with staging.gate(place):
                 directory.rename(room / directory.name)
+                census_path(directory).unlink(missing_ok=True)
                 description_path(directory).unlink(missing_ok=True)  # after what it describes (ordering.md, O7)
             durable.fsync_directory(directory.parent)
             _remove_files(room / directory.name, proofs)

@@ -63,6 +63,6 @@ def _remove_descriptions(place: Place) -> None:
     for directory in place.releases.iterdir() if place.releases.is_dir() else ():
         if directory.is_dir():
             durable.remove_leftovers(directory)
-        for description in directory.glob("*.json"):
-            if not os.path.lexists(description.with_suffix("")):
-                description.unlink()
+        for beside in (*directory.glob("*.json"), *directory.glob("*.files")):
+            if not os.path.lexists(beside.with_suffix("")):
+                beside.unlink()

@@ -7,7 +7,7 @@ from lastgood.cli.documents.parts import Finding, Rejected
 
 class Document(TypedDict):
     """What every failure answers. `code` is the exit code. `changed` is false if nothing was changed, null where the
-    message says what was. `report`: the file that describes a bug."""
+    message says what was. `report`: the file that describes a bug. `at`: when it failed, by sync --watch."""
 
     error: str
     code: int
@@ -17,3 +17,4 @@ class Document(TypedDict):
     findings: NotRequired[list[Finding]]
     candidates: NotRequired[list[Rejected]]
     report: NotRequired[str | None]
+    at: NotRequired[str | None]

@@ -12,8 +12,9 @@ class Mended(Origin):
 
 
 class Document(Failure, Read):
-    """What was restored; `findings` is what could not be."""
+    """What was restored; `findings` is what could not be. `left_out`: what this machine cannot repair."""
 
     repaired: list[Mended]
     findings: list[Finding]
     dry_run: bool
+    left_out: str | None

@@ -30,7 +30,8 @@ class Worktree(TypedDict):
 
 class Stage(TypedDict):
     """A stage, what it is assigned and what is live here; `next` is the command to type, `files` how many were placed
-    in which way."""
+    in which way. `damaged`: what is live is not what was built, as far as that shows without hashing.
+    `unhealthy`: what the health command said of what is live, if it failed when it was last run."""
 
     artifact: str
     stage: str
@@ -43,6 +44,8 @@ class Stage(TypedDict):
     path: str | None
     followed: bool
     waiting: bool
+    damaged: bool
+    unhealthy: str | None
     finish: str | None
     pending: list[Act]
     files: dict[str, int] | None

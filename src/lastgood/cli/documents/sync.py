@@ -4,7 +4,8 @@ from lastgood.cli.documents.parts import Published, Read, Warned
 
 
 class Document(Read, Warned):
-    """What is live now, and the version that was; `path` is null in a dry run that would change it."""
+    """What is live now, and the version that was; `path` is null in a dry run that would change it. `rebuilt`: what
+    was live was damaged. `at`: with `--watch`, when that was."""
 
     artifact: str
     stage: str
@@ -12,8 +13,10 @@ class Document(Read, Warned):
     commit: str
     former: str | None
     changed: bool
+    rebuilt: bool
     path: str | None
     link: str
     partial: bool
     offline: list[Published]
     dry_run: bool
+    at: str | None

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from lastgood.cli.output.failure import message
+from lastgood.cli.output.commands import typed
+from lastgood.cli.output.failure import hint, message
 from lastgood.errors import Finding, FindingsError, LastgoodError, NoGoodVersionError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def moment(when: datetime | None) -> str | None:
 
 def findings(found: Iterable[Finding]) -> "list[parts.Finding]":
     """Findings as objects."""
-    return [{"kind": one.kind, "subject": one.subject, "message": one.message} for one in found]
+    return [{"kind": one.kind, "subject": one.subject, "message": typed(one.message)} for one in found]
 
 
 def error(raised: LastgoodError) -> "ErrorDocument":
@@ -70,7 +71,7 @@ def error(raised: LastgoodError) -> "ErrorDocument":
         "error": raised.name,
         "code": raised.exit_code,
         "message": message(raised),
-        "hint": raised.hint or None,
+        "hint": hint(raised) or None,
         "changed": False if raised.unchanged else None,
     }
     if isinstance(raised, FindingsError):
@@ -121,7 +122,7 @@ def act(one: "Act") -> "parts.Act":
         "actor": one.actor,
         "reason": one.reason,
         "occurred": moment(one.at),
-        "finish": one.finish,
+        "finish": typed(one.finish),
     }
 
 

@@ -47,6 +47,11 @@ def when(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC).isoformat(' ', 'minutes')[:16]}Z" if moment else "-"
 
 
+def stamp(moment: datetime) -> str:
+    """A time in UTC, to the second, as a log has it."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
 def size(number: int | None) -> str:
     """A number of bytes, as people read it."""
     if number is None:

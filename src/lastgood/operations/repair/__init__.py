@@ -19,40 +19,44 @@ from lastgood.releases.staging import clean_staging
 from lastgood.versions.code import bring_code
 from lastgood.versions.manifests import read_manifest
 
+NO_OBJECTS = "a serving host cannot repair objects of the DVC remote: lastgood repair in a full clone does"
 MISSED = Reach()
 """What is missing, without hashing what is there."""
 
 
 @dataclass(frozen=True)
 class Repaired:
-    """What was put right, or with `dry_run` would be, and what is wrong still."""
+    """What was put right, or with `dry_run` would be, and what is wrong still. `left_out` names what cannot be repaired
+    on this machine and was not looked at."""
 
     view: View
     mended: tuple[Mended, ...]
     left: tuple[Finding, ...]
     dry_run: bool = False
+    left_out: str = ""
 
 
 def repair(project: Project, artifact: str | None = None, reach: Reach = MISSED, *, moved: bool = False) -> Repaired:
     """Put right what is wrong with the versions of an artifact, or of all; said twice, the second finds nothing to do.
 
     A deep one hashes what remotes, cache and releases hold; `moved` allows tags to be forced back on origin. What is
-    left is what `verify` finds afterwards. Raises `UnreachableError`, with nothing changed when a DVC remote is not
-    there; `LockedError`, `UsageError`.
+    left is what `verify` finds afterwards. A serving host repairs tags, journals and its releases, never objects.
+    Raises `UnreachableError`, with nothing changed when a DVC remote is not there; `LockedError`, `UsageError`.
     """
-    deep, dry_run = reach.deep, reach.dry_run
-    if project.root is None or project.worktree != project.git:
-        raise UsageError("a serving host or shallow clone cannot repair", hint="use a full clone")
+    deep, dry_run, serves = reach.deep, reach.dry_run, project.root is None
+    if not serves and project.worktree != project.git:
+        raise UsageError("a shallow clone cannot repair", hint="git fetch --unshallow, or use a full clone")
     with nullcontext() if dry_run else project.locked("repair"):
         if not dry_run:
             clean_staging(project.place)
         view = read(project, fetch=True)
-        require_remotes(project, _manifests(project, _histories(view, artifact)))
+        if not serves:
+            require_remotes(project, _manifests(project, _histories(view, artifact)))
         project.on_step("look")
         found = _mend_refs(project, view, artifact, moved=moved, dry_run=dry_run)
         fresh = view if dry_run else read(project, fetch=True)
         manifests = _manifests(project, _histories(fresh, artifact))
-        found += mend_objects(project, manifests, reach)
+        found += [] if serves else mend_objects(project, manifests, reach)
         found += mend_releases(project, manifests, deep=deep, dry_run=dry_run)
     mended = tuple(one for one in found if isinstance(one, Mended))
     left = tuple(one for one in found if isinstance(one, Finding))
@@ -61,7 +65,7 @@ def repair(project: Project, artifact: str | None = None, reach: Reach = MISSED,
         reasons = tuple(one for one in left if one.kind == Flaw.REFUSED)
         left = (*checked.all_findings, *reasons)
         fresh = checked.view
-    return Repaired(fresh, mended, left, dry_run)
+    return Repaired(fresh, mended, left, dry_run, NO_OBJECTS if serves else "")
 
 
 def _histories(view: View, artifact: str | None) -> Sequence[History]:

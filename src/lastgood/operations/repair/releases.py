@@ -1,27 +1,19 @@
 """Repairing releases: a damaged one goes when nothing uses it, and is built anew and exchanged when it is live."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from lastgood.core.manifest import Manifest, Output
 from lastgood.core.repairs import Mended
 from lastgood.core.selection import select
 from lastgood.errors import Finding, Flaw
+from lastgood.machine.building import rebuild
 from lastgood.machine.damaged import find_damaged
-from lastgood.machine.delivery import build_release
 from lastgood.project import Project
-from lastgood.releases import durable
 from lastgood.releases.activation import is_live
-from lastgood.releases.place import Place
 from lastgood.releases.proofs import Proofs
 from lastgood.releases.pruning import remove_directory
-from lastgood.releases.release import (
-    description_path,
-    release_path,
-)
-from lastgood.releases.staging import gate, stage
-from lastgood.releases.use import unused
+from lastgood.releases.release import release_path
 
 Results = list[Mended | Finding]
 
@@ -40,7 +32,7 @@ def mend_releases(project: Project, manifests: Iterable[Manifest], *, deep: bool
             if wanted is None:
                 text = f"{name} is damaged and live, and no version here is built there: assign another one and sync"
                 results += [*findings, Finding(Flaw.BROKEN_RELEASE, str(path), text)]
-            elif dry_run or _exchange(project, path, *wanted):
+            elif dry_run or rebuild(project, path, *wanted):
                 results.append(Mended("release", name, "built anew and exchanged, for it is live", "cache and remote"))
             else:
                 results += findings
@@ -63,26 +55,3 @@ def _find(project: Project, manifests: Iterable[Manifest], path: Path) -> tuple[
             if release_path(project.place, manifest, outputs) == path:
                 return manifest, outputs
     return None
-
-
-def _exchange(project: Project, path: Path, manifest: Manifest, outputs: tuple[Output, ...]) -> bool:
-    """Build the release at another place and exchange the two directories, unless somebody works in the old one.
-
-    One rename, so that the live link leads to a finished release at every instant (ordering.md, I1, O3).
-    """
-    with stage(project.place) as room:
-        inner = replace(project, place=Place(room / "new"))
-        fresh = build_release(inner, manifest, outputs)
-        with unused(project.place, path) as free:
-            if not free:
-                return False
-            project.on_step("exchange")
-            for directory in (path, fresh.path):
-                directory.chmod(0o755)  # a read-only directory cannot be moved into another one
-            with gate(project.place):
-                # It tells of the same files as the one before, and is there before what it tells of.
-                durable.write_atomic(description_path(path), description_path(fresh.path).read_bytes(), mode=0o444)
-                durable.exchange(fresh.path, path)
-            path.chmod(0o555)
-            durable.fsync_directory(path)
-    return True
