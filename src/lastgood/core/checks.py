@@ -194,6 +194,9 @@ def _decide(policy: Policy, rule: Shares, state: State, notes: tuple[str, ...]) 
 
 def _judge_gauge(policy: Policy, rule: Limits, state: State, sample: Sample, notes: tuple[str, ...]) -> Judged:
     value = sample.value
+    if value is None and sample.reading is not None:
+        why = "counts need expected and unacceptable; max and min are for numbers"
+        return _idle(policy, state, sample, why, notes, answered=False)
     if value is None or not isfinite(value):
         return _idle(policy, state, sample, f"{value} is no finite number", notes, answered=False)
     if state.at is not None and sample.at <= state.at:
