@@ -135,7 +135,7 @@ def test_the_policy_of_counts_has_the_threshold_of_the_stated_false_alarms() -> 
         ("max = 0.5", "max = inf", "max must be a finite number, not inf"),
         ("max = 0.5", 'max = "0.5"', "max must be a finite number, not '0.5'"),
         ("max = 0.5", "max = 0.5\nexpected = 0.1", "has expected and max: a check has one rule"),
-        ("max = 0.5\nfailures = 3\nof = 5", "expected = 0.1", "expected is for counts and scores, and value is a gauge"),
+        ("max = 0.5\nfailures = 3\nof = 5", "expected = 0.1", "expected is for counts and scores"),
         ("failures = 3", "failures = 6", "failures (6) must not be greater than of (5)"),
         ("unacceptable = 0.03", "unacceptable = 0.01", "unacceptable (0.01) must be greater than expected (0.01)"),
         ("unacceptable = 0.03", "unacceptable = 0.001", "unacceptable (0.001) must be greater than expected (0.01)"),
