@@ -25,6 +25,7 @@ where --stage prod
 rollback --from v2.0.0 --reason late --dry-run
 rollback --from v2.0.0 --reason late
 rollback --from v2.0.0 --reason late
+resolve v2.0.0 --cause data --reason late
 status
 mark v1.1.0 stable --reason mended
 assign v1.1.0 --stage canary --reason try

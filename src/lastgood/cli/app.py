@@ -41,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "assign": "Assign a stage to a version.",
     "unassign": "Leave a stage without a version.",
     "discount": "Take an event dated ahead out of count.",
+    "resolve": "Record why a version failed.",
     "rollback": "Roll a stage back to the last good version.",
     "checkout": "Bring a version into the working tree.",
     "sync": "Make live here what a stage is assigned.",

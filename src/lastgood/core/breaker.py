@@ -50,8 +50,8 @@ class Resolution:
     occurred: int
     place: int
 
-    def is_about(self, version: str, stage: str) -> bool:
-        """Whether it resolves what failed there."""
+    def is_about(self, version: str, stage: str | None) -> bool:
+        """Whether it resolves what failed there; `None` is all stages."""
         return self.version == version and self.stage in {None, stage}
 
 
@@ -138,8 +138,8 @@ def _resolutions(history: History) -> Iterator[Resolution]:
             )
 
 
-def find_resolution(history: History, version: Version, stage: str) -> Resolution | None:
-    """The cause that was recorded for a version since it was marked failed, or last left by the guard."""
+def find_resolution(history: History, version: Version, stage: str | None) -> Resolution | None:
+    """The cause that was recorded for a version since it last failed in a stage, or in any (`None`)."""
     since = max((_place(history, event) for event in _failures(history, version, stage)), default=-1)
     found = [one for one in resolutions(history) if one.is_about(version.text, stage) and one.place > since]
     return found[-1] if found else None
@@ -147,13 +147,13 @@ def find_resolution(history: History, version: Version, stage: str) -> Resolutio
 
 def require_failure(history: History, version: Version, stage: str | None) -> None:
     """Raise `RefusedError` for a version that never failed: there is nothing to record a cause for."""
-    stages = (stage,) if stage is not None else tuple({str(one.stage) for one in history.events if one.stage})
-    if any(_failures(history, version, one) for one in stages):
-        return
-    raise RefusedError(
-        f"{history.artifact} {version.text} has no failure to resolve: it is not marked failed, nor was it rolled back",
-        hint=f"lastgood history {history.artifact}",
-    )
+    if not _failures(history, version, stage):
+        where = f" in {stage}" if stage else ""
+        raise RefusedError(
+            f"{history.artifact} {version.text} has no failure to resolve: it was neither marked failed "
+            f"nor rolled back from{where}",
+            hint=f"lastgood history {history.artifact}",
+        )
 
 
 def format_resolution(  # of what, why, by whom
@@ -182,13 +182,13 @@ def _is_resolved(history: History, event: Event, recorded: tuple[Resolution, ...
     return bool(about) and max(about) > _place(history, event)
 
 
-def _failures(history: History, version: Version, stage: str) -> list[Event]:
-    """What says that a version failed in a stage: it was marked failed, or rolled back from."""
+def _failures(history: History, version: Version, stage: str | None) -> list[Event]:
+    """What says that a version failed in a stage, or in any: it was marked failed, or rolled back from."""
     return [
         event
         for event in history.events
         if (event.kind is Kind.MARKED and (event.version, event.stage) == (version.text, Mark.FAILED))
-        or (event.stage == stage and _left(event) == version.text and _went_down(history, event))
+        or (stage in {None, event.stage} and _left(event) == version.text and _went_down(history, event))
     ]
 
 
