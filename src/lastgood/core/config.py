@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from types import UnionType
-from typing import Any, Self, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Self, cast, get_args, get_origin
 
 from lastgood.core import tags
 from lastgood.core.journal import DEFAULT_REF
@@ -12,6 +12,9 @@ from lastgood.core.rollback import Accept
 from lastgood.core.selection import Wanted
 from lastgood.core.signing import Rules
 from lastgood.errors import UsageError
+
+if TYPE_CHECKING:
+    from lastgood.core.guarding.guard import Guard
 
 FILE = "lastgood.toml"
 LONGEST = 7 * 86400
@@ -116,6 +119,7 @@ class Config:
     prune: PruneConfig = field(default_factory=PruneConfig)
     gc: GcConfig = field(default_factory=GcConfig)
     release: Mapping[tuple[str, str], ReleaseConfig] = field(default_factory=dict)
+    guard: Mapping[str, "Guard"] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str, source: str = FILE) -> Self:
@@ -130,10 +134,11 @@ class Config:
         sections: dict[str, Any] = {"release": {}}
         for stage, table in releases.items():
             sections["release"] |= _releases(stage, table, source)
-        kinds = {one.name: cast("type", one.type) for one in fields(cls) if one.name != "release"}
+        sections["guard"] = _guards(document.pop("guard", {}), source)
+        kinds = {one.name: cast("type", one.type) for one in fields(cls) if one.name not in {"release", "guard"}}
         for name, table in document.items():
             if name not in kinds:
-                raise _unknown(f"{source}: section [{name}]", (*kinds, "release.STAGE"))
+                raise _unknown(f"{source}: section [{name}]", (*kinds, "release.STAGE", "guard.STAGE"))
             sections[name] = _section(kinds[name], table, f"{source}: [{name}]")
         config = cls(**sections)
         if not re.fullmatch(r"refs/.+/\{artifact\}", config.registry.journal):
@@ -166,6 +171,15 @@ class Config:
         """What the machines of each stage need of an artifact, those first that follow no section."""
         stages = dict.fromkeys(stage for stage, _ in self.release)
         return (Wanted(), *(self.wanted(stage, artifact) for stage in stages))
+
+
+def _guards(table: object, source: str) -> Mapping[str, "Guard"]:
+    if not table:
+        return {}
+    from lastgood.core.guarding.guard import Guard  # not needed where nothing is guarded
+
+    guards = _table(table, f"{source}: [guard]")
+    return {stage: Guard.parse(one, f"{source}: [guard.{stage}]") for stage, one in guards.items()}
 
 
 def _releases(stage: str, table: object, source: str) -> Mapping[tuple[str, str], ReleaseConfig]:
