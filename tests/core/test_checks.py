@@ -161,6 +161,15 @@ def test_a_clock_that_is_set_back_a_little_loses_nothing() -> None:
     assert story.see(value=0.6, after=2).decision is UNHEALTHY
 
 
+def test_a_switch_that_is_dated_ahead_stops_no_judging() -> None:
+    """The clock was right when the switch was made and was set back since, or the other way round."""
+    story = Story(P99, live=Live("v2.0.0", SWITCHED + 365 * 86_400))
+    assert (
+        story.see(value=0.6, at=SWITCHED).decision is WAIT
+    )  # older than the first look: of which version nobody knows
+    assert decisions(story.values(0.6, 0.6, 0.6)) == [WAIT, WAIT, UNHEALTHY]
+
+
 def test_a_reset_drops_the_block_and_says_which_series() -> None:
     story = Story(ERRORS)
     story.counts((7, 900), (8, 1000))

@@ -45,6 +45,7 @@ COMMANDS: dict[str, str] = {
     "rollback": "Roll a stage back to the last good version.",
     "checkout": "Bring a version into the working tree.",
     "sync": "Make live here what a stage is assigned.",
+    "guard": "Watch what is live and roll back by itself.",
     "exec": "Run a command in a version.",
     "prune": "Remove releases that are not needed here.",
     "gc": "Remove from the DVC remote what nothing needs.",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import isfinite
+from math import exp, isfinite
 from typing import NamedTuple
 
 from lastgood.core import sequential
@@ -111,7 +111,9 @@ def judge(policy: Policy, state: State | None, live: Live, sample: Sample) -> Ju
     if sample.kind is not Kind.VALUE:
         why = f"no answer ({sample.kind}{': ' if sample.why else ''}{sample.why})"
         return _idle(policy, current, sample, why, notes, answered=False)
-    if sample.at < live.switched:
+    # a switch that is dated ahead of us is one from before the clock was set back
+    since = live.switched if live.switched <= sample.now else current.started
+    if sample.at < since:
         return _idle(policy, current, sample, f"no data yet of {live.version} since its switch", notes, answered=False)
     current = replace(current, answered=sample.now)
     if isinstance(policy.rule, Limits):
@@ -224,3 +226,31 @@ def _verdict(policy: Policy, state: State, decision: Decision, why: str, notes: 
     else:
         first, numbers = state.rising, (state.evidence, policy.rule.needed, state.bad, state.total)
     return Verdict(policy.name, decision, why, *numbers, first, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a check will do. `false_alarm_every` and `notice` are in seconds, `None` where nobody can say: a gauge
+    states no rate of false alarms, and without traffic nothing is noticed. `traffic` is in requests a second."""
+
+    check: str
+    needed: float
+    false_alarm_every: float | None
+    traffic: float | None
+    notice: float | None
+
+
+def forecast(policy: Policy, traffic: float | None, variance: float | None = None) -> Forecast:
+    """How long a check takes to notice what is unacceptable, at so many requests a second; or, for scores of that
+    variance, at one score a look."""
+    rule = policy.rule
+    if isinstance(rule, Limits):
+        return Forecast(policy.name, float(rule.failures), None, None, rule.failures * policy.interval)
+    every = exp(rule.needed) * policy.interval
+    if variance is not None:
+        drift, per_look = sequential.score_drift(rule.expected, rule.unacceptable, variance), 1.0
+    else:
+        drift = sequential.count_drift(rule.unacceptable, rule.expected, rule.unacceptable)
+        per_look = (traffic or 0.0) * policy.interval
+    looks = sequential.delay(rule.needed, drift, per_look)
+    return Forecast(policy.name, rule.needed, every, traffic, looks * policy.interval if isfinite(looks) else None)
