@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import inf, log, nan
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lastgood.core.checks import Decision, Judged, Kind, Limits, Policy, Sample, Shares, Verdict, combine, judge
@@ -241,6 +241,9 @@ def test_a_damaged_state_is_refused(name: str, value: object) -> None:
         State.parse({**State.begin(LIVE, SWITCHED).document(), name: value})
 
 
+BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""On a busy machine to draw and to judge takes its time."""
+
 # What a source may answer that is no evidence against the version.
 POLICIES = st.sampled_from([ERRORS, P99, LOSS])
 BAD_KINDS = st.sampled_from([Kind.EMPTY, Kind.NAN, Kind.ERROR, Kind.STALE])
@@ -264,6 +267,7 @@ def any_state(
     return state, now
 
 
+@BUSY
 @given(POLICIES, st.lists(ANYTHING, max_size=8), st.lists(st.tuples(BAD_KINDS, STEPS), min_size=1, max_size=8))
 def test_no_error_emptiness_nan_or_staleness_leads_to_a_rollback(
     policy: Policy,
@@ -279,6 +283,7 @@ def test_no_error_emptiness_nan_or_staleness_leads_to_a_rollback(
         assert verdict.decision in {WAIT, CANNOT_TELL}
 
 
+@BUSY
 @given(POLICIES, st.lists(ANYTHING, max_size=8), st.lists(STEPS, min_size=1, max_size=8), NUMBERS)
 def test_no_silence_leads_to_a_rollback(
     policy: Policy, looks: list[tuple[Kind, float, float | None, Reading | None]], steps: list[float], total: float
@@ -294,6 +299,7 @@ def test_no_silence_leads_to_a_rollback(
         assert verdict.decision is not UNHEALTHY
 
 
+@BUSY
 @given(st.lists(st.tuples(NUMBERS, st.floats(-9.0, 0.0)), min_size=1, max_size=30))
 def test_only_bad_requests_lead_to_a_rollback(blocks: list[tuple[float, float]]) -> None:
     """Counters that grow without a bad one, gauges and scores within their limits."""
