@@ -22,9 +22,12 @@ history
 init
 sync --stage prod
 where --stage prod
+guard --stage prod --once
+guard --stage prod --dry-run
 rollback --from v2.0.0 --reason late --dry-run
 rollback --from v2.0.0 --reason late
 rollback --from v2.0.0 --reason late
+resolve v2.0.0 --cause data --reason late
 status
 mark v1.1.0 stable --reason mended
 assign v1.1.0 --stage canary --reason try
@@ -49,7 +52,9 @@ def test_the_files_are_those_that_the_types_make() -> None:
 
 
 def test_every_command_answers_as_its_schema_says(run: Program, story: Project) -> None:
-    story.put("lastgood.toml", "")
+    story.put(
+        "lastgood.toml", '[guard.prod]\ninterval = "1s"\ncheck = [{name = "loss", command = "echo 1", max = 1}]\n'
+    )
     story.commit("Configure")
     seen = set()
     for line in COMMANDS:

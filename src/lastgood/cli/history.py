@@ -43,7 +43,8 @@ def describe(event: "Event", history: "History", added: "Added | None" = None) -
     """When, what, who and why, as cells of a table; `added` says why, if lastgood added the event by itself."""
     occurred = event.message.trailers.get("Occurred")
     how = "offline" if "Offline" in event.message.trailers else "and dated after a tag dated ahead,"
-    note = f"(done {how} {occurred})" if occurred and event.kind not in {"superseded", "discounted"} else ""
+    beside = {"superseded", "discounted", "resolved"}
+    note = f"(done {how} {occurred})" if occurred and event.kind not in beside else ""
     what = f"{event.version} {'is #stable again' if added else _words(event)}".strip()
     adopted, external = event.tag in history.adopted, event.tag in history.external
     who = text.person("lastgood" if added else event.actor) + text.source(adopted=adopted, external=external)
@@ -60,6 +61,9 @@ def _words(event: "Event") -> str:
         return f"unassigned from {event.stage}"
     if event.kind == "superseded":
         return f"superseded in {event.stage}, leaving {former}"
+    if event.kind == "resolved":
+        where = f" in {event.stage}" if event.stage else ""
+        return f"resolved{where}: the cause was {event.message.trailers.get('Cause')}"
     if event.kind == "discounted":
         return f"in {event.stage}: {event.tag} taken out of count"
     return str(event.kind)

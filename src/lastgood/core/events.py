@@ -22,7 +22,7 @@ CANDIDATE = "candidate"
 class Kind(StrEnum):
     """What happened. Three come from GTO's undo tags; lastgood writes one of them, for a stage's only version.
 
-    What was superseded or discounted is no rule's business: `core.telling` puts it among the events for people.
+    What was superseded, discounted or resolved is no event: `core.telling` puts it among the events for people.
     """
 
     REGISTERED = "registered"
@@ -33,6 +33,7 @@ class Kind(StrEnum):
     DEPRECATED = "deprecated"
     SUPERSEDED = "superseded"
     DISCOUNTED = "discounted"
+    RESOLVED = "resolved"
 
 
 _KINDS = {

@@ -20,6 +20,7 @@ _TAG = "Tag: "
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _ADOPTION = "\nAdoption: yes\n"
 _SUPERSEDED = "\nSuperseded: "
+_RESOLVED = "\nResolved: "
 _DISCOUNTED = "\nDiscounted: "
 
 
@@ -43,8 +44,9 @@ class Entry(NamedTuple):
 
     `adoption` entries hold tags that others made: they keep their place by time, the entry only remembers them. One
     without tags changes nothing: `superseded` are the trailers of what was done on a machine that origin was out of
-    reach of, and had lost its purpose when it was published. `discounts` are tags that no longer count from here on;
-    `said` tells who took them out of count, when and why.
+    reach of, and had lost its purpose when it was published; `resolved` are those of the cause that somebody recorded
+    for a failure. `discounts` are tags that no longer count from here on; `said` tells who took them out of count, when
+    and why.
     """
 
     commit: str
@@ -53,6 +55,7 @@ class Entry(NamedTuple):
     superseded: Mapping[str, str] | None = None
     discounts: tuple[Discount, ...] = ()
     said: Mapping[str, str] = MappingProxyType({})
+    resolved: Mapping[str, str] | None = None
 
     @classmethod
     def parse(cls, commit: str, message: str, artifact: str) -> Self:
@@ -70,10 +73,17 @@ class Entry(NamedTuple):
             facts = dict(line.partition(": ")[::2] for line in message.split("\n"))
             found = _parse_discounts(message, f"{own}#")
             return cls(commit, tuple(recorded), discounts=found, said=facts)
-        if not recorded and _SUPERSEDED in message:
+        if not recorded and (_SUPERSEDED in message or _RESOLVED in message):
             said = parse_message(message).trailers
-            ours = said.get("Artifact") == artifact and "Superseded" in said  # the reason may have such a line, too
-            return cls(commit, (), superseded=said if ours else None)
+            if said.get("Artifact") != artifact:
+                return cls(commit, ())
+            # by the trailer: the reason may have such a line, too
+            return cls(
+                commit,
+                (),
+                superseded=said if "Superseded" in said else None,
+                resolved=said if "Resolved" in said and "Superseded" not in said else None,
+            )
         return cls(commit, tuple(recorded), _ADOPTION in message)
 
 

@@ -29,6 +29,8 @@ TRAILERS = (
     "Occurred",
     "Offline",
     "Superseded",
+    "Resolved",
+    "Cause",
     "Added-with",
 )
 _OWN = frozenset(TRAILERS)

@@ -12,8 +12,8 @@ from lastgood.core.registry import History
 
 
 def tell(history: History) -> tuple[Event, ...]:
-    """Every event of a history and, each in its place, the acts that were superseded before they were published, and
-    the tags that were taken out of count."""
+    """Every event of a history and, each in its place, the acts that were superseded before they were published, the
+    tags that were taken out of count, and the causes that were recorded for failures."""
     entries = history.journal.entries
     waiting = [(place, event) for place, entry in enumerate(entries) for event in _beside(history, entry)]
     if not waiting:
@@ -30,8 +30,28 @@ def tell(history: History) -> tuple[Event, ...]:
 def _beside(history: History, entry: Entry) -> Iterator[Event]:
     if entry.superseded:
         yield _superseded(history, entry.superseded)
+    if entry.resolved:
+        yield _resolved(history, entry.resolved)
     for one in entry.discounts:
         yield _discounted(history, one, entry.said)
+
+
+def _resolved(history: History, said: Mapping[str, str]) -> Event:
+    version = said["Resolved"]
+    there = history.by_name.get(version)
+    return Event(
+        kind=Kind.RESOLVED,
+        artifact=history.artifact,
+        version=version,
+        stage=said.get("Stage"),
+        commit=there.commit if there else "",
+        tree="",
+        when=parse_time(said.get("Occurred", "")),
+        actor=said["Actor"],
+        message=Message(str(Kind.RESOLVED), said.get("Reason", ""), None, said),
+        tag="",
+        oid="",
+    )
 
 
 def _discounted(history: History, one: Discount, said: Mapping[str, str]) -> Event:

@@ -75,11 +75,20 @@ def execute(
     `on_ready` is called before the command starts. Raises `UnknownError`, `FindingsError`, `UnreachableError`,
     `NotCarriedOutError`, `CommandError`; then the command was not started.
     """
+    with working(project, reference, fetch=fetch) as (prepared, tree, environment):
+        on_ready(prepared)
+        return run(command, tree, environment)
+
+
+@contextmanager
+def working(
+    project: Project, reference: str, *, fetch: bool = False
+) -> Iterator[tuple[Prepared, Path, Mapping[str, str]]]:
+    """A scratch copy of a version and the variables for what runs in it; the copy is removed afterwards."""
     clean_staging(project.place)
     with _prepared(project, reference, fetch=fetch) as prepared, scratch(project.place, prepared.release) as tree:
         fence(tree.parent)
-        on_ready(prepared)
-        return run(command, tree, _variables(prepared, tree, os.environ))
+        yield prepared, tree, _variables(prepared, tree, os.environ)
 
 
 @contextmanager

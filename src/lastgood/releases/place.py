@@ -67,6 +67,11 @@ class Place:
         return self.root / "pending"
 
     @property
+    def guard(self) -> Path:
+        """One file per stage that is watched here: the evidence so far."""
+        return self.root / "guard"
+
+    @property
     def staging(self) -> Path:
         """Unfinished work; what no living process holds may be removed at any time."""
         return self.root / "staging"
@@ -151,7 +156,7 @@ class Place:
     @property
     def _private(self) -> tuple[Path, ...]:
         """State and locks: nobody else's business."""
-        return (self.locks, self.follow, self.staging, self.pending, self.saved, self.use, self.derivations)
+        return (self.locks, self.follow, self.staging, self.pending, self.saved, self.use, self.derivations, self.guard)
 
     def create(self) -> "Place":
         """Make the directory, ignored by git through its own `.gitignore`; what is there is never overwritten.

@@ -114,7 +114,7 @@ def read_journal(
         if there and (found != 0 or kind == b"commit\n"):
             raise GitError(("log",), error.code, f"the journal {ref} is damaged: {error.words}") from error
         return Journal(artifact)
-    telling = tuple(one for one in entries if one.tags or one.superseded or one.discounts)
+    telling = tuple(one for one in entries if one.tags or one.superseded or one.discounts or one.resolved)
     return Journal(artifact, entries[-1].commit if entries else None, telling)
 
 

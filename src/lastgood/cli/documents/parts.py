@@ -85,6 +85,7 @@ class Event(From):
     commit: str | None
     occurred: str | None
     superseded_by: str | None
+    cause: str | None
 
 
 class Act(Move):

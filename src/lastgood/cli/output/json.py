@@ -108,6 +108,7 @@ def event(one: "Event", history: "History", added: "Added | None" = None) -> "pa
         "commit": one.commit or None,
         "occurred": said.get("Occurred"),
         "superseded_by": said.get("Superseded"),
+        "cause": said.get("Cause"),
     }
 
 

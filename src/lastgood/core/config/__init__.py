@@ -3,7 +3,7 @@ error that names it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from lastgood.core.config.environment import EnvironmentConfig
 from lastgood.core.config.gc import GcConfig
@@ -12,9 +12,12 @@ from lastgood.core.config.register import RegisterConfig
 from lastgood.core.config.registry import RegistryConfig
 from lastgood.core.config.release import ReleaseConfig, read_releases, release_key
 from lastgood.core.config.rollback import RollbackConfig
-from lastgood.core.config.setting import read, unknown
+from lastgood.core.config.setting import as_table, read, unknown
 from lastgood.core.selection import Wanted
 from lastgood.errors import UsageError
+
+if TYPE_CHECKING:
+    from lastgood.core.guarding.guard import Guard
 
 FILE = "lastgood.toml"
 
@@ -30,6 +33,7 @@ class Config:
     prune: PruneConfig = field(default_factory=PruneConfig)
     gc: GcConfig = field(default_factory=GcConfig)
     release: Mapping[tuple[str, str], ReleaseConfig] = field(default_factory=dict)
+    guard: Mapping[str, "Guard"] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str, source: str = FILE) -> Self:
@@ -41,9 +45,10 @@ class Config:
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise UsageError(f"{source}: {error}") from error
         values: dict[str, Any] = {"release": read_releases(document.pop("release", {}), source)}
+        values["guard"] = _read_guards(document.pop("guard", {}), source)
         for name, table in document.items():
             if name not in _SECTIONS:
-                raise unknown(f"{source}: section [{name}]", (*_SECTIONS, "release.STAGE"))
+                raise unknown(f"{source}: section [{name}]", (*_SECTIONS, "release.STAGE", "guard.STAGE"))
             values[name] = read(_SECTIONS[name], table, f"{source}: [{name}]")
         return cls(**values)
 
@@ -60,7 +65,16 @@ class Config:
         return (Wanted(), *(self.wanted(stage, artifact) for stage in stages))
 
 
-_SECTIONS = {one.name: cast("type", one.type) for one in fields(Config) if one.name != "release"}
+_SECTIONS = {one.name: cast("type", one.type) for one in fields(Config) if one.name not in {"release", "guard"}}
+
+
+def _read_guards(document: object, source: str) -> Mapping[str, "Guard"]:
+    if not document:
+        return {}
+    from lastgood.core.guarding.guard import Guard  # not needed where nothing is guarded
+
+    guards = as_table(document, f"{source}: [guard]")
+    return {stage: Guard.parse(one, f"{source}: [guard.{stage}]") for stage, one in guards.items()}
 
 
 def settings() -> Iterator[tuple[str, "Field[Any]", object]]:
