@@ -8,9 +8,9 @@ import pytest
 from lastgood.core.subset import Subset
 from tests.builders import Project, git
 from tests.cli.conftest import Program
-from tests.kinds import KINDS, Directory, Kind, remote
 from tests.operations.world import files
-from tests.reliability.faulty import Fault, FaultyServer
+from tests.reliability.faulty_servers import Fault, FaultyServer
+from tests.remote_kinds import KINDS, Directory, Kind, remote
 
 ASKING = (
     ("verify",),

@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import Project
 from tests.operations.world import World
-from tests.reliability.enemy import run
+from tests.reliability.hostile_repository import run
 
 
 @pytest.fixture

@@ -144,9 +144,7 @@ def test_one_teams_section_is_refused_by_name_for_another_teams_artifact(tmp_pat
     register(there, Registration(CHURN, "v1.0.0"))
     configure(there, '[release.prod]\noutputs = ["teams/fraud/"]\n')
     before = project.git("for-each-ref")
-    with pytest.raises(
-        FindingsError, match=r"does not fit teams/churn:model v1\.0\.0: 1 finding"
-    ) as caught:
+    with pytest.raises(FindingsError, match=r"does not fit teams/churn:model v1\.0\.0: 1 finding") as caught:
         assign(there, f"{CHURN}@v1.0.0", "prod", "go")
     assert [str(one) for one in caught.value.findings] == [
         "'teams/fraud/' in [release.prod] names no output of teams/churn:model v1.0.0"

@@ -377,11 +377,11 @@ def test_what_another_command_here_records_in_the_midst_of_reading_is_no_step_ba
     """Racers on one host: 7 of 2,000 were refused so."""
     listed = refs.list_origin
 
-    def list_and_be_overtaken(git: Git, remote: str, patterns: Iterable[str], deadline: float) -> refs.Origin:
+    def list_while_another_records(git: Git, remote: str, patterns: Iterable[str], deadline: float) -> refs.Origin:
         origin = listed(git, remote, patterns, deadline)
         monkeypatch.setattr(refs, "list_origin", listed)
         story.mark("v1.0.0", "failed")
         return origin
 
-    monkeypatch.setattr(refs, "list_origin", list_and_be_overtaken)
+    monkeypatch.setattr(refs, "list_origin", list_while_another_records)
     assert story.mark("v1.0.0", "stable", "still good").record.published

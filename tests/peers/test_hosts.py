@@ -14,7 +14,7 @@ from lastgood.operations.register import register
 from lastgood.operations.rollback import rollback
 from lastgood.operations.verify import verify
 from tests.builders import Project, git
-from tests.peers.judges import gto_show, lastgood_show, opened
+from tests.peers.peer_tools import gto_show, lastgood_show, opened
 
 BRANCHES_AND_TAGS = """\
 while read old new ref; do

@@ -11,8 +11,8 @@ import pytest
 from tests.operations.world import World
 from tests.reliability import figures
 from tests.reliability.checker import Known
-from tests.reliability.disk import OPTIONS, Call, Disk, calls
 from tests.reliability.scenes import COMMANDS, V3, V4, Command, Scene
+from tests.reliability.simulated_disk import OPTIONS, Call, Disk, calls
 from tests.reliability.tracing import require_strace, traced
 
 pytestmark = pytest.mark.sweep

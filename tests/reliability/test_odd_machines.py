@@ -15,7 +15,7 @@ from lastgood.releases import durable
 from tests.builders import Project, git
 from tests.conftest import isolate
 from tests.operations.world import World
-from tests.reliability.enemy import run
+from tests.reliability.hostile_repository import run
 from tests.reliability.tracing import require_strace
 
 PROGRAM = "import sys; from lastgood.cli.app import main; sys.exit(main())"

@@ -16,8 +16,8 @@ from tests.builders import Project
 from tests.conftest import isolate
 from tests.operations.world import World, forget
 from tests.reliability import figures
-from tests.reliability.enemy import run, wrong_with
-from tests.reliability.faulty import Fault, FaultyGit, FaultyServer
+from tests.reliability.faulty_servers import Fault, FaultyGit, FaultyServer
+from tests.reliability.hostile_repository import run, wrong_with
 
 pytestmark = pytest.mark.sweep
 

@@ -19,7 +19,7 @@ from lastgood.releases import hashing
 from tests.builders import Project
 from tests.conftest import isolate
 from tests.operations.world import World
-from tests.reliability.enemy import run
+from tests.reliability.hostile_repository import run
 
 HANGING = 240
 """Seconds after which whatever waits is ended by a signal: an error, not a hang of the whole run."""
