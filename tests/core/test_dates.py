@@ -8,7 +8,7 @@ from lastgood.core.dates import DAY, LAST_YEAR_ENDS, LATEST, foretell, is_slow
 from lastgood.core.events import TagObject
 from lastgood.core.registry import History
 from lastgood.core.transaction import Author, Draft
-from tests.core.story import NOW, commit_of, journal, own, read, tag
+from tests.core.histories import NOW, commit_of, journal, own, read, tag
 
 YEAR = 365 * DAY
 VERSIONS = [tag(f"flights@{one}", commit=commit_of(one), when=NOW - YEAR) for one in ("v1.0.0", "v2.0.0")]

@@ -2,7 +2,7 @@ import pytest
 
 from lastgood.core.references import find_history, find_named, find_version
 from lastgood.errors import LastgoodError, UnknownError, UsageError
-from tests.core.story import NOW, commit_of, read, script, tag
+from tests.core.histories import NOW, commit_of, read, script, tag
 
 LINES = ("v1.0.0", "v1.0.0 prod", "v1.0.0 stable", "v1.9.0", "v1.9.0 failed", "v1.10.0", "v2.0.0", "v2.0.0!")
 ONE = read(script(*LINES, ours=False))

@@ -22,7 +22,7 @@ CANDIDATE = "candidate"
 class Kind(StrEnum):
     """What happened. Three come from GTO's undo tags; lastgood writes one of them, for a stage's only version.
 
-    What was superseded or discounted is no rule's business: `core.telling` puts it among the events for people.
+    What was superseded or discounted is no rule's business: `core.timeline` puts it among the events for people.
     """
 
     REGISTERED = "registered"
