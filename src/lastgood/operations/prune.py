@@ -28,7 +28,7 @@ from lastgood.releases.staging import clean_staging
 from lastgood.releases.use import in_use
 from lastgood.versions.environments import find_digest
 from lastgood.versions.manifests import read_manifest
-from lastgood.worktree.state import read_note
+from lastgood.worktree.state import read_state
 
 PRUNED = "pruned"
 IN_USE = "in use"
@@ -164,9 +164,13 @@ class _Facts:
 
     @classmethod
     def gather(cls, project: Project, view: View) -> "_Facts":
-        note = read_note(project)
+        interrupted = read_state(project)
         commits = {act.target_commit: f"rollback --offline of {act.stage}" for act in pending.acts(project.place)}
-        commits |= dict.fromkeys((note.former, note.commit), f"checkout {note.tag}") if note else {}
+        commits |= (
+            dict.fromkeys((interrupted.former, interrupted.commit), f"checkout {interrupted.tag}")
+            if interrupted
+            else {}
+        )
         facts = cls(project, view, commits)
         for _, stage, target in activation.live_links(project.place):
             facts.live[os.path.realpath(target)].append(stage)

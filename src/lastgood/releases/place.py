@@ -78,7 +78,7 @@ class Place:
 
     @property
     def checkout(self) -> Path:
-        """The note of a checkout that is under way in this working tree."""
+        """The file with the state of a checkout that is in progress in this working tree."""
         return self.worktree / "checkout.json"
 
     @property
