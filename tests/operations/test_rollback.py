@@ -653,7 +653,7 @@ def test_what_is_recorded_while_a_ref_is_locked_here_is_done_and_the_next_comman
     story: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stale, "PATIENCE", 0.1)
-    monkeypatch.setattr(stale, "SETTLED", 0.0)
+    monkeypatch.setattr(stale, "OLD_ENOUGH", 0.0)
     with ExitStack() as held:
         story.rollback(on_step=lambda step: lock_it(held, story) if step == "refs" else None)
         assert story.stage_on_origin("prod") == "v1.0.0"

@@ -29,7 +29,7 @@ def _acted(world: World, _known: Known) -> None:
     world.rollback(offline=True, leaving=V3)
 
 
-SETTLED = Command("sync of what is live", ("sync", "flights", "--stage", "prod"), _nothing)
+UP_TO_DATE = Command("sync of what is live", ("sync", "flights", "--stage", "prod"), _nothing)
 OFFLINE = Command(
     "rollback offline",
     ("rollback", "flights", "--from", V3, "--to", V1, "--reason", "bad", "--offline"),
@@ -43,7 +43,7 @@ LOOKS = (
     Command("verify", ("verify", "flights"), _nothing),
 )
 """Commands that change nothing, and tell no half."""
-FIRST = (SETTLED, OFFLINE, PUBLISHING, *COMMANDS, *CARE, *LOOKS)
+FIRST = (UP_TO_DATE, OFFLINE, PUBLISHING, *COMMANDS, *CARE, *LOOKS)
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ SECOND = (
     Second("register", ("register", "flights", "--version", V5)),
 )
 SHORT = {
-    (SETTLED.name, "rollback"),
-    (SETTLED.name, "rollback offline"),
+    (UP_TO_DATE.name, "rollback"),
+    (UP_TO_DATE.name, "rollback offline"),
     ("sync", "next rollback"),
     ("rollback", "sync"),
     ("status", "rollback"),

@@ -42,11 +42,11 @@ def is_pinning(path: str) -> bool:
     return name == "dvc.lock" or (name.endswith(".dvc") and name != ".dvc")
 
 
-def settled(objects: Iterable[Stored], now: float, grace: int) -> tuple[tuple[Stored, ...], int]:
-    """The objects that lie there for longer than `grace` hours, and how many are left out.
+def old_enough(objects: Iterable[Stored], now: float, grace: int) -> tuple[tuple[Stored, ...], int]:
+    """The objects that are older than `grace` hours, and how many are younger.
 
-    Who registers uploads before the tag: an object that nothing names yet may be somebody's who is at it (ordering.md,
-    O7). Where a remote tells no time, only a grace of 0 calls an object settled.
+    `register` uploads before it writes the tag, so an object without a reference may be in use soon (ordering.md, O7).
+    Where a remote reports no time, an object is old enough only if the grace is 0.
     """
     given = tuple(objects)
     old = tuple(one for one in given if grace == 0 or (one.modified is not None and one.modified <= now - grace * HOUR))

@@ -59,7 +59,7 @@ class BuildRequest:
 
     `export` writes the version's code into an empty directory. `object_path` maps (md5, legacy) to the place of an
     object in DVC's cache, there or not. `members` reads a directory output's listing. All have fetched already.
-    `environment` is the digest to note of the version's environment.
+    `environment` is the digest of the version's environment, for the description.
     """
 
     manifest: Manifest
@@ -95,7 +95,7 @@ def build(request: BuildRequest, place: Place, proofs: Proofs, on_file: OnFile |
             request.export(tree)
             fitting = _make_room(tree, request)
             counts = _place(parts, states, tree, on_file or _silent)
-            contents = _settle(tree, parts, states, proved, proofs)
+            contents = _seal(tree, parts, states, proved, proofs)
             description = _describe(request, contents, fitting.tracked, counts)
             durable.fsync_tree(tree)
             with staging.gate(place):
@@ -140,7 +140,7 @@ def _make_room(tree: Path, request: BuildRequest) -> Fit:
 
 
 def _place(parts: Sequence[Part], states: Mapping[str, os.stat_result], tree: Path, on_file: OnFile) -> dict[str, int]:
-    """Place every part in real directories, and count how; what came of it `_settle` looks at."""
+    """Place every part in real directories, and count how; what came of it `_seal` looks at."""
     device, placer = tree.stat().st_dev, Placer()
     made: set[str] = set()
     for number, (output, path, _, source) in enumerate(parts, start=1):
@@ -153,14 +153,14 @@ def _place(parts: Sequence[Part], states: Mapping[str, os.stat_result], tree: Pa
     return {str(how): count for how, count in placer.counts.items()}
 
 
-def _settle(
+def _seal(
     tree: Path,
     parts: Sequence[Part],
     states: Mapping[str, os.stat_result],
     proved: Mapping[str, Digests],
     proofs: Proofs,
 ) -> Contents:
-    """Make a filled tree read-only and look at it: copies are read back, links must still be of the proved inodes."""
+    """Make a filled tree read-only and verify it: copies are read back, links must still have the verified inodes."""
     found, directories = walk(tree)
     digests: dict[str, Digests] = {}
     moved: list[tuple[State, State]] = []

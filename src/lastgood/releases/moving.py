@@ -36,9 +36,8 @@ def is_ours(tree: Path) -> bool:
     return all(one.lstat().st_uid == os.geteuid() for one in (older, *older.iterdir()))
 
 
-def settle(place: Place) -> None:
-    """Remember, where there is a place, that an older directory is not looked for any more: one that appears later was
-    brought by somebody else."""
+def remember_moved(place: Place) -> None:
+    """Remember that no older directory is looked for any more: one that appears later comes from somebody else."""
     if place.worktree.is_dir():
         with suppress(OSError):
             place.moved.touch()

@@ -125,7 +125,7 @@ class Job:
             self.meter.start(f"pushing to {names(groups)}", count(groups), sum(sizes), moves=True)
             self.together(groups, self._upload)
         everything = self.by_remote(Missing(output, output.md5) for output in self.outputs)
-        self.together(everything, lambda remote, _: remote.settle(self.meter))
+        self.together(everything, lambda remote, _: remote.flush(self.meter))
 
     def _upload(self, remote: Remote, group: Sequence[Missing]) -> None:
         """Listings go last: one on the remote must mean that its members are there (facts.md, D10)."""

@@ -154,7 +154,7 @@ class Remote:
                 brought.corrupted.update(self._keep(digests, staging, meter))
 
             _overlapped(wanted.sizes, bring, keep, stopped)
-            staging.settle()
+            staging.flush_directories()
         return brought
 
     def _keep(self, digests: Mapping[str, str], staging: Staging, meter: Meter) -> set[str]:
@@ -234,7 +234,7 @@ class Remote:
                     raise LastgoodError(f"{min(changed)} changed in the cache while it was pushed to `{self.name}`")
 
             _overlapped(sizes, lambda batch: staging.copy({one: sources[one] for one in batch}), keep, stopped)
-            staging.settle()
+            staging.flush_directories()
 
     def digests(
         self, identifiers: Mapping[str, bool], meter: Meter, *, stopped: Event
@@ -291,8 +291,8 @@ class Remote:
                         self._odb.delete(one)
             meter.beat(objects=len(batch))
 
-    def settle(self, meter: Meter) -> None:
-        """Return when what this remote holds survives a power cut, also what others put there: DVC never flushes."""
+    def flush(self, meter: Meter) -> None:
+        """Flush everything on this remote, also what others put there: DVC never flushes."""
         if self._is_local:
             flush_all(self._odb.path, meter)
 

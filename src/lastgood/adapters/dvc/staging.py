@@ -48,7 +48,7 @@ class Staging:
         self._shared = shared
         self._reflinks = True
         self._lock = -1
-        self._unsettled: set[str] = set()
+        self._unflushed: set[str] = set()
         self._known: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -124,13 +124,13 @@ class Staging:
             directory = f"{self._base}/{one[:2]}"
             self._make(directory)
             os.rename(path, f"{directory}/{one[2:]}")  # noqa: PTH104  # 100,000 times
-            self._unsettled.add(directory)
+            self._unflushed.add(directory)
         self._meter.beat()
 
-    def settle(self) -> None:
-        """Return when a power cut cannot take the names away that were given so far."""
-        flush(self._unsettled, self._meter)
-        self._unsettled.clear()
+    def flush_directories(self) -> None:
+        """Flush the names given so far, so that a power cut cannot lose them."""
+        flush(self._unflushed, self._meter)
+        self._unflushed.clear()
 
     def _count(self, size: int) -> None:
         self._meter.beat(size=size)
@@ -146,7 +146,7 @@ class Staging:
             directory.mkdir(exist_ok=True)
             if self._shared:
                 directory.chmod(0o2775)
-            self._unsettled.add(str(directory.parent))
+            self._unflushed.add(str(directory.parent))
         self._known.add(name)
 
 

@@ -154,7 +154,7 @@ class Store:
                     digests = staging.copy(files)
                     whole = [md5 for md5, found in digests.items() if found == md5.removesuffix(".dir")]
                     staging.keep(whole)
-                    staging.settle()
+                    staging.flush_directories()
                     given.update((md5, layout) for md5 in whole)
         return frozenset(given)
 

@@ -21,8 +21,8 @@ from lastgood.releases import lock
 
 PATIENCE = 3.0
 """Seconds that a living holder is waited for."""
-SETTLED = 2.0
-"""Seconds for which a lock has not changed before it is looked at at all: git's own are held for milliseconds."""
+OLD_ENOUGH = 2.0
+"""Seconds without change after which a lock is examined. git holds its own locks for milliseconds."""
 PAUSE = 0.1
 MET = re.compile(
     r"Unable to create '(?P<lock>/[^\n]*?\.lock)': File exists"
@@ -91,7 +91,7 @@ def _remove(met: Met) -> bool:
     watched_since = time.monotonic()
     while first is not None and _identity(met.lock) == first:
         age = time.time() - first[2] / 1e9
-        if age >= SETTLED or time.monotonic() - watched_since >= SETTLED:
+        if age >= OLD_ENOUGH or time.monotonic() - watched_since >= OLD_ENOUGH:
             holder = _removed_or_held(met, first)
             if holder is None:
                 return True
@@ -120,7 +120,7 @@ def _removed_or_held(met: Met, first: tuple[int, int, int]) -> str | None:
             raise _for_people(met, "no git process holds it, and it is another user's") from error
         for other in _beside(met):
             with suppress(OSError):
-                if time.time() - other.lstat().st_mtime >= SETTLED and find_holder(other, met.repository) is None:
+                if time.time() - other.lstat().st_mtime >= OLD_ENOUGH and find_holder(other, met.repository) is None:
                     other.unlink()
     return None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from lastgood.adapters.git import refs, repository
 from lastgood.adapters.git.export import history_of
-from lastgood.core.needed import PINNING, UNNEEDED, Stored, both, exceeds, hashes_in, settled
+from lastgood.core.needed import PINNING, UNNEEDED, Stored, both, exceeds, hashes_in, old_enough
 from lastgood.core.tags import TAGS
 from lastgood.errors import Finding, FindingsError, Flaw, RefusedError, StaleError, counted
 from lastgood.operations.gc.needs import BRANCHES, Needs, find_needs, list_refs
@@ -69,7 +69,7 @@ def prepare(project: Project, *, grace: int | None = None, share: int | None = N
     found = _survey(project, needs)
     grace = project.config.gc.grace if grace is None else grace
     share = project.config.gc.share if share is None else share
-    old, young = settled([_stored(one) for one in _of(found, "unneeded")], project.now(), grace)
+    old, young = old_enough([_stored(one) for one in _of(found, "unneeded")], project.now(), grace)
     totals: dict[str, int] = {}
     for one in _of(found, "remote"):
         totals[one["remote"]] = totals.get(one["remote"], 0) + one["objects"]
