@@ -13,7 +13,7 @@ from lastgood.operations.prune import Pruned, prune
 from lastgood.project import Project
 from lastgood.releases import log
 from lastgood.releases.builder import list_releases
-from lastgood.releases.environments import NOTE
+from lastgood.releases.environments import DESCRIPTION
 from lastgood.releases.lock import exclusive
 from lastgood.releases.place import Place
 from lastgood.releases.release import description_path
@@ -228,7 +228,7 @@ def environment(root: Path, digest: str) -> Path:
     path = Place(root).environments / digest
     (path / "bin").mkdir(parents=True)
     (path / "bin/python").write_text("#!")
-    (path / NOTE).write_text("{}")
+    (path / DESCRIPTION).write_text("{}")
     path.chmod(0o555)
     return path
 

@@ -80,7 +80,7 @@ def _confirm(session: Session, plan: "Plan") -> None:
     hint = "say --yes to remove without asking, --dry-run to look"
     if session.as_json or not (streams.is_terminal("stdin") and streams.is_terminal("stderr")):
         raise RefusedError(f"{_what(plan)} would go, and nobody can be asked", hint=hint)
-    session.note(_table(plan))
+    session.print_beside(_table(plan))
     if not streams.ask(f"remove {_what(plan)} for good?"):
         raise RefusedError("not confirmed", hint=hint)
 

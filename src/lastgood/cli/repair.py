@@ -52,7 +52,7 @@ def repair(
     session.answer(_document(done, failure), _text(done))
     if failure is not None:
         if not as_json:
-            session.note(f"error: {message(failure)}\n{text.few(done.left)}")
+            session.print_beside(f"error: {message(failure)}\n{text.few(done.left)}")
         raise typer.Exit(failure.exit_code)
 
 

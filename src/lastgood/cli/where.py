@@ -40,5 +40,7 @@ def where(
         "switched_at": found.switched_at,
     }
     if not found.followed:
-        session.note(f"this machine does not follow {found.stage}: lastgood sync {release.artifact} --stage {stage}")
+        session.print_beside(
+            f"this machine does not follow {found.stage}: lastgood sync {release.artifact} --stage {stage}"
+        )
     session.answer(document, str(release.path))

@@ -73,7 +73,7 @@ def _publish(project: Project, view: View, act: Act) -> Published:
             record = (
                 _make_anew(project, view, history, act)
                 if outcome is Outcome.RECORDED
-                else recording.record_note(project, view, act.artifact, format_superseded(act, assigned))
+                else recording.record_entry(project, view, act.artifact, format_superseded(act, assigned))
             )
         project.on_step("forget")
         pending.remove(project.place, act)
@@ -160,7 +160,7 @@ def write_act(project: Project, plan: Plan) -> Act:
         run=author.run,
         seen=plan.history.journal.tip,
     )
-    project.on_step("note")
+    project.on_step("act")
     pending.append(project.place, act)
     return act
 

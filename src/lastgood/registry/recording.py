@@ -66,10 +66,10 @@ def record(project: Project, view: View, transaction: Transaction, *, more: Sequ
     return Record(names, published=project.remote is not None, latest=transaction.latest)
 
 
-def record_note(project: Project, view: View, artifact: str, message: str) -> Record:
-    """Write a journal entry that changes nothing. Raises as `record` does."""
+def record_entry(project: Project, view: View, artifact: str, message: str) -> Record:
+    """Write a journal entry without tags, which changes nothing. Raises as `record` does."""
     journal, ref = _ready(project, view, artifact)
-    prepared = transactions.write_note(project.git, journal, message, ref, project.identity, project.now())
+    prepared = transactions.write_entry(project.git, journal, message, ref, project.identity, project.now())
     carry(project, prepared)
     return Record(published=project.remote is not None)
 
@@ -87,20 +87,20 @@ def _ready(project: Project, view: View, artifact: str) -> tuple[Journal, str]:
 
 
 def carry(project: Project, prepared: Prepared, *, more: Sequence[str] = ()) -> None:
-    """Origin first, local refs last; who dies between the two leaves the note by which the next reader asks origin."""
-    note = project.place.create().root / PUSHING
+    """Push to origin, then write the local refs. After a crash in between, a push marker makes the next reader fetch."""
+    marker = project.place.create().root / PUSHING
     if project.remote is not None:
         project.on_step("push")
-        durable.touch(note)  # that it is there says all
-        durable.fsync_directory(note.parent)
+        durable.touch(marker)  # its existence is all it says
+        durable.fsync_directory(marker.parent)
         try:
             transactions.publish(project.git, prepared, project.remote, project.deadline, more=more)
         except (LockedError, PushRefusedError, StaleError):
-            note.unlink(missing_ok=True)
+            marker.unlink(missing_ok=True)
             raise
     project.on_step("refs")
     if transactions.land(project.git, prepared, accepted=project.remote is not None):
-        note.unlink(missing_ok=True)
+        marker.unlink(missing_ok=True)
     if project.remote is not None:
         seen.remember_own(project, prepared)
 

@@ -50,7 +50,7 @@ def compare(project: Project, journal: Journal, origin: refs.Origin | None, last
 
 
 def remember(project: Project, journals: Mapping[str, Journal], origin: refs.Origin, last: Seen) -> None:
-    """Note what origin has now, unless it has gone back."""
+    """Remember what origin has now, unless it has gone back."""
     fresh = dict(last)
     for journal in journals.values():
         ref = project.journal_ref(journal.artifact)
@@ -61,9 +61,9 @@ def remember(project: Project, journals: Mapping[str, Journal], origin: refs.Ori
 
 
 def remember_own(project: Project, prepared: Prepared) -> None:
-    """Note what this machine has just recorded."""
+    """Remember what this machine has just recorded."""
     if not prepared.tags:
-        return  # a note for people: no event
+        return  # an entry for people, without an event
     last = read(project)
     events = last.get(prepared.journal_ref, ("", 0))[1] + len(prepared.tags)
     save(project, SEEN, {**last, prepared.journal_ref: (prepared.journal, events)})

@@ -11,7 +11,7 @@ from lastgood.core.manifest import encode
 from lastgood.releases import durable, lock, staging
 from lastgood.releases.place import Place
 
-NOTE = "lastgood.json"
+DESCRIPTION = "lastgood.json"
 """In each environment, written last: what it was built from. One without it was not built by us."""
 
 
@@ -41,12 +41,12 @@ def environment_path(place: Place, digest: str) -> Path:
 def find_environment(place: Place, digest: str) -> Path | None:
     """A finished environment, or `None`."""
     path = environment_path(place, digest)
-    return path if (path / NOTE).is_file() and (path / "bin" / "python").exists() else None
+    return path if (path / DESCRIPTION).is_file() and (path / "bin" / "python").exists() else None
 
 
 def list_environments(place: Place) -> tuple[str, ...]:
     """The digests of all finished environments here."""
-    return tuple(sorted(note.parent.name for note in place.environments.glob(f"*/{NOTE}")))
+    return tuple(sorted(path.parent.name for path in place.environments.glob(f"*/{DESCRIPTION}")))
 
 
 def build_environment(
@@ -68,8 +68,8 @@ def build_environment(
         with staging.stage(place) as directory:
             made = directory / "environment"
             python = make(directory, made)
-            note = {"schema": 1, "lock": recipe.lock, "python": python, "platform": recipe.platform}
-            durable.write_new(made / NOTE, json.dumps(note).encode() + b"\n")
+            description = {"schema": 1, "lock": recipe.lock, "python": python, "platform": recipe.platform}
+            durable.write_new(made / DESCRIPTION, json.dumps(description).encode() + b"\n")
             _protect(made)
             durable.fsync_tree(made)
             durable.make_directories(path.parent)
