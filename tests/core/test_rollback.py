@@ -95,7 +95,11 @@ def test_a_deregistered_version_is_skipped() -> None:
 @pytest.mark.parametrize(
     ("lines", "told", "hint"),
     [
-        (("v2.0.0",), "there is none", "register and mark a good version first"),
+        (
+            ("v2.0.0",),
+            "v2.0.0 is the oldest version of flights: nothing to roll back to",
+            "register and mark a good version first",
+        ),
         (
             ("v1.0.0", "v2.0.0"),
             "v1.0.0: not marked stable",
@@ -123,7 +127,7 @@ def test_nothing_good_names_every_candidate_and_the_command_that_would_take_one(
 ) -> None:
     with pytest.raises(NoGoodVersionError) as caught:
         pick(*lines, leaving="v2.0.0", trees={"v1.0.0": "same", "v2.0.0": "same"} if "v0.9.0" in lines else None)
-    assert f"({told})" in caught.value.message
+    assert told in caught.value.message
     assert caught.value.unchanged
     assert caught.value.hint == hint
     assert "; ".join(f"{one.version}: {one.why}" for one in caught.value.candidates) in {told, ""}
@@ -147,7 +151,12 @@ def test_a_named_target_needs_no_mark() -> None:
     ("wanted", "error", "words", "hint"),
     [
         ("v9.0.0", UnknownError, "has no version v9.0.0", "lastgood list flights"),
-        ("v4.0.0", UsageError, "is not below v4.0.0", "lastgood assign flights@v4.0.0 --stage STAGE --reason TEXT"),
+        (
+            "v4.0.0",
+            UsageError,
+            "cannot roll back from v4.0.0 to v4.0.0, which is not older",
+            "lastgood assign flights@v4.0.0 --stage STAGE --reason TEXT",
+        ),
         ("v2.0.0", RefusedError, "is marked failed", "lastgood mark flights@v2.0.0 stable --reason TEXT"),
         ("v0.9.0", RefusedError, "is deregistered", ""),
     ],

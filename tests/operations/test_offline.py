@@ -127,7 +127,7 @@ def test_a_dry_run_changes_nothing(down: World) -> None:
 def test_it_excludes_recording_only_and_needs_a_remote(story: World) -> None:
     with pytest.raises(UsageError, match=r"^--offline acts on this machine, --record-only does not") as caught:
         story.rollback(offline=True, here=False)
-    assert caught.value.hint == "take one of them"
+    assert caught.value.hint == "use one of them"
     story.project.git("remote", "remove", "origin")
     with pytest.raises(UsageError, match="no git remote origin") as caught:
         story.rollback(offline=True)

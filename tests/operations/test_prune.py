@@ -261,5 +261,5 @@ def test_environments_stay_where_it_cannot_be_told_whose_they_are(story: World) 
     description_path(release.path).write_text(json.dumps({**document, "version": "v9.9.9", "environment": ""}))
     path = environment(root, "a" * 64)
     done = prune(later(story.serve(root, None)))
-    assert done.environments[0].why == "it cannot be told which environment is that of flights@v9.9.9"
+    assert done.environments[0].why == "the environment is unknown for flights@v9.9.9"
     assert path.exists()

@@ -181,7 +181,7 @@ def test_a_key_counts_for_the_days_it_was_valid_on(signed: World, keys: Path) ->
     hand(signed, "flights#canary#7", key=keys / "bob")
     assert findings(signed) == [("signer", "flights#canary#7")]
     signed.project.clock = iter(range(BEGIN + 86400 * 2, BEGIN + 86400 * 3, 60))
-    with pytest.raises(RefusedError, match=r"what you record would not count: .* nobody who is an allowed signer"):
+    with pytest.raises(RefusedError, match=r"what you record would be ignored: .* nobody who is an allowed signer"):
         signed.mark("v2.0.0", "failed")
     sign_as(signed, keys / "bob")
     signed.mark("v2.0.0", "failed")
@@ -206,7 +206,7 @@ def test_who_cannot_sign_is_refused_before_anything_is_written(signed: World, ke
 
 def test_without_anybody_who_may_sign_nothing_is_answered(signed: World) -> None:
     signed.settings("[registry]\nrequire_signed = true\n")
-    with pytest.raises(UsageError, match="nobody is named who may sign"):
+    with pytest.raises(UsageError, match="no signer is configured"):
         signed.status()
     signed.settings('[registry]\nrequire_signed = true\nallowed_signers = "nowhere"\n')
     with pytest.raises(UsageError, match="nowhere, is not there"):

@@ -1,5 +1,5 @@
-"""Killed before any change it makes, every command leaves the old state or the new one, and the same command again,
-without flags, leaves the state of an uninterrupted run."""
+"""Killed before any change it makes, every command leaves the old state or the new one, and the same command,
+run again without flags, leaves the state of an uninterrupted run."""
 
 from pathlib import Path
 

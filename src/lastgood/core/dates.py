@@ -106,7 +106,7 @@ def foretell(events: Iterable[Event], stages: Collection[str], now: int) -> Iter
         else:
             text = (
                 f"what is recorded of {stage} is dated a second after {event.tag}, {event.at:%Y-%m-%d}, "
-                "so that gto and dvc answer it"
+                "so that gto and dvc agree"
             )
         yield Finding(Flaw.DATED, event.tag, text)
 

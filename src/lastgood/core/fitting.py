@@ -44,11 +44,11 @@ def fit(code: Mapping[str, bool], outputs: Iterable[Output], members: Members, i
     for output in outputs:
         own = str(output.path)
         if output.storage == "git" and own not in directories and not code.get(own):
-            findings.append(Finding(Flaw.NOT_IN_GIT, own, f"{own} is `cache: false`, and git holds no file there"))
+            findings.append(Finding(Flaw.NOT_IN_GIT, own, f"{own} is `cache: false`, and git tracks no file there"))
         if output.storage != "dvc":
             continue
         if odd := [parent for parent in _parents(own) if parent in files]:
-            text = f"{own}: {odd[0]} is no directory in the code of this version"
+            text = f"{own}: {odd[0]} is not a directory in the code of this version"
             findings.append(Finding(Flaw.COLLISION, own, text))
         elif own in files and not output.is_directory and equals(own, output.md5):
             shared.add(own)
@@ -74,7 +74,7 @@ def _parents(path: str) -> list[str]:
 
 
 def _taken(path: str) -> Finding:
-    return Finding(Flaw.COLLISION, path, f"{path} is an output, and git holds something else at its place")
+    return Finding(Flaw.COLLISION, path, f"{path} is an output, and git tracks something else at its path")
 
 
 def _inside(files: Iterable[str], holders: Mapping[str, Output]) -> dict[str, list[str]]:

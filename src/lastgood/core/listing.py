@@ -54,12 +54,12 @@ def why_unsafe(path: str) -> str:
         if max(map(len, path.encode("utf-8", "surrogateescape").split(b"/"))) > LONGEST:
             return f"has a part of more than {LONGEST} bytes"
     except UnicodeEncodeError:
-        return "cannot be a file's name"
+        return "cannot be a file name"
     if path.startswith("/"):
         return "is absolute"
     parts = path.split("/")
     if ".." in parts or "." in parts or "" in parts:
-        return "is not in its plain form (`..`, `.` or an empty part)"
+        return "is not normalized (`..`, `.` or an empty part)"
     if reserved := sorted(RESERVED.intersection(fold(part) for part in parts)):
         return f"has the reserved part `{reserved[0]}`"
     return ""

@@ -92,7 +92,7 @@ class Output:
             if key in document and not is_right(document[key]):
                 raise ValueError(f"{key} of an output is {document[key]!r:.200}")
         if document.get("storage", "dvc") == "dvc" and not is_md5(document.get("md5")):
-            raise ValueError(f"{document.get('md5')!r:.200} is no object of DVC's")
+            raise ValueError(f"{document.get('md5')!r:.200} is not a DVC object")
         known = {key: value for key, value in document.items() if key in cls.__slots__ and key != "path"}
         return cls(path=PurePosixPath(str(document["path"])), **cast("dict[str, str]", known))  # type: ignore[arg-type]  # JSON's own types are checked above
 

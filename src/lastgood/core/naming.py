@@ -25,14 +25,14 @@ class Wanted:
 def name_version(registry: Registry, wanted: Wanted, neighbours: Iterable[str] = ()) -> str:
     """The version's name. `neighbours` are the names of all tags at the commit, those that are no events included.
 
-    Raises `UsageError` for what is no semantic version, `RefusedError` for a name or a commit that is taken.
+    Raises `UsageError` for what is not a semantic version, `RefusedError` for a name or a commit that is taken.
     """
     history = registry.artifacts.get(wanted.artifact)
     version = wanted.version or next_version(history, wanted.bump)
     parsed = SemanticVersion.parse(version)
     if parsed is None:
         meant = f"v{version}" if SemanticVersion.parse(f"v{version}") else "it as v1.2.3"
-        raise UsageError(f"{version!r} is no semantic version", hint=f"write {meant}")
+        raise UsageError(f"{version!r} is not a semantic version", hint=f"write {meant}")
     _require_free_name(registry, history, wanted, parsed)
     _require_free_commit(history, wanted, version, neighbours)
     return version
@@ -49,7 +49,7 @@ def _require_free_name(registry: Registry, history: History | None, wanted: Want
     tag = version_tag(wanted.artifact, version.text)
     if tag in registry.taken:
         raise RefusedError(
-            f"there is a tag {tag} that is no version: not annotated, or only in this clone",
+            f"the tag {tag} exists and is not a version: it is not annotated, or only in this clone",
             hint=f"git tag -d {tag}, or git push --delete origin refs/tags/{tag}, or another version",
         )
     for other in history.versions if history else ():

@@ -107,7 +107,7 @@ def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
     name = f"{version.event.artifact} {version.text}"
     if not facts.code:
         findings.append(
-            Finding(Flaw.CODE, version.commit, f"the commit of {name}, {version.commit[:12]}, cannot be had")
+            Finding(Flaw.CODE, version.commit, f"the commit of {name}, {version.commit[:12]}, is not available")
         )
     findings.extend(
         Finding(Flaw.CODE, path, f"{path} in {name} is a submodule or LFS pointer, which a release cannot restore")
@@ -117,11 +117,11 @@ def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
     findings.extend(reserved(path, name) for path in facts.reserved_code)
     manifest = facts.manifest
     if manifest is not None and not facts.artifact:
-        text = f"{manifest.path}, the path of {name}, is neither a DVC output nor a file in git: nothing brings it back"
+        text = f"{manifest.path}, the path of {name}, is neither a DVC output nor a file in git: it cannot be restored"
         findings.append(Finding(Flaw.PATH, manifest.path, text))
     if manifest is not None and manifest.environment.digest and facts.lock not in {None, manifest.environment.digest}:
         lock = manifest.environment.lock
-        findings.append(Finding(Flaw.ENVIRONMENT, str(lock), f"{lock} in {name} is not the lock its manifest names"))
+        findings.append(Finding(Flaw.ENVIRONMENT, str(lock), f"{lock} in {name} does not match its manifest"))
     if not facts.built:
         findings.extend(_missing(facts))
     return tuple(findings)
@@ -129,7 +129,7 @@ def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
 
 def reserved(path: str, of: str) -> Finding:
     """What is said of a version that tracks a directory of ours."""
-    return Finding(Flaw.CODE, path, f"{path} in {of} is a name of lastgood's own, which no version may track")
+    return Finding(Flaw.CODE, path, f"{path} in {of} is reserved for lastgood; a version may not track it")
 
 
 def _missing(facts: Facts) -> list[Finding]:

@@ -46,7 +46,7 @@ def find_named(registry: Registry, reference: str) -> tuple[History, Version]:
         history = registry.history(reference)
         newest = history.versions[-1].text
         raise UsageError(
-            f"{reference} names an artifact and no version",
+            f"{reference} is an artifact; a version is needed",
             hint=f"name the version, as in {reference}@{newest}; {reference}@latest is the newest release",
         )
     return find_version(registry, reference)
@@ -64,7 +64,7 @@ def _latest(history: History, word: str = "latest") -> Version:
     releases = [version for version in standing if not version.name.is_pre_release]
     if word == "latest" and not releases:
         raise UnknownError(
-            f"{history.artifact} has pre-releases only, and so no latest release",
+            f"{history.artifact} has only pre-releases, so there is no latest release",
             hint=f"write {history.artifact}@{standing[-1].text}",
         )
     return (standing if word == "greatest" else releases)[-1]
@@ -82,6 +82,13 @@ def _marked(history: History, mark: Mark) -> Version:
 def _require_artifact(name: str, reference: str) -> None:
     if not tags.is_artifact(name):
         raise UsageError(
-            f"{reference!r} is no reference",
-            hint="write NAME@vX.Y.Z, NAME@latest, NAME#STAGE or, with one artifact, vX.Y.Z",
+            f"{reference!r} is not a valid version",
+            hint=_meant(reference) or "write NAME@vX.Y.Z, NAME@latest, NAME#STAGE or, with one artifact, vX.Y.Z",
         )
+
+
+def _meant(reference: str) -> str | None:
+    """A suggestion for a version without its `v`, or `None`."""
+    artifact, at, version = reference.rpartition("@")
+    meant = f"{artifact}{at}v{version}"
+    return f"did you mean {meant}?" if SemanticVersion.parse(f"v{version}") else None

@@ -262,12 +262,12 @@ def _history(artifact: str, given: list[Named], journal: Journal, verdicts: Verd
         elif strange is not None and verdicts.rules.require(name):
             continue
         elif not journaled and event.version not in commits and name.action is not Action.DEPRECATE:
-            text = f"tag {tag.name} belongs to no version of {artifact} that is here; it counts for nothing"
+            text = f"tag {tag.name} belongs to no version of {artifact} that is here; it is ignored"
             findings.append(Finding(Flaw.STRAY, tag.name, text))
         elif journaled and not adoption:
             own.append((place, event))
         elif event.when > LATEST and event.stage is not None:
-            text = f"tag {tag.name} is dated {event.at:%Y-%m-%d}, which gto and dvc cannot order; it counts for nothing"
+            text = f"tag {tag.name} is dated {event.at:%Y-%m-%d}, which gto and dvc cannot order; it is ignored"
             findings.append(Finding(Flaw.FUTURE, tag.name, text))
         else:
             timed.append(event)

@@ -87,7 +87,7 @@ def _parse_requirements(lock: str, read: Read, target: Target) -> Wanted:
         if not line:
             continue
         if line.startswith(_BUILDS):
-            raise UnusableLockError(f"{path} asks for a directory, not a package: {mask(line)}")
+            raise UnusableLockError(f"{path} requires a directory, not a package: {mask(line)}")
         wanted, *options = re.split(r" +(?=-)", " " + line)
         try:
             hashes = [check_hash(_value(option)) for option in options if _name(option) == "--hash"]
@@ -121,7 +121,7 @@ def _is_pylock(lock: str) -> bool:
 def _content(path: str, read: Read) -> bytes:
     content = read(path)
     if content is None:
-        raise UnusableLockError(f"{path} is not there")
+        raise UnusableLockError(f"{path} does not exist")
     return content
 
 

@@ -86,7 +86,7 @@ def judge(rules: Rules, tag: TagObject, name: TagName, signature: Signature) -> 
 
 
 def _disagrees(tag: TagObject, what: str) -> Finding:
-    return Finding(Flaw.DISAGREES, tag.name, f"tag {tag.name} does not say the same everywhere: {what}")
+    return Finding(Flaw.DISAGREES, tag.name, f"tag {tag.name} contradicts itself: {what}")
 
 
 def compare(tag: TagObject, name: TagName, event: Event, commits: Mapping[str, str]) -> Finding | None:

@@ -21,7 +21,7 @@ class Subset:
         found = _FORM.fullmatch(text)
         subset = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
         if not 1 <= subset.part <= subset.parts:
-            raise UsageError(f"{text!r} is no part of the objects", hint="--subset 1/7, then 2/7 …")
+            raise UsageError(f"{text!r} is not a part of the objects", hint="--subset 1/7, then 2/7 …")
         return subset
 
     def __str__(self) -> str:

@@ -36,7 +36,7 @@ def unknown_artifact(artifact: str, known: Collection[str], unpublished: int) ->
         words = f"several artifacts have versions here ({', '.join(known)}): name one"
         return UnknownError(words, hint="lastgood list")
     named = f"no artifact {artifact} has" if artifact else "no artifact has"
-    left = f"; tags in this clone alone, which count for nothing: {unpublished}" if unpublished else ""
+    left = f"; tags only in this clone, which are ignored: {unpublished}" if unpublished else ""
     meant = find_meant(artifact.partition("@")[0], known)
     hint = f"did you mean {meant}?" if meant else "lastgood list"
     if not known:

@@ -26,7 +26,7 @@ def parse_uv_lock(lock: _Table, project: _Table, target: Target) -> tuple[str, .
         if graph.chosen <= chosen:
             return graph.lines()
         chosen |= graph.chosen
-    raise UnusableLockError("its extras ask for each other without end")
+    raise UnusableLockError("its extras require each other in a circle")
 
 
 def _default_groups(project: _Table) -> frozenset[str] | None:
@@ -120,7 +120,7 @@ class _Graph:
             return None
         if not source.keys() & {"registry", "url"}:
             kind = "a repository" if "git" in source else "a directory"
-            raise UnusableLockError(f"asks for {kind}, not a package: {name}")
+            raise UnusableLockError(f"requires {kind}, not a package: {name}")
         files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
         hashes = sorted({file["hash"] for file in files if "hash" in file})
         if "url" in source:

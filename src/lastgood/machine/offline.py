@@ -127,7 +127,7 @@ def require_usable(project: Project, *, here: bool | None) -> None:
     """Raise `UsageError` where acting offline makes no sense."""
     if here is False:
         text = "--offline acts on this machine, --record-only does not"
-        raise UsageError(text, hint="take one of them")
+        raise UsageError(text, hint="use one of them")
     if project.remote is None:
         wanted = project.config.registry.remote
         raise UsageError(

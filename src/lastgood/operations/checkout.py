@@ -156,7 +156,7 @@ def _require_none(since: Work) -> None:
     if since:
         raise RefusedError(
             f"changed while they were put aside: {named(since.paths)}",
-            hint="the same command again",
+            hint="run the same command again",
         )
 
 

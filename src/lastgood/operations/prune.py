@@ -235,7 +235,7 @@ def _judge_environments(
         try:
             needed[release.environment or _environment_of(project, view, release)] = f"that of {name}"
         except LastgoodError:
-            unknown = f"it cannot be told which environment is that of {name}"
+            unknown = f"the environment is unknown for {name}"
     for digest in list_environments(project.place):
         path = environment_path(project.place, digest)
         why = needed.get(digest) or unknown or (IN_USE if in_use(project.place, path) else "")
@@ -257,12 +257,12 @@ def _unneeded(project: Project, view: View, staying: Iterable[Release], weigher:
         try:
             needed |= _objects(cache, release.outputs)
         except LastgoodError as error:
-            return Objects(why=f"all stay, for it cannot be told which are needed: {error.message}")
+            return Objects(why=f"all stay, because the needed ones are unknown: {error.message}")
     for history, stage in _concerned(project, view):
         try:
             needed |= _objects(cache, read_manifest(project, history, history.assigned_version(stage)).stored)
         except LastgoodError as error:
-            return Objects(why=f"all stay, for it cannot be told which are needed: {error.message}")
+            return Objects(why=f"all stay, because the needed ones are unknown: {error.message}")
     paths = tuple(path for md5, legacy, path in cache.stored() if (md5, legacy) not in needed)
     return Objects(paths, weigher.weigh(paths))
 

@@ -50,13 +50,13 @@ class Correction:
                 "use --fetch",
             )
         elif self.tag is None:
-            text = f"tag {self.name} is no annotated tag on origin: it counts for nothing"
+            text = f"tag {self.name} is not an annotated tag on origin: it is ignored"
         elif self.here is None:
-            text = f"tag {self.name} is on origin and could not be written here: origin's counts"
+            text = f"tag {self.name} is on origin and could not be written here: the one on origin counts"
         elif self.annotated:
-            text = f"tag {self.name} was moved: {self.here[:12]} here, {self.there[:12]} on origin: origin's counts"
+            text = f"tag {self.name} was moved: {self.here[:12]} here, {self.there[:12]} on origin, which counts"
         else:
-            text = f"tag {self.name} is not the annotated tag that origin has: origin's counts"
+            text = f"tag {self.name} is not the annotated tag that origin has: the one on origin counts"
         return Finding(Flaw.DIFFERS, self.name, f"{text} ({mend})")
 
 

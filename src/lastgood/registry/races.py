@@ -20,4 +20,6 @@ def repeat(attempt: Callable[[], T], most: int = 0) -> T:
             return attempt()
         except StaleError as error:
             last = error
-    raise RaceError(f"others were faster {tries} times in a row ({last})", hint=last.hint or "try again")
+    raise RaceError(
+        f"lost the race against other writers {tries} times in a row ({last})", hint=last.hint or "try again"
+    )

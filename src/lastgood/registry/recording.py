@@ -81,13 +81,13 @@ def _ready(project: Project, view: View, artifact: str) -> tuple[Journal, str]:
     ref = project.journal_ref(artifact)
     publish_earlier(project, view, journal, ref)
     if complete(project, view, artifact):
-        raise StaleError(f"the last transaction of {artifact} had come by half, and is whole now")
+        raise StaleError(f"the last transaction of {artifact} was incomplete on origin and is complete now")
     project.on_step("objects")
     return journal, ref
 
 
 def carry(project: Project, prepared: Prepared, *, more: Sequence[str] = ()) -> None:
-    """Push to origin, then write the local refs. After a crash in between, a push marker makes the next reader fetch."""
+    """Push to origin, then write the local refs. After a crash in between, a push marker makes the next read fetch."""
     marker = project.place.create().root / PUSHING
     if project.remote is not None:
         project.on_step("push")
@@ -152,7 +152,7 @@ def _give_tags(project: Project, origin: Origin, journal: Journal) -> bool:
     if refused:
         told = "; ".join(f"{name}: {why}" for name, why in refused.items())
         raise PushRefusedError(
-            f"{project.remote} has the journal's newest entry without all of its tags, and takes none: {told}",
+            f"{project.remote} has the journal's newest entry without all its tags, and does not accept them: {told}",
             hint=f"lastgood repair {journal.artifact}",
         )
     transactions.put_tags(project.git, [tag.recorded for tag in lacking])

@@ -92,11 +92,11 @@ def _checker(project: Project, programs: "Programs") -> "Checker":
     keys = config.rules.fingerprints
     if not path and not keys:
         raise UsageError(
-            "[registry] require_signed is on, but nobody is named who may sign",
+            "[registry] require_signed is on, but no signer is configured",
             hint="[registry] allowed_signers, or fingerprints of gpg keys in [registry.signers] (docs/signing.md)",
         )
     if path and not Path(path).is_file():
-        raise UsageError(f"the file of allowed signers, {path}, is not there")
+        raise UsageError(f"the file of allowed signers, {path}, does not exist")
     home = str(_beside(project, config.gpg_home)) if config.gpg_home else ""
     return Checker(programs, Path(path) if path else None, home, keys)
 
@@ -170,7 +170,7 @@ def _sign(project: Project, raw: bytes) -> bytes:
     finding = judge(rules, tag, name, found)
     if finding is not None:
         raise RefusedError(
-            f"what you record would not count: {finding.message}",
-            hint="whose signature counts is said by [registry] allowed_signers and signers (docs/signing.md)",
+            f"what you record would be ignored: {finding.message}",
+            hint="the allowed signers are in [registry] allowed_signers and signers (docs/signing.md)",
         )
     return signed

@@ -67,16 +67,14 @@ def _read(project: Project, *, fetch: bool, offline: bool) -> View:
     origin: refs.Origin | None = None
     before: Mapping[str, str] = {}
     if offline and fetching.is_uncertain(project):
-        untold = (Finding(Flaw.UNREACHABLE, str(project.remote), "what became of the last push is not known"),)
+        untold = (Finding(Flaw.UNREACHABLE, str(project.remote), "the result of the last push is unknown"),)
     elif project.remote and (fetch or fetching.is_uncertain(project)):
         try:
             origin, before = fetching.fetch_refs(project)
         except (LockedError, UnreachableError) as error:
             if fetch:
                 raise
-            untold = (
-                Finding(Flaw.UNREACHABLE, project.remote, f"what was recorded last is not known: {error.message}"),
-            )
+            untold = (Finding(Flaw.UNREACHABLE, project.remote, f"the newest records are unknown: {error.message}"),)
     with _uncollected():
         walks: dict[str, Iterator[bytes]] = {}
 
@@ -202,7 +200,7 @@ def _build(
         findings.setdefault(artifact, []).append(finding)
     strays: list[Finding] = []
     for name in _unpublished(objects, journals, origin):
-        text = f"tag {name} is only in this clone and counts for nothing (git push origin refs/tags/{name})"
+        text = f"tag {name} is only in this clone and is ignored (git push origin refs/tags/{name})"
         strays.append(Finding(Flaw.UNPUBLISHED, name, text))
         objects.pop(name)
     for artifact, finding in origin_tags.withdrawn(tags.objects, objects):
@@ -264,7 +262,7 @@ def _unread(others: Mapping[str, str], journals: Mapping[str, Journal]) -> Itera
     recorded = _recorded_names(journals)
     for name in others:
         if name not in recorded and (parsed := grammar.parse(name)) is not None:
-            text = f"tag {name} is not annotated here: what it says is unknown until origin is asked (use --fetch)"
+            text = f"tag {name} is not annotated here: its meaning is unknown until origin is read (use --fetch)"
             yield parsed.artifact, Finding(Flaw.UNREAD, name, text)
 
 

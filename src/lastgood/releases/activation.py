@@ -89,7 +89,9 @@ def inspect_live(place: Place, artifact: str, stage: str) -> tuple[Release | Non
         return None, ()
     target = target_of(link)
     if target is None:
-        return None, (Finding(Flaw.STRANGE_LINK, str(link), f"{link} is no symbolic link; lastgood did not make it"),)
+        return None, (
+            Finding(Flaw.STRANGE_LINK, str(link), f"{link} is not a symbolic link; lastgood did not make it"),
+        )
     if target.parent.parent != Path(os.path.normpath(place.releases)):
         return None, (Finding(Flaw.STRANGE_LINK, str(link), f"{link} points outside of {place.releases}: {target}"),)
     if not target.is_dir():

@@ -95,7 +95,7 @@ def rename(source: Path, target: Path) -> None:
 def exchange(one: Path, other: Path) -> None:
     """Exchange two directories by one step, and return when a power cut cannot take `other` its new content.
 
-    Where that is not to be had, two renames: between them `other` has no name. Raises `OSError`, with nothing changed
+    Where that is not available, two renames: between them `other` has no name. Raises `OSError`, with nothing changed
     by the one step.
     """
     code = _exchange_at_once(one, other)

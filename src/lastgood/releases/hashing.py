@@ -57,7 +57,7 @@ def _open(path: StrPath) -> FileIO:
         if S_ISREG(os.fstat(descriptor).st_mode):
             return FileIO(descriptor)
         os.close(descriptor)
-    message = f"{path} is no regular file"
+    message = f"{path} is not a regular file"
     raise FindingsError(message, [Finding(Flaw.SPECIAL, str(path), message)])
 
 

@@ -87,8 +87,8 @@ def _alone(common: Path, older: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        text = f"another process works in {older}, which is to be moved into git's directory"
-        raise LockedError(text, hint="the same command again") from None
+        text = f"another process works in {older}, which must be moved into git's directory"
+        raise LockedError(text, hint="run the same command again") from None
     finally:
         for descriptor in descriptors:
             os.close(descriptor)

@@ -70,7 +70,7 @@ def _unsafe(output: str, path: str, md5: str, *, listing: bool) -> list[Finding]
     if why := why_unsafe(path):
         findings.append(Finding(Flaw.UNSAFE_PATH, output, f"{output}: the path {path!r} {why}"))
     if not is_md5(md5) or md5.endswith(".dir") is not listing:
-        findings.append(Finding(Flaw.BAD_HASH, output, f"{output}: {md5!r} is no object of DVC's"))
+        findings.append(Finding(Flaw.BAD_HASH, output, f"{output}: {md5!r} is not a DVC object"))
     return findings
 
 

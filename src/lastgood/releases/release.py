@@ -140,7 +140,7 @@ def _read_description(path: Path) -> tuple[bytes, bool]:
 
 
 def load_release(path: Path) -> Release:
-    """Read a release's description. Raises `FindingsError`, kind `broken-release`, for what is no finished release."""
+    """The release in a directory. Raises `FindingsError`, kind `broken-release`, if it is not a finished release."""
     try:
         content, inside = _read_description(path)
         document = json.loads(content)
@@ -164,7 +164,7 @@ def load_release(path: Path) -> Release:
             tracked=tuple(str(path) for path in document.get("tracked", ())),  # likewise
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        message = f"{path} is no finished release: {error}"
+        message = f"{path} is not a finished release: {error}"
         raise FindingsError(message, [Finding(Flaw.BROKEN_RELEASE, str(path), message)]) from error
 
 
@@ -237,7 +237,7 @@ def _check_output(output: Output, paths: Sequence[str], contents: Contents) -> I
     if not paths and (output.files or not output.is_directory):
         yield Finding(Flaw.MISSING, str(output.path), f"{output.path} in {contents.root} is gone")
     elif odd := [path for path in paths if path not in contents.digests]:
-        yield Finding(Flaw.CHANGED, str(odd[0]), f"{odd[0]} in {contents.root} is no regular file")
+        yield Finding(Flaw.CHANGED, str(odd[0]), f"{odd[0]} in {contents.root} is not a regular file")
     elif digest_of(output, {path: contents.digests[path] for path in paths}) != output.sha256:
         yield Finding(
             Flaw.CHANGED, str(output.path), f"{output.path} in {contents.root} was changed after it was built"

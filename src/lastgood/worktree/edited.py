@@ -49,7 +49,7 @@ def edited_outputs(look: Look, former: str, head: str) -> tuple[dict[str, tuple[
     contents = read_outputs(project, looked_at)
     if special := [one.special for one in contents.values() if one.special is not None]:
         raise RefusedError(
-            f"no version can hold what lies among the outputs: {named(special)}",
+            f"a version cannot contain these files among the outputs: {named(special)}",
             hint="remove it (rm), or move it away",
         )
     edited = {}

@@ -284,13 +284,15 @@ def test_a_host_that_dies_half_way_has_nothing_and_nothing_is_claimed(project: P
     hook(project, name, script)
     with pytest.raises(UnreachableError, match=r"^origin broke off: .*whether origin took the push is not") as caught:
         publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20)
-    assert caught.value.hint == "the same command again finds out"
+    assert caught.value.hint == "run the same command again to find out"
     assert refs_of(project.origin) == {} == refs_of(project.root)
 
 
 def test_a_host_that_does_not_end_is_left_and_nothing_is_claimed(project: Project) -> None:
     hook(project, "pre-receive", "exec sleep 60")
-    with pytest.raises(UnreachableError, match=r"^git push got no answer .* whether origin took the push is not known"):
+    with pytest.raises(
+        UnreachableError, match=r"^git push got no answer .* whether origin accepted the push is unknown"
+    ):
         publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 0.5)
     assert refs_of(project.origin) == {} == refs_of(project.root)
 

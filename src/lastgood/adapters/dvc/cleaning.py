@@ -19,7 +19,7 @@ from lastgood.errors import Finding, FindingsError, Flaw, counted
 
 Document = dict[str, Any]
 LAYOUTS = (False, True)
-NOBODY = "nobody can tell which objects are needed"
+NOBODY = "the needed objects are unknown"
 
 
 def survey(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:
@@ -98,12 +98,12 @@ def _bring_listings(job: Job, directories: Sequence[Output], offered: Iterable[s
             Finding(
                 Flaw.MISSING,
                 str(one.path),
-                f"the listing of {one.path} ({one.md5}) is neither here nor on the remote",
+                f"the listing of {one.path} ({one.md5}) is neither in the cache nor on the remote",
             )
             for one in lost
         ]
         hint = "lastgood repair, or dvc push in a clone that has them"
-        raise FindingsError(f"{counted(len(found), 'listing')} cannot be had; {NOBODY}", found, hint=hint)
+        raise FindingsError(f"{counted(len(found), 'listing')} cannot be read; {NOBODY}", found, hint=hint)
     known = {output.md5 for output in directories}
     others = [one for one in offered if one.endswith(".dir") and one not in known]
     job.bring([Missing(Output(PurePosixPath(one), one, legacy=legacy), one) for one in others for legacy in LAYOUTS])

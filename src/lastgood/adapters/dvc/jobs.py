@@ -230,7 +230,7 @@ def _check_after_upload(job: Job, remote: Remote, identifiers: Sequence[str]) ->
     ]
     if len(whole) < len(identifiers):
         message = f"remote `{remote.name}` took {len(identifiers)} objects and has {len(whole)} of them"
-        raise LastgoodError(message, hint="say it again; what arrived is not sent twice")
+        raise LastgoodError(message, hint="run the command again; objects that arrived are not sent twice")
 
 
 def _size(cache: Cache, md5: str, *, legacy: bool) -> int:

@@ -96,15 +96,15 @@ class Remote:
             return
         if not self._is_local:
             raise AbsentRemoteError(
-                f"remote `{self.name}` holds nothing at its address",
+                f"remote `{self.name}` is empty at its address",
                 unchanged=True,
-                hint="see dvc remote list; if it is new, or what it held is lost for good: dvc push && lastgood repair",
+                hint="see dvc remote list; if it is new, or its objects are lost for good: dvc push && lastgood repair",
             )
         state = "does not exist" if names is None else "holds no objects"
         raise AbsentRemoteError(
-            f"remote `{self.name}` is not there: {self._path} {state} (a disk that is not mounted?)",
+            f"remote `{self.name}` does not exist: {self._path} {state} (a disk that is not mounted?)",
             unchanged=True,
-            hint="mount it; if it is new, or what it held is lost for good: "
+            hint="mount it; if it is new, or its objects are lost for good: "
             f"mkdir -p {shlex.quote(f'{self._path}/files/md5')} && lastgood repair",
         )
 
@@ -269,14 +269,14 @@ class Remote:
         except FileNotFoundError as error:  # fsspec's word for a server that failed, too
             if not self.present([identifier], Meter(lambda _: meter.beat())):
                 return None
-            raise UnreachableError(f"remote `{self.name}` has {identifier} and does not give it") from error
+            raise UnreachableError(f"remote `{self.name}` has {identifier} and does not return it") from error
 
     def contents(self, meter: Meter) -> dict[str, Found]:
         """Every object that is here. Raises `LastgoodError` where the remote's kind cannot list what it has."""
         if self._is_local:
             return list_local(str(self._odb.path), meter.beat)
         if not self._odb.fs.CAN_TRAVERSE or self._is_http:
-            raise LastgoodError(f"remote `{self.name}` cannot list what it has, so nothing can be told to be unneeded")
+            raise LastgoodError(f"remote `{self.name}` cannot list its objects, so unneeded ones cannot be found")
         return list_far(self._odb.fs, self._odb.path, meter.beat)
 
     def remove(self, identifiers: Sequence[str], meter: Meter) -> None:

@@ -61,7 +61,7 @@ class Pinned:
         for output in (wanted, *wanted.parents):
             if output in self.lineage:
                 return self.lineage[output]
-        raise UnknownError(f"{path} is no output of the pipeline")
+        raise UnknownError(f"{path} is not an output of the pipeline")
 
     def to_json(self) -> dict[str, Any]:
         """Everything, for another process of ours."""

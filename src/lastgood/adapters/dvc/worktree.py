@@ -88,7 +88,7 @@ def _special(repo: Any) -> tuple[Finding, ...]:
     for path in dict.fromkeys(Path(part.fs_path) for part in parts):
         for one, word in find_special(path):
             shown = os.path.relpath(one, repo.root_dir)
-            found[one] = Finding(Flaw.SPECIAL, shown, f"{shown} is {word}, which no version can hold: remove it")
+            found[one] = Finding(Flaw.SPECIAL, shown, f"{shown} is {word}, which a version cannot contain: remove it")
     return tuple(found.values())
 
 

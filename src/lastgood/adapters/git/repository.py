@@ -98,7 +98,7 @@ def _no_clone(start: Path, error: GitError | OSError) -> LastgoodError:
     if "bad config" in words or "bad numeric config" in words or "bad boolean config" in words:
         return UsageError(
             f"git's configuration cannot be read: {first}",
-            hint="mend that line; git config --list tells when it can be read",
+            hint="correct that line; git config --list succeeds when it can be read",
         )
     if any(os.strerror(one) in words for one in (errno.EMFILE, errno.ENFILE)):
         return LastgoodError(
@@ -116,7 +116,7 @@ def _no_clone(start: Path, error: GitError | OSError) -> LastgoodError:
             f"{start} is in a bare repository, which a commit can bring: git is not run by its settings",
             hint="cd into a working tree; a repository of your own is cloned first: git clone DIR",
         )
-    place = "is not inside a git working tree" if start.is_dir() else "is no directory that can be entered"
+    place = "is not inside a git working tree" if start.is_dir() else "is not a directory that can be entered"
     return NotAProjectError(
         f"{start} {place}",
         hint="cd into a git repository with a DVC project, or name it with -C DIR",

@@ -98,7 +98,7 @@ def _remove(met: Met) -> bool:
             if time.monotonic() >= deadline:
                 raise LockedError(
                     f"git's lock {met.lock} is there: {holder} is at work in {met.repository}",
-                    hint="the same command again when that has ended",
+                    hint="run the same command again when it has ended",
                 )
         time.sleep(PAUSE)
     return False
@@ -107,7 +107,7 @@ def _remove(met: Met) -> bool:
 def _removed_or_held(met: Met, first: tuple[int, int, int]) -> str | None:
     """Who holds a lock; nobody, and it is gone. Raises `LockedError` where neither can be had."""
     if why := blindness(met.repository):
-        raise _for_people(met, f"whether a git process holds it cannot be told: {why}")
+        raise _for_people(met, f"it is unknown whether a git process holds it: {why}")
     with _alone(met.repository):
         if _identity(met.lock) != first:
             return None

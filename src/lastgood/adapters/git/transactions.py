@@ -190,8 +190,8 @@ def _unanswered(remote: str, words: str) -> UnreachableError:
 
 def _broken_off(remote: str, what: str) -> UnreachableError:
     return UnreachableError(
-        f"{what}; nothing was changed here, but whether {remote} took the push is not known",
-        hint="the same command again finds out",
+        f"{what}; nothing was changed here, but whether {remote} accepted the push is unknown",
+        hint="run the same command again to find out",
     )
 
 

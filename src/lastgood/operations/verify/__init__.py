@@ -113,12 +113,12 @@ def _look(project: Project, history: History, version: Version) -> Looked:
 
 def _check_code(project: Project, version: Version, manifest: Manifest) -> Iterator[Finding]:
     if repository.tree_of(project.git, version.commit) != manifest.tree:
-        yield Finding(Flaw.CODE, version.commit, f"the code of {version.text} is not the tree its manifest names")
+        yield Finding(Flaw.CODE, version.commit, f"the code of {version.text} does not match its manifest")
     lock = manifest.environment.lock
     if lock is not None:
         content = export.read_file(project.git, version.commit, lock)
         if content is None or f"sha256:{hashlib.sha256(content).hexdigest()}" != manifest.environment.digest:
-            yield Finding(Flaw.ENVIRONMENT, lock, f"{lock} of {version.text} is not the lock its manifest names")
+            yield Finding(Flaw.ENVIRONMENT, lock, f"{lock} of {version.text} does not match its manifest")
     yield from (reserved(path, version.text) for path in reserved_code(project, version.commit))
     entries = export.list_tree(project.git, version.commit)
     if not pins_artifact(manifest, {entry.path: entry.mode for entry in entries}):
