@@ -91,7 +91,7 @@ COMMANDS = (
     ),
     Command("sync", ("sync", "flights", "--stage", "prod"), _waiting, live=(V3, V4), assigned=(V4, V4)),
     Command("checkout", ("checkout", f"flights@{V1}"), _nothing, worktree=(V4, V1)),
-    Command("checkout that puts work aside", ("checkout", f"flights@{V1}", "--save"), _worked_on, worktree=(None, V1)),
+    Command("checkout that saves work", ("checkout", f"flights@{V1}", "--save"), _worked_on, worktree=(None, V1)),
     Command("prune", ("prune", "flights", "--keep", "1"), _full, live=(V1, V1), assigned=(V1, V1)),
     Command(
         "register",

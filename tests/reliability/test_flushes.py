@@ -36,7 +36,7 @@ SWEPT = [one for one in (*COMMANDS, FIRST, FETCHING) if figures.SOAK or one.name
 UNSAFE = {
     "register": ("work/.dvc/cache", "dvc-remote"),
     "checkout": ("work/.dvc/cache", "work/data/raw/", "work/models/model.txt"),
-    "checkout that puts work aside": ("work/scripts/", "work/data/raw/", "work/models/model.txt"),
+    "checkout that saves work": ("work/scripts/", "work/data/raw/", "work/models/model.txt"),
 }
 """What nobody has flushed when the command begins: DVC flushes nothing of what it fetches, pushes and places."""
 OTHERS = (
