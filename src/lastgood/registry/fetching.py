@@ -25,7 +25,7 @@ def fetch_refs(project: Project) -> tuple[refs.Origin, Mapping[str, str]]:
     remote = str(project.remote)
     here = refs.list_refs(project.git, TAGS, project.journal_prefix)
     origin = refs.list_origin(project.git, remote, (TAGS + "*", project.journal_prefix + "*"), project.deadline)
-    origin = _without_strangers(project, here, origin)
+    origin = _without_foreign_tags(project, here, origin)
     wanted = []
     for ref, oid in origin.refs.items():
         if ref.startswith(TAGS):
@@ -54,9 +54,9 @@ def fetch_refs(project: Project) -> tuple[refs.Origin, Mapping[str, str]]:
     return origin, here
 
 
-def _without_strangers(project: Project, here: Mapping[str, str], origin: refs.Origin) -> refs.Origin:
+def _without_foreign_tags(project: Project, here: Mapping[str, str], origin: refs.Origin) -> refs.Origin:
     """What origin has, but for the tags of stages whose artifact has neither a version nor a journal, here or there:
-    they count for nothing, and a repository may hold thousands of strangers' tags that look like one. Those that are
+    they count for nothing, and a repository may hold thousands of foreign tags that look like one. Those that are
     here already stay: they are no news."""
     known: set[str | None] = {None}
     for ref in (*here, *origin.refs):
