@@ -1,4 +1,4 @@
-"""Whether a version can be restored: facts in, findings out; who gathers the facts is `operations`."""
+"""Whether a version can be restored: facts in, findings out. `operations` gathers the facts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from lastgood.core.registry import History, Version
 from lastgood.errors import Finding, FindingsError, Flaw, UsageError
 
 DOUBTFUL = frozenset({Flaw.MOVED, Flaw.DELETED, Flaw.UNJOURNALED, Flaw.DISAGREES, Flaw.WITHDRAWN})
-"""What a tag must not be for its version to be restored. `withdrawn`: origin no longer has it, while a stage there is
+"""Findings about a tag that prevent restoring its version. `withdrawn`: origin no longer has it, while a stage there is
 assigned to its commit."""
 
 LISTED = 1 << 13
@@ -18,7 +18,7 @@ LISTED = 1 << 13
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """An object of an output that is not where it was looked for; `member` is its path inside a directory."""
+    """An object of an output that is missing where it was looked up; `member` is its path inside a directory."""
 
     output: Output
     md5: str
@@ -30,8 +30,8 @@ class Missing:
         return self.output.path / self.member if self.member else self.output.path
 
     def may_have(self, size: int, *, partly: bool = False) -> bool:
-        """Whether an object of `size` bytes, or `partly` of at least so many, can be this one, as far as the version
-        records sizes: a file has its own, a member at most its directory's."""
+        """Whether an object of `size` bytes, or of at least that many if `partly`, can be this one. A file has its own
+        recorded size, a member at most its directory's."""
         output = self.output
         if output.is_directory and self.member is None:
             return output.files is None or size <= LISTED * (output.files + 1)
@@ -42,7 +42,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Corrupted:
-    """An object that a remote holds with another content than its name says."""
+    """An object on a remote whose content does not match its name."""
 
     need: Missing
     remote: str
@@ -55,11 +55,11 @@ class Corrupted:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a version's restorability. `None` for a place that was not asked.
+    """Facts about a version's restorability. `None` for a store that was not checked.
 
-    `built` says that a proved release of it stands here; `lock` is the digest of the environment lock in the commit;
-    `unfit` is what keeps code and outputs from lying in one directory (`core.fitting`). `artifact`: the commit has
-    something at the artifact's own path.
+    `built` says that a verified release of it exists here; `lock` is the digest of the environment lock in the commit;
+    `unfit` are the findings that code and outputs do not fit in one directory (`core.fitting`). `artifact`: the commit
+    has something at the artifact's own path.
     """
 
     manifest: Manifest | None
@@ -75,8 +75,8 @@ class Facts:
 
 
 def check_tags(history: History, version: Version) -> tuple[Finding, ...]:
-    """What is wrong with the tags of this version: moved, deleted, gone on origin, at odds with itself, or not in the
-    journal though lastgood's."""
+    """Findings about the tags of this version: moved, deleted, removed on origin, contradicting itself, or lastgood's
+    and not in the journal."""
     tag = version.event.tag
     return tuple(
         one
@@ -87,7 +87,7 @@ def check_tags(history: History, version: Version) -> tuple[Finding, ...]:
 
 
 def require_as_registered(history: History, version: Version) -> None:
-    """Raise `FindingsError` for a version whose tag is not what was registered."""
+    """Raise `FindingsError` for a version whose tag differs from the registered one."""
     tampered = check_tags(history, version)
     if tampered:
         name = f"{history.artifact} {version.text}"
@@ -96,13 +96,13 @@ def require_as_registered(history: History, version: Version) -> None:
 
 
 def require_reason(reason: str, what: str, *, dry_run: bool = False) -> None:
-    """Raise `UsageError` for an event without a reason: nobody could tell later why it was recorded."""
+    """Raise `UsageError` for an event without a reason: later nobody would know why it was recorded."""
     if not reason.strip() and not dry_run:
         raise UsageError(f"{what} needs a reason", hint="--reason TEXT")
 
 
 def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
-    """Everything that stands in the way of restoring `version`, at once; empty when nothing does."""
+    """All findings that prevent restoring `version`; empty if it can be restored."""
     findings = []
     name = f"{version.event.artifact} {version.text}"
     if not facts.code:
@@ -128,7 +128,7 @@ def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
 
 
 def reserved(path: str, of: str) -> Finding:
-    """What is said of a version that tracks a directory of ours."""
+    """The finding about a version that tracks a name reserved for lastgood."""
     return Finding(Flaw.CODE, path, f"{path} in {of} is reserved for lastgood; a version may not track it")
 
 

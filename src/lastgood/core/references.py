@@ -15,7 +15,7 @@ def find_history(registry: Registry, name: str | None) -> History:
 
 
 def find_version(registry: Registry, reference: str) -> tuple[History, Version]:
-    """The artifact and version a reference names. Raises `UsageError` for what is none, `UnknownError`."""
+    """The artifact and version that a reference names. Raises `UsageError` for an invalid reference, `UnknownError`."""
     artifact, at, version = reference.rpartition("@")
     if at:
         _require_artifact(artifact, reference)
@@ -37,9 +37,9 @@ def find_version(registry: Registry, reference: str) -> tuple[History, Version]:
 
 
 def find_named(registry: Registry, reference: str) -> tuple[History, Version]:
-    """The artifact and version that a reference names for an event to be recorded. Raises as `find_version` does.
+    """The artifact and version that a reference names, for an event to be recorded. Raises as `find_version` does.
 
-    An artifact's bare name is refused: what is newest may be a candidate that somebody else has just registered.
+    A bare artifact name is refused: the newest version may be a candidate that somebody else has just registered.
     """
     if not {"@", "#"} & set(reference) and not SemanticVersion.parse(reference) and reference not in LATEST:
         _require_artifact(reference, reference)
@@ -53,10 +53,10 @@ def find_named(registry: Registry, reference: str) -> tuple[History, Version]:
 
 
 def _latest(history: History, word: str = "latest") -> Version:
-    """`latest` is the newest release: the greatest version that is no pre-release. `greatest` counts those, too.
+    """The newest release (`latest`): the greatest version that is no pre-release. `greatest` includes pre-releases.
 
-    GTO takes both words for the greatest (gto.base, `get_latest_version`); a release candidate is what people register
-    before they know that it is good, and nobody who writes `latest` means it.
+    In GTO both words mean the greatest (gto.base, `get_latest_version`). People register a release candidate before
+    they know that it is good, and nobody who writes `latest` means it.
     """
     standing = [version for version in history.versions if not version.deregistered]
     if not standing:
@@ -71,7 +71,7 @@ def _latest(history: History, word: str = "latest") -> Version:
 
 
 def _marked(history: History, mark: Mark) -> Version:
-    """What `#stable` and `#failed` name for GTO: the last good version, and the one that failed last."""
+    """The version that `#stable` or `#failed` names for GTO: the last good version, or the one that failed last."""
     newest = history.newest(mark)
     version = history.last_stable if mark is Mark.STABLE else history.by_name.get(newest.version) if newest else None
     if version is None or version.mark is not mark:
