@@ -1,4 +1,4 @@
-"""Virtual environments on disk: one per lock, shared by releases, whole before they get their name."""
+"""Virtual environments on disk: one per lock, shared by releases, complete before they get their name."""
 
 import json
 import os
@@ -12,7 +12,8 @@ from lastgood.releases import durable, lock, staging
 from lastgood.releases.place import Place
 
 DESCRIPTION = "lastgood.json"
-"""In each environment, written last: what it was built from. One without it was not built by us."""
+"""A file in each environment, written last: what it was built from. lastgood did not build an environment without
+one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """The name of the environment: the same for every version whose lock says the same, wherever it lies."""
+        """The name of the environment: the same for every version with an equal lock, whatever the paths."""
         contents = [sha256(content).hexdigest() for content in self.sources]
         kind = self.lock.rpartition("/")[2]
         described = encode({"lock": kind, "sources": [*contents], "python": self.python, "platform": self.platform})
@@ -34,7 +35,7 @@ class Recipe:
 
 
 def environment_path(place: Place, digest: str) -> Path:
-    """Where an environment lies, built or not."""
+    """The path of an environment, built or not."""
     return place.environments / digest
 
 
@@ -52,11 +53,11 @@ def list_environments(place: Place) -> tuple[str, ...]:
 def build_environment(
     place: Place, recipe: Recipe, make: Callable[[Path, Path], str], *, wait: float = lock.PATIENCE
 ) -> Path:
-    """The environment of a recipe: the one that is there, else what `make` makes, read-only and on disk.
+    """The environment of a recipe: the existing one, or the one that `make` makes, read-only and on disk.
 
-    `make` is given an empty directory to work in and the path of the environment, which it makes, and returns what to
-    note of it. A second builder waits for the first, for `wait` seconds. Whatever dies, there is a whole one or none,
-    and what is unfinished is removed by the next `clean_staging`.
+    `make` gets an empty directory to work in and the path of the environment, which it makes. It returns the facts for
+    the description. A second builder waits for the first, for `wait` seconds. After a crash there is either a complete
+    environment or none, and the next `clean_staging` removes the unfinished one.
     """
     digest = recipe.digest
     path = environment_path(place, digest)
@@ -80,7 +81,7 @@ def build_environment(
 
 
 def _protect(directory: Path) -> None:
-    """Take the write permission of all directories below one. Files keep their mode: uv's cache may share it."""
+    """Remove the write permission of all directories below one. Files keep their mode: uv's cache may share it."""
     for parent, names, _ in os.walk(directory):
         for name in names:
             if not (path := Path(parent, name)).is_symlink():
