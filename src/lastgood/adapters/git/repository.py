@@ -1,4 +1,4 @@
-"""Questions to a repository: where it is, what is clean, what two commits differ in; it writes nothing."""
+"""Questions about a repository: its path, its changes, the differences of two commits. It writes nothing."""
 
 import errno
 import os
@@ -14,13 +14,14 @@ PATH_FORMAT = "--path-format=absolute"
 """Of git 2.31."""
 
 OLDEST = "2.36"
-"""What README says: `core.fsync`, by which a power cut loses no event, and `fetch --refetch` are that old."""
+"""The oldest supported git, as in README: `core.fsync`, by which a power cut loses no event, and `fetch --refetch` need
+it."""
 
 ANSWERS = frozenset({0, 1, 128})
 """git's exit codes; 127 is the loader's."""
 
 UNTRACKED = "??"
-"""git-status(1)'s letters for what git does not know."""
+"""git-status(1)'s letters for untracked files."""
 
 
 UNDER_WAY = {
@@ -33,7 +34,8 @@ UNDER_WAY = {
     "sequencer": ("a cherry-pick or revert", "git cherry-pick --continue, or git cherry-pick --abort"),
     "BISECT_LOG": ("a bisect", "git bisect reset"),
 }
-"""Files of a working tree's git directory, each with what it stands for and how that is ended (git's wt-status.c)."""
+"""Files of a working tree's git directory, each with the operation in progress and the commands that end it (git's
+wt-status.c)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A path of the index: its blob, `None` for what is unmerged and for submodules; and whether git was told to
-    overlook its changes (`update-index --assume-unchanged`, `--skip-worktree`)."""
+    """A path of the index: its blob, `None` for unmerged ones and submodules; and whether git was told to ignore its
+    changes (`update-index --assume-unchanged`, `--skip-worktree`)."""
 
     blob: str | None
     overlooked: bool
@@ -124,15 +126,15 @@ def _no_clone(start: Path, error: GitError | OSError) -> LastgoodError:
 
 
 def under_way(git: Git) -> tuple[str, str] | None:
-    """What git has begun in this working tree and not ended, and the command that ends it; `None` for nothing."""
+    """The git operation in progress in this working tree, and the command that ends it; `None` if there is none."""
     directory = Path(git.line("rev-parse", "--absolute-git-dir"))
     return next((told for name, told in UNDER_WAY.items() if (directory / name).exists()), None)
 
 
 def is_shallow(git: Git) -> bool:
-    """Whether history is cut off here, so that what is not here says nothing.
+    """Whether history is cut off here, so that missing objects mean nothing.
 
-    Not so our mirror: it has every tag with its commit and every journal, and is asked for nothing else.
+    False for the mirror: it has every tag with its commit and every journal, and is used for nothing else.
     """
     return git.git_dir is None and git.line("rev-parse", "--is-shallow-repository") == "true"
 
@@ -154,7 +156,7 @@ def tree_of(git: Git, commit: str) -> str:
 
 
 def peel(git: Git, names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """What each name leads to in the end, tags followed: type and id, by one process; none for what is not here."""
+    """The final object of each name, tags followed: type and id, by one process; none for missing ones."""
     given = [name for name in names if "\n" not in name]
     lines = git.run("cat-file", "--batch-check", stdin="".join(f"{name}^{{}}\n" for name in given).encode())
     answers = (line.split() for line in lines.decode(errors="replace").splitlines())
@@ -166,14 +168,14 @@ def peel(git: Git, names: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 
 def has_commit(git: Git, commit: str) -> bool:
-    """Whether the commit and its whole tree listing can be read here; in our mirror, which gets files when they are
-    needed (`mirror.bring`), the commit."""
+    """Whether the commit and its whole tree listing can be read here; in the mirror, which gets files when they are
+    needed (`mirror.bring`), only the commit."""
     return git.objects.read(commit if git.git_dir else f"{commit}^{{tree}}") is not None
 
 
 def dirty(git: Git, *, untracked: bool = True) -> dict[str, str]:
-    """Changed, staged and (unless told otherwise) untracked paths of the working tree, ignored ones not, each with the
-    two letters of git-status(1): what is staged, and what the working tree has."""
+    """Changed, staged and (by default) untracked paths of the working tree, without ignored ones, each with the two
+    letters of git-status(1): the staged change, and the one in the working tree."""
     mode = "all" if untracked else "no"
     out = git.run(
         "status", "--porcelain=v1", "-z", f"--untracked-files={mode}", "--no-renames", "--ignore-submodules=none"
@@ -183,14 +185,14 @@ def dirty(git: Git, *, untracked: bool = True) -> dict[str, str]:
 
 
 def unlike(git: Git, commit: str) -> tuple[str, ...]:
-    """The tracked paths where the working tree has something else than git checks out of the commit. Other line ends
-    alone, which make git call a file changed that it has just written, are nothing else."""
+    """The tracked paths where the working tree differs from the commit's checkout. Line ends alone do not count,
+    although git then calls a file changed that it has just written."""
     return tuple(path for path in dirty_paths(git, untracked=False) if not is_checked_out(git, commit, path))
 
 
 def is_checked_out(git: Git, commit: str, path: str) -> bool:
     """Whether a file of the working tree is, byte for byte and in its executable bit, what git would write for that
-    path of the commit; the bit counts where it does for git."""
+    path of the commit; the bit counts if it does for git."""
     code, content, _ = git.attempt("cat-file", "--filters", f"{commit}:{path}")
     file = git.directory / path
     if file.is_symlink():
@@ -204,14 +206,14 @@ def is_checked_out(git: Git, commit: str, path: str) -> bool:
 
 
 def dropped(git: Git, old: str, new: str) -> tuple[str, ...]:
-    """The paths that the old commit has and the new one has not."""
+    """The paths of the old commit that the new one lacks."""
     out = git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=D", old, new)
     return tuple(out.decode(errors="surrogateescape").split("\0")[:-1])
 
 
 def others(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
-    """Which of these files git does not track, ignored ones too. Where names differ by case alone only if the file
-    system tells them apart, one that is tracked by another name is none."""
+    """Which of these files git does not track, also ignored ones. On a case-insensitive file system, a file tracked
+    under another spelling counts as tracked."""
     if not paths:
         return ()
     out = git.run("--literal-pathspecs", "ls-files", "--others", "-z", "--", *paths)
@@ -225,7 +227,7 @@ def dirty_paths(git: Git, *, untracked: bool = True) -> tuple[str, ...]:
 
 
 def index(git: Git) -> dict[str, Entry]:
-    """The index by path; what is unmerged and submodules too."""
+    """The index by path, with unmerged paths and submodules."""
     entries = {}
     for line in git.run("ls-files", "-v", "--stage", "-z").decode(errors="surrogateescape").split("\0")[:-1]:
         told, _, path = line.partition("\t")
@@ -254,13 +256,13 @@ def remote_branches_with(git: Git, commit: str, remote: str) -> tuple[str, ...]:
 
 
 def tags_at(git: Git, commit: str) -> tuple[str, ...]:
-    """The names of the annotated tags of a commit, those that are in this clone alone too."""
+    """The names of the annotated tags of a commit, also of those only in this clone."""
     out = git.line("for-each-ref", f"--points-at={commit}", "--format=%(objecttype) %(refname)", "refs/tags/")
     return tuple(line.removeprefix("tag refs/tags/") for line in out.split("\n") if line.startswith("tag "))
 
 
 def changes(git: Git, old: str, new: str) -> tuple[Change, ...]:
-    """What differs between two commits: paths with lines added and removed."""
+    """The differences between two commits: paths with lines added and removed."""
     statuses = git.run("diff-tree", "-r", "-z", "--name-status", "--no-renames", old, new).decode(errors="replace")
     words = statuses.split("\0")[:-1]
     letters = dict(zip(words[1::2], words[0::2], strict=True))
@@ -284,7 +286,7 @@ def projects_at(git: Git, commit: str) -> tuple[str, ...]:
 
 
 def names_at(git: Git, commit: str) -> tuple[str, ...]:
-    """The names at the root of a commit; none where its tree is not here."""
+    """The names at the root of a commit; none if its tree is not here."""
     found = git.objects.read(f"{commit}^{{tree}}")
     raw, width, names = (found[1] if found else b""), len(commit) // 2, []
     while raw:  # `mode name NUL id`, git's tree format
@@ -295,11 +297,11 @@ def names_at(git: Git, commit: str) -> tuple[str, ...]:
 
 
 def brought_by(git: Git, name: str, deadline: float) -> str:
-    """What brings a name at the root of the working tree, or brought it once: the index, a commit that is known here,
-    or a pipeline file of one that could have DVC put something there. Empty for what git has never heard of.
+    """What brings, or once brought, a name at the root of the working tree: the index, a commit that is known here, or
+    a pipeline file of one that could make DVC put something there. Empty for a name that git has never seen.
 
-    YAML can write a name in other ways than by its letters: an escape, and a `wdir` that is not told on its line, count
-    as that name. Raises `UnreachableError` past `deadline` seconds for one walk over history.
+    YAML can write a name in other ways than by its letters: an escape, and a `wdir` whose value is not on its line,
+    count as that name. Raises `UnreachableError` after `deadline` seconds for one walk over history.
     """
     pathspec = f":(top,icase){name}"
     if git.run("ls-files", "-z", "--", pathspec):
