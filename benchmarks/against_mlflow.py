@@ -76,7 +76,7 @@ def _server(machine: Machine, environment: Path, directory: Path) -> Iterator[st
     try:
         url = f"http://127.0.0.1:{port}"
         _wait(process, url, directory / "log")
-        _settle(process.pid)
+        _wait_until_idle(process.pid)
         yield url
     finally:
         os.killpg(process.pid, signal.SIGTERM)
@@ -94,7 +94,7 @@ def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
     raise BenchmarkError(f"MLflow's server does not answer: {log.read_text()[-2000:]}")
 
 
-def _settle(group: int) -> None:
+def _wait_until_idle(group: int) -> None:
     """Wait until the server has stopped starting: it answers long before, and takes the processors meanwhile."""
     until, used = time.monotonic() + PATIENCE, _processor_time(group)
     while time.monotonic() < until:

@@ -90,7 +90,7 @@ def pytest_unconfigure() -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what each sweep saw."""
-    if lines := figures.told(BEGUN):
+    if lines := figures.summary(BEGUN):
         terminalreporter.section("sweeps")
         terminalreporter.write("".join(f"{line}\n" for line in lines))
 

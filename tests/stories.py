@@ -8,7 +8,7 @@ import pytest
 from lastgood.releases import durable
 from tests.builders import Project
 from tests.conftest import isolate
-from tests.memory import in_memory
+from tests.memory_directory import in_memory
 from tests.world import World
 
 

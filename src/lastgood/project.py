@@ -203,7 +203,7 @@ def _open_place(git: Git, clone: Clone) -> tuple[Place, tuple[Finding, ...]]:
         if moving.is_left(clone.root, place):
             notices = _move(git, clone, place)
         if not any(one.kind == Flaw.UNMOVED_PLACE for one in notices):
-            moving.settle(place)
+            moving.remember_moved(place)
     # What git trusts for its owner, or by `safe.directory`, is trusted here: nobody else can put anything beside it.
     return place.check({trust.ROOT, clone.common_dir.stat().st_uid}), notices
 

@@ -23,9 +23,9 @@ def test_it_shows_what_would_go_and_why_and_removes_it_when_told(run: Program) -
     tried = run("gc", "--remote", "--grace", "0", "--dry-run")
     assert tried.code == 0
     lines = tried.out.splitlines()
-    assert lines[0].split() == ["OBJECT", "REMOTE", "SIZE", "WHY", "IT", "GOES"]
+    assert lines[0].split() == ["OBJECT", "REMOTE", "SIZE", "REASON"]
     assert any("dvc.lock of commit" in line for line in lines)
-    assert "needed by 3 versions, 1 branch, 7 tags and 7 journal entries" in " ".join(tried.out.split())
+    assert "referenced by 3 versions, 1 branch, 7 tags and 7 journal entries" in " ".join(tried.out.split())
     assert lines[-1].startswith("dry run: would remove 6 of ")
     assert lines[-1].endswith("; nothing was changed")
     assert max(map(len, lines)) <= 80
@@ -56,7 +56,7 @@ def test_where_nobody_can_be_asked_nothing_goes_without_yes(run: Program, litter
     for more in ((), ("--json",)):
         refused = run("gc", "--remote", "--grace", "0", *more)
         assert refused.code == 14
-        assert "nobody can be asked; nothing was changed" in refused.err + refused.out
+        assert "there is no terminal to ask; nothing was changed" in refused.err + refused.out
     assert sorted(littered.remote.rglob("*")) == before
 
 
@@ -64,7 +64,7 @@ def test_what_came_today_stays_and_is_counted(run: Program, littered: Project) -
     assert littered.remote.is_dir()
     said = run("gc", "--remote", "--yes")
     assert said.code == 0
-    assert "6 objects came within the last 24 hours and may be needed soon: kept" in said.out
+    assert "keeping 6 objects of the last 24 hours, which may be needed soon" in said.out
 
 
 @pytest.mark.usefixtures("story")

@@ -207,12 +207,12 @@ def test_status_exits_with_3_for_a_changed_tree_only_when_asked(run: Program, st
     assert [one["subject"] for one in done.json["findings"]] == ["models/model.txt"]
     assert done.json["worktree"]["whole"] is False
     words = run("status", "--exit-code").out
-    assert words.startswith("working tree: not one version, whole: code of flights@v2.0.0")
-    assert "\n  to make it whole: lastgood checkout flights@v2.0.0\n" in words
+    assert words.startswith("working tree: code is flights@v2.0.0, but some outputs or files differ")
+    assert "\n  to restore them: lastgood checkout flights@v2.0.0\n" in words
 
 
 def test_status_before_the_first_commit_and_on_one_that_is_no_version_says_so(run: Program, project: Project) -> None:
-    assert run("status").out.startswith("working tree: its commit is no version; ")
+    assert run("status").out.startswith("working tree: its commit is not a version; ")
     project.git("checkout", "--quiet", "--orphan", "new")
     assert run("status").out.startswith("working tree: no commit yet (new)\n")
 

@@ -8,8 +8,8 @@ import pytest
 from lastgood.core.subset import Subset
 from tests.builders import Project, git
 from tests.cli.conftest import Program
-from tests.kinds import KINDS, Directory, Kind, remote
-from tests.reliability.faulty import Fault, FaultyServer
+from tests.reliability.faulty_servers import Fault, FaultyServer
+from tests.remote_kinds import KINDS, Directory, Kind, remote
 from tests.world import files
 
 ASKING = (
@@ -68,7 +68,7 @@ def test_a_remote_that_is_not_there_is_unreachable_and_nobody_makes_it(story: Pr
             shutil.rmtree(story.root / ".dvc/cache")
         done = run(*command)
         assert done.code == 1, (command, done)
-        assert "remote `storage` is not there" in done.out + done.err, (command, done)
+        assert "remote `storage` does not exist" in done.out + done.err, (command, done)
         assert str(story.remote) in done.err
         assert "hint: mount it" in done.err
         assert "missing" not in done.out
@@ -82,7 +82,7 @@ def test_verify_tells_which_versions_it_cannot_tell_of(story: Project, run: Prog
     done = run("verify", "--json")
     assert (done.code, done.json["error"], done.json["code"]) == (1, "unreachable", 1)
     assert done.json["findings"] == []
-    assert all("is not there" in one["unknown"][0] for one in done.json["versions"])
+    assert all("does not exist" in one["unknown"][0] for one in done.json["versions"])
 
 
 def test_what_is_all_here_is_rolled_back_without_the_remote(story: Project, run: Program) -> None:

@@ -27,15 +27,15 @@ def test_verify_names_the_command_and_the_command_mends(run: Program) -> None:
     tried = run("repair", "--dry-run")
     assert tried.code == 0
     assert tried.out.splitlines()[0].split() == ["WHAT", "NAME", "FROM", "WOULD", "BE"]
-    assert tried.out.splitlines()[-1] == "dry run: would put 2 things right; nothing was changed"
+    assert tried.out.splitlines()[-1] == "dry run: would repair 2 things; nothing was changed"
     done = run("repair")
     assert done.code == 0
     rows = [line.split(maxsplit=2) for line in done.out.splitlines()]
     assert rows[1][:2] == ["tag", "flights@v1.0.0"]
     assert rows[2][:2] == ["object", "models/model.txt"]
-    assert done.out.splitlines()[-1] == "put 2 things right"
+    assert done.out.splitlines()[-1] == "repaired 2 things"
     assert max(map(len, done.out.splitlines())) <= 80
-    assert run("repair").out == "nothing to do: nothing that can be put back is missing\n"
+    assert run("repair").out == "nothing to do: nothing that can be restored is missing\n"
     assert run("verify").code == 0
 
 
@@ -44,8 +44,8 @@ def test_what_cannot_be_put_back_is_named_with_3(run: Program, damaged: Project)
     next(one for one in cached.rglob("*") if one.is_file() and one.read_bytes() == b"second").unlink()
     done = run("repair")
     assert done.code == 3
-    assert done.out.splitlines()[-1] == "put 1 thing right"
-    assert "error: 1 finding that cannot be put right here" in done.err
+    assert done.out.splitlines()[-1] == "repaired 1 thing"
+    assert "error: 1 finding that cannot be repaired here" in done.err
     assert "models/model.txt of v1.1.0" in done.err
     document = run("repair", "--json").json
     assert list(document) == [
@@ -60,7 +60,7 @@ def test_json_names_every_repair(run: Program) -> None:
     document = run("repair", "--json").json
     assert list(document) == ["schema", "repaired", "findings", "dry_run", "left_out", "as_of"]
     assert document["repaired"][0] == {
-        "kind": "tag", "subject": "flights@v1.0.0", "done": "put back on origin", "from": "the journal",
+        "kind": "tag", "subject": "flights@v1.0.0", "done": "restored on origin", "from": "the journal",
     }  # fmt: skip
 
 

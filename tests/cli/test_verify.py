@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import Project
-from tests.reliability.enemy import run
+from tests.reliability.hostile_repository import run
 from tests.world import World
 
 

@@ -5,7 +5,7 @@ import pytest
 from lastgood.core.added import ADDED_WITH, find_added
 from lastgood.core.events import Mark, TagObject
 from lastgood.core.transaction import Author, Draft
-from tests.core.story import NOW, commit_of, journal, read, script, tag
+from tests.core.histories import NOW, commit_of, journal, read, script, tag
 
 ADA = "Ada <ada@example.org>"
 TWO_STABLE = ("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable")

@@ -20,11 +20,11 @@ from lastgood.core.journal import Entry, Journal, Recorded
 from lastgood.core.messages import Message, format_message
 from lastgood.core.offline import Act, foresee
 from lastgood.core.registry import History
-from lastgood.core.telling import tell
+from lastgood.core.timeline import timeline
 from lastgood.core.transaction import Author
 from lastgood.errors import RefusedError
-from tests.core import story
-from tests.core.story import NOW, commit_of
+from tests.core import histories
+from tests.core.histories import NOW, commit_of
 
 HOUR = 3600
 RULE = Rule(rollbacks=2, window=24 * HOUR)
@@ -44,7 +44,7 @@ class Told:
 
     def _tag(self, name: str, version: str, trailers: dict[str, str]) -> None:
         said = {"Artifact": "flights", "Version": version, "Actor": ADA, "Trigger": "manual", **trailers}
-        one = story.tag(
+        one = histories.tag(
             name, commit=commit_of(version), when=self.now, message=format_message(Message("x", "", None, said))
         )
         self.tags.append(one)
@@ -71,7 +71,7 @@ class Told:
 
     @property
     def history(self) -> History:
-        return story.read(self.tags, Journal("flights", "tip", tuple(self.entries)), now=NOW).history("flights")
+        return histories.read(self.tags, Journal("flights", "tip", tuple(self.entries)), now=NOW).history("flights")
 
     def is_open(self, rule: Rule = RULE, stage: str = "prod") -> bool:
         return Stopped.find(self.history, stage, rule) is not None
@@ -216,9 +216,9 @@ def test_a_version_that_never_failed_has_nothing_to_resolve() -> None:
 
 def test_history_tells_a_cause_in_its_place() -> None:
     told = Told().roll_back("v2.0.0", "v1.0.0").resolve("v2.0.0", "prod").assign("v3.0.0")
-    kinds = [(event.kind, event.version) for event in tell(told.history)][len(VERSIONS) :]
+    kinds = [(event.kind, event.version) for event in timeline(told.history)][len(VERSIONS) :]
     assert kinds == [(Kind.ASSIGNED, "v1.0.0"), (Kind.RESOLVED, "v2.0.0"), (Kind.ASSIGNED, "v3.0.0")]
-    resolved = tell(told.history)[len(VERSIONS) + 1]
+    resolved = timeline(told.history)[len(VERSIONS) + 1]
     assert (resolved.stage, resolved.actor, resolved.message.trailers["Cause"]) == ("prod", ADA, "data")
 
 
@@ -228,7 +228,7 @@ def test_every_machine_agrees_whatever_order_it_read_the_tags_in() -> None:
     seen = set()
     for order in orders:
         objects = [told.tags[place] for place in order]
-        history = story.read(objects, Journal("flights", "tip", tuple(told.entries)), now=NOW).history("flights")
+        history = histories.read(objects, Journal("flights", "tip", tuple(told.entries)), now=NOW).history("flights")
         seen.add(tuple(event.tag for event in unresolved(history, "prod")))
     assert seen == {("flights#prod#5",)}
 

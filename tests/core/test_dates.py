@@ -8,7 +8,7 @@ from lastgood.core.dates import DAY, LAST_YEAR_ENDS, LATEST, foretell, is_slow
 from lastgood.core.events import TagObject
 from lastgood.core.registry import History
 from lastgood.core.transaction import Author, Draft
-from tests.core.story import NOW, commit_of, journal, own, read, tag
+from tests.core.histories import NOW, commit_of, journal, own, read, tag
 
 YEAR = 365 * DAY
 VERSIONS = [tag(f"flights@{one}", commit=commit_of(one), when=NOW - YEAR) for one in ("v1.0.0", "v2.0.0")]
@@ -119,7 +119,7 @@ def test_a_date_outside_the_calendar_stops_nothing() -> None:
     ("when", "words"),
     [
         (NOW + DAY, None),
-        (NOW + YEAR, "is dated a second after flights#prod#2, 2024-11-13, so that gto and dvc answer it"),
+        (NOW + YEAR, "is dated a second after flights#prod#2, 2024-11-13, so that gto and dvc agree"),
         (LATEST, "gto and dvc will go on answering v2.0.0 for prod: flights#prod#2 is dated 9999-12-29"),
         (LAST_YEAR_ENDS + 1, "gto fails on the date of flights#prod#2"),
     ],

@@ -6,8 +6,8 @@ import pytest
 
 from lastgood.core.journal import Discount, Entry, Journal, Recorded, format_entry
 from lastgood.core.offline import Act, format_superseded
-from lastgood.core.telling import tell
-from tests.core.story import NOW, commit_of, journal, read, script
+from lastgood.core.timeline import timeline
+from tests.core.histories import NOW, commit_of, journal, read, script
 
 OID = "a" * 40
 OUT = Discount(OID, "flights#prod#3", "v2.0.0")
@@ -56,7 +56,7 @@ def test_a_tag_out_of_count_is_no_event_keeps_its_counter_and_is_told_in_its_pla
     assert history.assigned_version("prod").commit == commit_of("v1.0.0")
     assert history.counter == 5
     assert wrong.name not in {tag.name for _, tag in history.journal.recorded}
-    told = tell(history)
+    told = timeline(history)
     assert [event.kind for event in told[-2:]] == ["discounted", "assigned"]
     assert (told[-2].when, told[-2].reason, told[-2].tag) == (NOW, "late\nTag: x\nDiscounted: y", wrong.name)
     alone = replace(history.journal, entries=history.journal.entries[:-1])

@@ -1,5 +1,5 @@
 from lastgood.core.journal import Entry, Journal, Recorded, find_lost, format_entry
-from tests.core.story import tag
+from tests.core.histories import tag
 
 ONE, TWO = Recorded("1" * 40, "flights@v1.0.0"), Recorded("2" * 40, "flights#prod#1")
 

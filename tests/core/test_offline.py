@@ -15,9 +15,9 @@ from lastgood.core.offline import (
     judge,
 )
 from lastgood.core.registry import History
-from lastgood.core.telling import tell
-from tests.core import story
-from tests.core.story import NOW, commit_of
+from lastgood.core.timeline import timeline
+from tests.core import histories
+from tests.core.histories import NOW, commit_of
 
 ACT = Act(
     id="0123456789abcdef",
@@ -50,22 +50,22 @@ BASE = ("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 prod")
     ],
 )
 def test_what_becomes_of_an_act_depends_on_what_happened_since(since: tuple[str, ...], outcome: Outcome) -> None:
-    assert judge(story.tell(*BASE, *since), ACT) is outcome
+    assert judge(histories.history_of(*BASE, *since), ACT) is outcome
 
 
 def test_a_target_of_the_same_name_that_is_another_commit_is_not_taken() -> None:
-    assert judge(story.tell(*BASE), replace(ACT, target_commit="f" * 40)) is Outcome.SUPERSEDED
-    assert judge(story.tell(*BASE), replace(ACT, leaving_commit="f" * 40)) is Outcome.SUPERSEDED
+    assert judge(histories.history_of(*BASE), replace(ACT, target_commit="f" * 40)) is Outcome.SUPERSEDED
+    assert judge(histories.history_of(*BASE), replace(ACT, leaving_commit="f" * 40)) is Outcome.SUPERSEDED
 
 
 def test_the_history_with_an_act_is_as_if_it_were_recorded() -> None:
-    seen = foresee(story.tell(*BASE), [ACT])
+    seen = foresee(histories.history_of(*BASE), [ACT])
     assert seen.assigned_version("prod").text == "v1.0.0"
     assert seen.by_name["v2.0.0"].judgement == "failed"
     assert seen.assigned["prod"].message.trailers["From"] == "v2.0.0"
     assert is_published(seen, ACT)
     assert foresee(seen, [ACT]) == seen
-    moved = story.tell(*BASE, "v3.0.0", "v3.0.0 prod")
+    moved = histories.history_of(*BASE, "v3.0.0", "v3.0.0 prod")
     assert foresee(moved, [ACT]) == moved
     there, event = seen.by_name["v1.0.0"], seen.assigned["prod"]
     assert (event.artifact, event.commit, event.tree) == ("flights", there.commit, there.event.tree)
@@ -82,13 +82,13 @@ def test_the_history_with_an_act_is_as_if_it_were_recorded() -> None:
         "From": "v2.0.0",
         "To": "v1.0.0",
     }
-    unmarked = foresee(story.tell(*BASE), [replace(ACT, mark=False, run=None)])
+    unmarked = foresee(histories.history_of(*BASE), [replace(ACT, mark=False, run=None)])
     assert unmarked.by_name["v2.0.0"].judgement == "candidate"
     assert unmarked.assigned["prod"].message.trailers["Run"] == ""
 
 
 def test_what_was_recorded_stays_recorded_whatever_comes_after() -> None:
-    seen = foresee(story.tell(*BASE), [ACT])
+    seen = foresee(histories.history_of(*BASE), [ACT])
     later = seen.assigned["prod"]._replace(version="v2.0.0", message=Message("back again"))
     assert judge(replace(seen, events=(*seen.events, later)), ACT) is Outcome.RECORDED
 
@@ -97,7 +97,7 @@ def test_what_was_recorded_stays_recorded_whatever_comes_after() -> None:
 def test_what_was_superseded_stays_so_though_the_stage_is_back_where_it_was(then: str | None, outcome: Outcome) -> None:
     other = format_superseded(replace(ACT, id="f" * 16), "v1.0.0" if then is None else None)
     entries = [Entry.parse("c", text, "flights") for text in (other, format_superseded(ACT, then))]
-    history = story.tell(*BASE)
+    history = histories.history_of(*BASE)
     history = replace(history, journal=Journal("flights", "c", (*history.journal.entries, *entries)))
     assert judge(history, ACT) is outcome
     assert entries[0].superseded is not None
@@ -111,13 +111,13 @@ def with_superseded(history: History, place: int) -> History:
 
 
 def test_superseded_history_is_read_as_it_was_written_and_is_no_event() -> None:
-    history = with_superseded(story.tell(*BASE, "v3.0.0", "v3.0.0 prod"), 6)
+    history = with_superseded(histories.history_of(*BASE, "v3.0.0", "v3.0.0 prod"), 6)
     entry = history.journal.entries[-1]
     assert (entry.tags, entry.adoption) == ((), False)
     assert is_published(history, ACT)
     assert judge(history, ACT) is Outcome.SUPERSEDED
     assert len(history.events) == 6
-    event = tell(history)[-1]
+    event = timeline(history)[-1]
     assert (str(event.kind), event.version, event.stage, event.when) == ("superseded", "v1.0.0", "prod", NOW)
     assert (event.actor, event.reason) == (ACT.actor, " ".join(ACT.reason.split()))
     assert (event.artifact, event.tree, event.tag, event.oid) == ("flights", "", "", "")
@@ -128,23 +128,23 @@ def test_superseded_history_is_read_as_it_was_written_and_is_no_event() -> None:
 
 @pytest.mark.parametrize("place", [0, 3, 6])
 def test_it_is_told_in_its_place(place: int) -> None:
-    history = with_superseded(story.tell(*BASE, "v3.0.0", "v3.0.0 prod"), place)
-    assert [str(event.kind) for event in tell(history)].index("superseded") == place
+    history = with_superseded(histories.history_of(*BASE, "v3.0.0", "v3.0.0 prod"), place)
+    assert [str(event.kind) for event in timeline(history)].index("superseded") == place
 
 
 def test_tags_that_no_entry_holds_do_not_move_it() -> None:
-    history = with_superseded(story.tell(*BASE), 0)
+    history = with_superseded(histories.history_of(*BASE), 0)
     foreign = history.events[-1]._replace(oid="9" * 40)
     history = replace(history, events=(foreign, *history.events, foreign))
-    assert [str(event.kind) for event in tell(history)].index("superseded") == 1
+    assert [str(event.kind) for event in timeline(history)].index("superseded") == 1
 
 
 def test_superseded_history_that_says_little_is_told_as_far_as_it_goes() -> None:
     said = "x\n\nArtifact: flights\nActor: Eve\nSuperseded: v3.0.0\n"
-    history = story.tell(*BASE)
+    history = histories.history_of(*BASE)
     entry = Entry.parse("c", said, "flights")
     history = replace(history, journal=Journal("flights", "c", (*history.journal.entries, entry)))
-    event = tell(history)[-1]
+    event = timeline(history)[-1]
     assert (event.version, event.stage, event.commit, event.reason, event.when) == ("", None, "", "", 0)
 
 

@@ -6,9 +6,9 @@ import pytest
 from lastgood.core.manifest import Environment, Manifest, Output
 from lastgood.core.preflight import Code, Facts, Missing, check, check_tags
 from lastgood.errors import Finding, Flaw
-from tests.core.story import tell
+from tests.core.histories import history_of
 
-HISTORY = tell("v1.0.0")
+HISTORY = history_of("v1.0.0")
 VERSION = HISTORY.version("v1.0.0")
 DATA = Output(PurePosixPath("data/raw"), "d" * 32 + ".dir")
 MODEL = Missing(Output(PurePosixPath("models/model.txt"), "a" * 32), "a" * 32)

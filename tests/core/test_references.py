@@ -2,7 +2,7 @@ import pytest
 
 from lastgood.core.references import find_history, find_named, find_version
 from lastgood.errors import LastgoodError, UnknownError, UsageError
-from tests.core.story import NOW, commit_of, read, script, tag
+from tests.core.histories import NOW, commit_of, read, script, tag
 
 LINES = ("v1.0.0", "v1.0.0 prod", "v1.0.0 stable", "v1.9.0", "v1.9.0 failed", "v1.10.0", "v2.0.0", "v2.0.0!")
 ONE = read(script(*LINES, ours=False))
@@ -52,10 +52,10 @@ def test_references_of_a_monorepo(reference: str, artifact: str, expected: str) 
         ("teams/air:trains#stable", UnknownError, "is marked stable"),
         ("v1.0.0", UnknownError, "several artifacts have versions here"),
         ("latest", UnknownError, "several artifacts have versions here"),
-        ("@v1.0.0", UsageError, "is no reference"),
-        ("v1.0", UsageError, "is no reference"),
-        ("", UsageError, "is no reference"),
-        ("--all", UsageError, "is no reference"),
+        ("@v1.0.0", UsageError, "is not a valid version"),
+        ("v1.0", UsageError, "is not a valid version"),
+        ("", UsageError, "is not a valid version"),
+        ("--all", UsageError, "is not a valid version"),
     ],
 )
 def test_what_cannot_be_found_is_told_with_what_can(reference: str, error: type[LastgoodError], words: str) -> None:
@@ -88,9 +88,9 @@ def test_what_names_a_version_may_be_recorded_of(reference: str) -> None:
 @pytest.mark.parametrize(
     ("reference", "error", "words"),
     [
-        ("flights", UsageError, "flights names an artifact and no version"),
+        ("flights", UsageError, "flights is an artifact; a version is needed"),
         ("ships", UnknownError, "no artifact ships"),
-        ("v1.0", UsageError, "is no reference"),
+        ("v1.0", UsageError, "is not a valid version"),
     ],
 )
 def test_an_artifact_alone_is_nothing_to_record_of(reference: str, error: type[LastgoodError], words: str) -> None:

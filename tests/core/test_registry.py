@@ -6,11 +6,13 @@ from lastgood.core.events import Kind, Mark
 from lastgood.core.journal import Entry, Journal, Recorded
 from lastgood.core.order import order_findings
 from lastgood.errors import UnknownError
-from tests.core.story import NOW, commit_of, journal, own, read, script, tag, tell, tell_gto
+from tests.core.histories import NOW, commit_of, external_history, history_of, journal, own, read, script, tag
 
 
 def test_marks_and_stages_follow_the_last_event() -> None:
-    history = tell("v1.0.0", "v1.0.0 stable", "v1.1.0", "v1.1.0 prod", "v1.1.0 stable", "v1.1.0 failed", "v1.0.0 prod")
+    history = history_of(
+        "v1.0.0", "v1.0.0 stable", "v1.1.0", "v1.1.0 prod", "v1.1.0 stable", "v1.1.0 failed", "v1.0.0 prod"
+    )
     assert [(version.text, version.judgement) for version in history.versions] == [
         ("v1.0.0", "stable"),
         ("v1.1.0", "failed"),
@@ -24,7 +26,7 @@ def test_marks_and_stages_follow_the_last_event() -> None:
 
 
 def test_versions_are_in_semantic_order_whatever_was_registered_first() -> None:
-    history = tell("v1.10.0", "v1.9.0", "v2.0.0-rc.1", "v1.9.1")
+    history = history_of("v1.10.0", "v1.9.0", "v2.0.0-rc.1", "v1.9.1")
     assert [version.text for version in history.versions] == ["v1.9.0", "v1.9.1", "v1.10.0", "v2.0.0-rc.1"]
 
 
@@ -98,13 +100,13 @@ def test_without_the_journal_a_tag_is_external_by_its_message_and_none_is_adopte
 
 
 def test_an_undone_assignment_makes_way_for_the_one_before_as_in_gto() -> None:
-    history = tell_gto("v1.0.0", "v1.0.0 prod", "v2.0.0", "v2.0.0 prod", "v2.0.0 prod!")
+    history = external_history("v1.0.0", "v1.0.0 prod", "v2.0.0", "v2.0.0 prod", "v2.0.0 prod!")
     assert history.assigned_version("prod").text == "v1.0.0"
     assert history.version("v2.0.0").served == {"prod"}
 
 
 def test_a_deregistered_version_is_kept_but_runs_nowhere_and_is_not_the_last_good() -> None:
-    history = tell_gto("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable", "v2.0.0 prod", "v2.0.0!")
+    history = external_history("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable", "v2.0.0 prod", "v2.0.0!")
     assert history.version("v2.0.0").deregistered
     assert history.last_stable is history.version("v1.0.0")
     with pytest.raises(UnknownError, match="nothing is assigned to stage prod"):
@@ -112,8 +114,10 @@ def test_a_deregistered_version_is_kept_but_runs_nowhere_and_is_not_the_last_goo
 
 
 def test_an_undone_mark_leaves_a_candidate() -> None:
-    assert tell_gto("v1.0.0", "v1.0.0 stable", "v1.0.0 stable!").versions[0].mark is None
-    assert tell_gto("v1.0.0", "v1.0.0 stable", "v1.0.0 failed", "v1.0.0 stable!").versions[0].mark is Mark.FAILED
+    assert external_history("v1.0.0", "v1.0.0 stable", "v1.0.0 stable!").versions[0].mark is None
+    assert (
+        external_history("v1.0.0", "v1.0.0 stable", "v1.0.0 failed", "v1.0.0 stable!").versions[0].mark is Mark.FAILED
+    )
 
 
 def test_deprecation_counts_until_the_next_event() -> None:

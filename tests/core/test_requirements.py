@@ -93,7 +93,7 @@ def test_included_files_are_part_of_the_lock() -> None:
         ("\ufeff-r /etc/passwd\n", "outside"),
         ("-r https://x.example/lock.txt\n", "outside"),
         ("-r requirements.txt\n", "itself"),
-        ("-r gone.txt\n", "gone.txt is not there"),
+        ("-r gone.txt\n", "gone.txt does not exist"),
     ],
 )
 def test_what_is_no_package_is_refused_by_name(text: str, why: str) -> None:
@@ -196,5 +196,5 @@ def test_a_pylock_that_asks_for_something_else_is_refused(text: str) -> None:
 
 
 def test_uv_needs_the_project_beside_its_lock() -> None:
-    with pytest.raises(UnusableLockError, match=r"model/pyproject\.toml is not there"):
+    with pytest.raises(UnusableLockError, match=r"model/pyproject\.toml does not exist"):
         sources("model/uv.lock", lambda path: b"" if path == "model/uv.lock" else None)

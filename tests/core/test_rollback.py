@@ -23,7 +23,7 @@ from lastgood.errors import (
     UnknownError,
     UsageError,
 )
-from tests.core.story import NOW, tell, tell_gto
+from tests.core.histories import NOW, external_history, history_of
 
 STABLE, SERVED, UNMARKED = (Policy(accept) for accept in Accept)
 
@@ -31,7 +31,7 @@ STABLE, SERVED, UNMARKED = (Policy(accept) for accept in Accept)
 def pick(
     *lines: str, leaving: str, policy: Policy = STABLE, trees: dict[str, str] | None = None, stage: str = "prod"
 ) -> tuple[str, list[tuple[str, str]]]:
-    history = tell(*lines, trees=trees)
+    history = history_of(*lines, trees=trees)
     choice = choose(history, history.version(leaving), stage, policy)
     return choice.target.text, [(one.version, one.why) for one in choice.skipped]
 
@@ -86,7 +86,7 @@ def test_the_same_content_would_change_nothing_and_is_skipped() -> None:
 
 
 def test_a_deregistered_version_is_skipped() -> None:
-    history = tell_gto("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable", "v2.0.0!", "v3.0.0")
+    history = external_history("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable", "v2.0.0!", "v3.0.0")
     choice = choose(history, history.version("v3.0.0"), "prod", STABLE)
     target = history.version("v1.0.0")
     assert choice == Decision(history.version("v3.0.0"), target, (Rejected("v2.0.0", "deregistered"),))
@@ -95,7 +95,11 @@ def test_a_deregistered_version_is_skipped() -> None:
 @pytest.mark.parametrize(
     ("lines", "told", "hint"),
     [
-        (("v2.0.0",), "there is none", "register and mark a good version first"),
+        (
+            ("v2.0.0",),
+            "v2.0.0 is the oldest version of flights: nothing to roll back to",
+            "register and mark a good version first",
+        ),
         (
             ("v1.0.0", "v2.0.0"),
             "v1.0.0: not marked stable",
@@ -123,7 +127,7 @@ def test_nothing_good_names_every_candidate_and_the_command_that_would_take_one(
 ) -> None:
     with pytest.raises(NoGoodVersionError) as caught:
         pick(*lines, leaving="v2.0.0", trees={"v1.0.0": "same", "v2.0.0": "same"} if "v0.9.0" in lines else None)
-    assert f"({told})" in caught.value.message
+    assert told in caught.value.message
     assert caught.value.unchanged
     assert caught.value.hint == hint
     assert "; ".join(f"{one.version}: {one.why}" for one in caught.value.candidates) in {told, ""}
@@ -139,7 +143,7 @@ def test_a_long_list_of_candidates_is_not_said_in_one_breath() -> None:
 
 
 def test_a_named_target_needs_no_mark() -> None:
-    history = tell(*LADDER)
+    history = history_of(*LADDER)
     assert choose_named(history, history.version("v4.0.0"), "v3.0.0").text == "v3.0.0"
 
 
@@ -147,7 +151,12 @@ def test_a_named_target_needs_no_mark() -> None:
     ("wanted", "error", "words", "hint"),
     [
         ("v9.0.0", UnknownError, "has no version v9.0.0", "lastgood list flights"),
-        ("v4.0.0", UsageError, "is not below v4.0.0", "lastgood assign flights@v4.0.0 --stage STAGE --reason TEXT"),
+        (
+            "v4.0.0",
+            UsageError,
+            "cannot roll back from v4.0.0 to v4.0.0, which is not older",
+            "lastgood assign flights@v4.0.0 --stage STAGE --reason TEXT",
+        ),
         ("v2.0.0", RefusedError, "is marked failed", "lastgood mark flights@v2.0.0 stable --reason TEXT"),
         ("v0.9.0", RefusedError, "is deregistered", ""),
     ],
@@ -155,7 +164,7 @@ def test_a_named_target_needs_no_mark() -> None:
 def test_a_named_target_that_cannot_be_is_refused(
     wanted: str, error: type[LastgoodError], words: str, hint: str
 ) -> None:
-    history = tell(*LADDER, "v0.9.0", "v0.9.0!")
+    history = history_of(*LADDER, "v0.9.0", "v0.9.0!")
     with pytest.raises(error, match=words) as caught:
         choose_named(history, history.version("v4.0.0"), wanted)
     assert caught.value.hint == hint
@@ -168,7 +177,7 @@ LATER = NOW + 1000
 
 def ask(*lines: str, now: int = LATER, switches: bool = False, behind: bool = False, **more: Any) -> tuple[str, str]:
     """From where to where a request leads; `done` instead of the first when there is nothing to record."""
-    history = tell(*lines)
+    history = history_of(*lines)
     machine = Machine(now, 600, switches, is_behind=lambda: behind)
     request = Request("flights", "slow", **more)
     found = decide(history, "prod", request, STABLE, machine)

@@ -8,7 +8,7 @@ from lastgood.core.events import TagObject
 from lastgood.core.messages import Message, format_message
 from lastgood.core.signing import Rules, Signature, Verdicts, inspect, judge
 from lastgood.errors import RefusedError
-from tests.core.story import NOW, journal, own, script, tag
+from tests.core.histories import NOW, journal, own, script, tag
 
 KEY = "0F5E2F71CB765E5702616EFE00BC288487D1C4D7"
 SIGNED = Signature(("ada",))

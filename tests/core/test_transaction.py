@@ -8,7 +8,7 @@ from lastgood.core.manifest import Manifest
 from lastgood.core.messages import parse_message
 from lastgood.core.registry import History
 from lastgood.core.transaction import MOST_TAGS, Author, Draft, adopt_tags
-from tests.core.story import MINUTE, NOW, commit_of, journal, read, script, tag, tell, tell_gto
+from tests.core.histories import MINUTE, NOW, commit_of, external_history, history_of, journal, read, script, tag
 
 ADA = Author("Ada <ada@example.org>", NOW + 60, "because", "ci", "https://ci/1")
 
@@ -20,7 +20,7 @@ def mark(history: History, version: str, judgement: Mark) -> list[str]:
 
 
 def test_a_mark_and_an_assignment_count_on_and_say_all() -> None:
-    history = tell("v1.0.0", "v1.0.0 prod", "v1.0.0 stable")
+    history = history_of("v1.0.0", "v1.0.0 prod", "v1.0.0 stable")
     draft = Draft(history, ADA)
     draft.assign(history.version("v1.0.0"), "staging", leaving="v0.9.0")
     (one,) = draft.finish("Assign").tags
@@ -58,7 +58,7 @@ STABLE_TWICE = ("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable")
 def test_stable_stays_on_the_last_good_version(
     lines: tuple[str, ...], version: str, judgement: Mark, expected: list[str]
 ) -> None:
-    assert mark(tell(*lines), version, judgement) == expected
+    assert mark(history_of(*lines), version, judgement) == expected
 
 
 def test_after_any_mark_the_newest_stable_tag_by_time_names_the_greatest_stable_version() -> None:
@@ -79,19 +79,21 @@ def test_after_any_mark_the_newest_stable_tag_by_time_names_the_greatest_stable_
 
 
 def test_an_undone_stable_tag_names_nothing_so_it_is_set_again() -> None:
-    history = tell_gto("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable", "v2.0.0 stable!")
+    history = external_history("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable", "v2.0.0 stable!")
     assert mark(history, "v2.0.0", Mark.FAILED) == ["flights#failed#6", "flights#stable#7"]
 
 
 def test_a_deregistered_version_does_not_become_the_last_good_one() -> None:
-    history = tell_gto("v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable", "v3.0.0", "v3.0.0 stable", "v2.0.0!")
+    history = external_history(
+        "v1.0.0", "v1.0.0 stable", "v2.0.0", "v2.0.0 stable", "v3.0.0", "v3.0.0 stable", "v2.0.0!"
+    )
     draft = Draft(history, ADA)
     draft.mark(history.version("v3.0.0"), Mark.FAILED)
     assert [one.commit for one in draft.tags] == [commit_of("v3.0.0"), commit_of("v1.0.0")]
 
 
 def test_a_rollback_is_three_tags_at_most() -> None:
-    history = tell(*STABLE_TWICE, "v2.0.0 prod")
+    history = history_of(*STABLE_TWICE, "v2.0.0 prod")
     draft = Draft(history, ADA)
     draft.mark(history.version("v2.0.0"), Mark.FAILED)
     draft.assign(history.version("v1.0.0"), "prod", leaving="v2.0.0")
@@ -106,7 +108,7 @@ def test_a_rollback_is_three_tags_at_most() -> None:
     ("clock", "expected"), [(NOW - 600, NOW + 1), (NOW, NOW + 1), (NOW + 1, NOW + 1), (NOW + 50, NOW + 50)]
 )
 def test_a_slow_clock_is_outbid_by_a_second(clock: int, expected: int) -> None:
-    history = tell("v1.0.0", "v1.0.0 prod")
+    history = history_of("v1.0.0", "v1.0.0 prod")
     draft = Draft(history, replace(ADA, when=clock))
     draft.assign(history.version("v1.0.0"), "prod")
     draft.assign(history.version("v1.0.0"), "staging")
@@ -159,7 +161,7 @@ def test_a_registration_holds_the_manifest_its_digest_and_its_commit() -> None:
 def test_a_rollback_marks_what_it_leaves_once_and_says_from_where_to_where(
     judged: tuple[str, ...], mark: bool, expected: list[str]
 ) -> None:
-    history = tell(*STABLE_TWICE, "v2.0.0 prod", *judged)
+    history = history_of(*STABLE_TWICE, "v2.0.0 prod", *judged)
     leaving, target = history.version("v2.0.0"), history.version("v1.0.0")
     transaction = Draft(history, ADA).roll_back(leaving, target, "prod", mark=mark)
     assert (transaction.artifact, transaction.subject) == ("flights", "Roll back flights prod from v2.0.0 to v1.0.0")
@@ -169,7 +171,7 @@ def test_a_rollback_marks_what_it_leaves_once_and_says_from_where_to_where(
 
 
 def test_an_unassignment_is_named_as_gto_names_it_and_is_later_than_what_it_takes_back() -> None:
-    history = tell("v1.0.0", "v1.0.0 canary")
+    history = history_of("v1.0.0", "v1.0.0 canary")
     draft = Draft(history, replace(ADA, when=NOW - 5))
     draft.unassign(history.version("v1.0.0"), "canary")
     (one,) = draft.finish("Unassign flights v1.0.0 from canary").tags
@@ -184,7 +186,7 @@ def test_an_unassignment_is_named_as_gto_names_it_and_is_later_than_what_it_take
 
 
 def test_what_is_not_known_is_not_said() -> None:
-    history = tell("v1.0.0")
+    history = history_of("v1.0.0")
     draft = Draft(history, replace(ADA, run=None))
     draft.assign(history.version("v1.0.0"), "prod")
     assert not {"From", "Run"}.intersection(parse_message(draft.tags[0].message).trailers)

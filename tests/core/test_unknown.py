@@ -50,5 +50,5 @@ def test_an_artifact_that_nothing_has_is_told_with_those_there_are() -> None:
 
 def test_tags_that_were_never_pushed_are_why_there_is_no_version() -> None:
     error = unknown_artifact("", (), 6)
-    assert "tags in this clone alone, which count for nothing: 6" in error.message
+    assert "tags only in this clone, which are ignored: 6" in error.message
     assert error.hint == "git push origin --tags"

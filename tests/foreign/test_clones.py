@@ -21,7 +21,7 @@ from lastgood.operations.verify import verify
 from lastgood.project import Project as Opened
 from tests.builders import Project, git
 from tests.foreign.world import dvc
-from tests.peers.judges import gto_show, run
+from tests.peers.peer_tools import gto_show, run
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 12\n"
 

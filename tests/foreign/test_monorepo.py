@@ -17,7 +17,7 @@ from lastgood.operations.verify import verify
 from lastgood.project import Project as Opened
 from tests.builders import Project
 from tests.foreign.world import add, artifact, empty, init_dvc
-from tests.peers.judges import dvc_get, gto_show
+from tests.peers.peer_tools import dvc_get, gto_show
 
 AIR, RAIL = "teams/air:flights", "teams/rail:trains"
 

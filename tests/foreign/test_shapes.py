@@ -26,7 +26,7 @@ from lastgood.registry.view import read
 from lastgood.versions.manifests import read_manifest
 from tests.builders import Project
 from tests.foreign.world import add, artifact, dvc, empty, init_dvc
-from tests.peers.judges import dvc_get
+from tests.peers.peer_tools import dvc_get
 
 PIPELINE = """\
 stages:

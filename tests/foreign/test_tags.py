@@ -7,7 +7,7 @@ from lastgood.operations.status import status
 from lastgood.operations.verify import verify
 from lastgood.project import Project as Opened
 from tests.builders import Project
-from tests.peers.judges import dvc_get
+from tests.peers.peer_tools import dvc_get
 
 ANNOTATED = (
     "release#42",

@@ -88,7 +88,7 @@ def test_it_acts_here_and_says_that_it_is_not_published(down: World) -> None:
     assert (result.record.tags, result.record.published) == ((), False)
     assert [(one.leaving, one.target) for one in result.unpublished] == [("v3.0.0", "v1.0.0")]
     assert down.live_model() == "first"
-    assert down.steps[steps:] == ["fetch objects", "build", "note", "switch"]
+    assert down.steps[steps:] == ["fetch objects", "build", "act", "switch"]
     assert down.project.git("for-each-ref") == refs
     stage = down.status().stages[0]
     assert (stage.assigned, stage.live, stage.waiting) == ("v3.0.0", "v1.0.0", True)
@@ -127,7 +127,7 @@ def test_a_dry_run_changes_nothing(down: World) -> None:
 def test_it_excludes_recording_only_and_needs_a_remote(story: World) -> None:
     with pytest.raises(UsageError, match=r"^--offline acts on this machine, --record-only does not") as caught:
         story.rollback(offline=True, here=False)
-    assert caught.value.hint == "take one of them"
+    assert caught.value.hint == "use one of them"
     story.project.git("remote", "remove", "origin")
     with pytest.raises(UsageError, match="no git remote origin") as caught:
         story.rollback(offline=True)
@@ -403,7 +403,7 @@ def test_prune_keeps_what_it_waits_for(down: World) -> None:
     assert "rollback --offline of prod" in kept["v1.0.0"]
 
 
-@pytest.mark.parametrize("step", ["fetch objects", "build", "note", "switch"])
+@pytest.mark.parametrize("step", ["fetch objects", "build", "act", "switch"])
 @pytest.mark.parametrize("finish", ["the same", "sync"])
 def test_killed_while_acting_it_is_old_or_new_and_the_same_again_finishes(down: World, step: str, finish: str) -> None:
     assert killed_at(step, lambda on_step: offline(down, on_step=on_step))

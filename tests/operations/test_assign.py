@@ -24,10 +24,10 @@ def test_without_a_reason_nothing_is_assigned_or_marked(story: World, reason: st
 
 def test_an_artifact_alone_names_no_version_to_record_anything_of(story: World) -> None:
     before = story.snapshot()
-    with pytest.raises(UsageError, match="flights names an artifact and no version") as caught:
+    with pytest.raises(UsageError, match="flights is an artifact; a version is needed") as caught:
         assign(story.open(), "flights", "prod", "new")
     assert caught.value.hint.startswith("name the version, as in flights@v4.0.0; ")
-    with pytest.raises(UsageError, match="names an artifact and no version"):
+    with pytest.raises(UsageError, match="is an artifact; a version is needed"):
         mark(story.open(), "flights", Mark.FAILED, "bad")
     assert story.snapshot() == before
 

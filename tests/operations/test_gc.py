@@ -187,7 +187,7 @@ def test_a_commit_that_is_gone_is_refused(littered: World) -> None:
     commit = littered.project.git("rev-parse", "flights@v2.0.0^{commit}")
     tree = littered.project.git("rev-parse", f"{commit}^{{tree}}")
     (littered.root / ".git/objects" / tree[:2] / tree[2:]).unlink()
-    refused(littered, FindingsError, "is not to be had")
+    refused(littered, FindingsError, "is not available")
 
 
 def test_a_journal_that_origin_does_not_share_is_refused(littered: World) -> None:

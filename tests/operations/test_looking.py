@@ -121,7 +121,7 @@ def test_what_is_recorded_here_all_the_time_is_told_as_such(story: World, monkey
 
     monkeypatch.setattr(refs, "list_origin", list_origin)
     monkeypatch.setattr(races, "ATTEMPTS", 2)
-    with pytest.raises(RaceError, match="others were faster 2 times in a row"):
+    with pytest.raises(RaceError, match="lost the race against other writers 2 times in a row"):
         story.verify()
 
 

@@ -13,7 +13,7 @@ from lastgood.operations.prune import Pruned, prune
 from lastgood.project import Project
 from lastgood.releases import log
 from lastgood.releases.builder import list_releases
-from lastgood.releases.environments import NOTE
+from lastgood.releases.environments import DESCRIPTION
 from lastgood.releases.lock import exclusive
 from lastgood.releases.place import Place
 from lastgood.releases.release import description_path
@@ -228,7 +228,7 @@ def environment(root: Path, digest: str) -> Path:
     path = Place(root).environments / digest
     (path / "bin").mkdir(parents=True)
     (path / "bin/python").write_text("#!")
-    (path / NOTE).write_text("{}")
+    (path / DESCRIPTION).write_text("{}")
     path.chmod(0o555)
     return path
 
@@ -261,5 +261,5 @@ def test_environments_stay_where_it_cannot_be_told_whose_they_are(story: World) 
     description_path(release.path).write_text(json.dumps({**document, "version": "v9.9.9", "environment": ""}))
     path = environment(root, "a" * 64)
     done = prune(later(story.serve(root, None)))
-    assert done.environments[0].why == "it cannot be told which environment is that of flights@v9.9.9"
+    assert done.environments[0].why == "the environment is unknown for flights@v9.9.9"
     assert path.exists()

@@ -292,7 +292,7 @@ def test_a_name_that_no_dvc_yaml_declares_is_refused(world: World) -> None:
 
 
 def test_what_is_no_version_is_refused(world: World) -> None:
-    refused(world, "'1.0' is no semantic version", UsageError, version="1.0")
+    refused(world, "'1.0' is not a semantic version", UsageError, version="1.0")
 
 
 def test_a_path_that_nothing_pins_is_refused(world: World) -> None:

@@ -156,7 +156,7 @@ def test_without_a_reason_nothing_begins(story: World) -> None:
     ("request_", "error", "words"),
     [
         ({"to": "v2.0.0"}, RefusedError, r"v2\.0\.0 is marked failed"),
-        ({"to": "v4.0.0"}, UsageError, r"v4\.0\.0 is not below v3\.0\.0"),
+        ({"to": "v4.0.0"}, UsageError, r"cannot roll back from v3\.0\.0 to v4\.0\.0"),
         ({"to": "v9.0.0"}, UnknownError, r"no version v9\.0\.0"),
         ({"leaving": "v9.0.0"}, UnknownError, r"no version v9\.0\.0"),
         ({"stage": "canary"}, UnknownError, r"nothing is assigned to stage canary of flights \(stages: prod\)"),
@@ -459,7 +459,7 @@ def test_a_date_ahead_refuses_no_rollback_which_is_dated_after_it_and_says_so(st
     story.project.tag("flights#prod#99", commit="flights@v3.0.0^{commit}", when=4_000_000_000)
     result = story.rollback()
     assert (result.plan.leaving.text, result.plan.target.text) == ("v3.0.0", "v1.0.0")
-    told = "what is recorded of prod is dated a second after flights#prod#99, 2096-10-02, so that gto and dvc answer it"
+    told = "what is recorded of prod is dated a second after flights#prod#99, 2096-10-02, so that gto and dvc agree"
     assert told in [one.message for one in result.plan.warnings]
     dates = git(
         story.project.origin, "for-each-ref", "--format=%(taggerdate:unix)", f"refs/tags/{result.record.tags[-1]}"
@@ -655,7 +655,7 @@ def test_others_who_are_always_faster_win(story: World, monkeypatch: pytest.Monk
             git(origin, "update-ref", ref, git(origin, "commit-tree", f"{ref}^{{tree}}", "-p", ref, "-m", "x"))
 
     before = set(story.tags())
-    with pytest.raises(RaceError, match=r"others were faster 2 times in a row \(.*\)") as caught:
+    with pytest.raises(RaceError, match=r"lost the race against other writers 2 times in a row \(.*\)") as caught:
         story.rollback(on_step=be_faster)
     assert caught.value.hint == "try again"
     assert set(story.tags()) == before
@@ -665,7 +665,7 @@ def test_what_is_recorded_while_a_ref_is_locked_here_is_done_and_the_next_comman
     story: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stale, "PATIENCE", 0.1)
-    monkeypatch.setattr(stale, "SETTLED", 0.0)
+    monkeypatch.setattr(stale, "OLD_ENOUGH", 0.0)
     with ExitStack() as held:
         story.rollback(on_step=lambda step: lock_it(held, story) if step == "refs" else None)
         assert story.stage_on_origin("prod") == "v1.0.0"
@@ -728,7 +728,7 @@ def test_registered_again_a_version_that_origin_has_by_half_is_whole_and_the_ref
     story.project.git("update-ref", "-d", "refs/tags/flights@v5.0.0")
     with pytest.raises(RefusedError, match=""):
         story.register("v5.0.0", dry_run=True)
-    with pytest.raises(RefusedError, match="exists and versions are immutable; origin had its last event by half"):
+    with pytest.raises(RefusedError, match="exists and versions are immutable; origin had an incomplete last event"):
         story.register("v5.0.0")
     assert git(story.project.origin, "for-each-ref", "refs/tags") == whole
     assert "flights@v5.0.0" in story.project.git("tag").split()
@@ -740,7 +740,7 @@ def test_a_version_that_origin_took_without_its_entry_gets_one_with_its_manifest
     for repository in (story.project.origin, story.root):
         git(repository, "update-ref", "refs/lastgood/flights", "refs/lastgood/flights~1")
     (story.place / "seen.json").unlink()
-    with pytest.raises(RefusedError, match="origin had its last event by half"):
+    with pytest.raises(RefusedError, match="origin had an incomplete last event"):
         story.register("v5.0.0")
     assert git(story.project.origin, "show", "refs/lastgood/flights:manifest.json") == str(manifest)
     assert not story.verify().findings
@@ -750,5 +750,5 @@ def test_a_half_transaction_that_origin_does_not_let_complete_is_no_success(stor
     story.rollback(leaving="v3.0.0")
     git(story.project.origin, "update-ref", "-d", "refs/tags/flights#prod#7")
     refuse_pushes(story)
-    with pytest.raises(PushRefusedError, match="without all of its tags"):
+    with pytest.raises(PushRefusedError, match="without all its tags"):
         story.rollback(leaving="v3.0.0")

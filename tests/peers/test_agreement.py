@@ -19,7 +19,7 @@ from lastgood.operations.unassign import unassign
 from lastgood.project import Project as Opened
 from lastgood.registry import view
 from tests.builders import Project
-from tests.peers.judges import (
+from tests.peers.peer_tools import (
     Answer,
     Clock,
     dvc_get,

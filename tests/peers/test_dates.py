@@ -10,7 +10,7 @@ from lastgood.operations.discount import discount
 from lastgood.operations.mark import mark
 from lastgood.operations.rollback import rollback
 from tests.builders import Project
-from tests.peers.judges import Answer, Clock, dvc_get, gto, gto_show, lastgood_show, opened, run
+from tests.peers.peer_tools import Answer, Clock, dvc_get, gto, gto_show, lastgood_show, opened, run
 from tests.peers.test_agreement import release
 
 YEAR = 365 * DAY

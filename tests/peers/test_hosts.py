@@ -14,7 +14,7 @@ from lastgood.operations.register import register
 from lastgood.operations.rollback import rollback
 from lastgood.operations.verify import verify
 from tests.builders import Project, git
-from tests.peers.judges import gto_show, lastgood_show, opened
+from tests.peers.peer_tools import gto_show, lastgood_show, opened
 
 BRANCHES_AND_TAGS = """\
 while read old new ref; do
@@ -87,7 +87,7 @@ def test_a_host_that_dies_after_it_took_everything_is_not_called_unchanged(proje
     there = opened(project)
     with pytest.raises(LastgoodError) as cut:
         rollback(there, Request(None, "bad", leaving="v1.1.0"))
-    assert "whether origin took the push is not known" in cut.value.message
+    assert "whether origin accepted the push is unknown" in cut.value.message
     dying.unlink()
     tags = git(project.origin, "for-each-ref", "refs/tags")
     again = rollback(there, Request(None, "bad", leaving="v1.1.0"))

@@ -7,7 +7,7 @@ from lastgood.operations.checkout import checkout
 from lastgood.operations.register import Request, register
 from lastgood.operations.sync import sync
 from tests.builders import Project, git
-from tests.peers.judges import opened, run, same_files
+from tests.peers.peer_tools import opened, run, same_files
 
 NOT_THE_VERSION = frozenset({".git", ".dvc/tmp", ".dvc/cache"})
 CODE = {

@@ -14,7 +14,7 @@ from lastgood.operations.rollback import rollback
 from lastgood.operations.unassign import unassign
 from lastgood.project import Project as Opened
 from tests.builders import Project
-from tests.peers.judges import dvc_get, gto, gto_show, lastgood_show, opened, read
+from tests.peers.peer_tools import dvc_get, gto, gto_show, lastgood_show, opened, read
 
 VERSIONS = ("v1.0.0", "v1.1.0-rc.1", "v1.1.0", "v1.9.0", "v1.10.0")
 STAGES = ("prod", "staging")

@@ -181,7 +181,7 @@ def test_a_key_counts_for_the_days_it_was_valid_on(signed: World, keys: Path) ->
     hand(signed, "flights#canary#7", key=keys / "bob")
     assert findings(signed) == [("signer", "flights#canary#7")]
     signed.project.clock = iter(range(BEGIN + 86400 * 2, BEGIN + 86400 * 3, 60))
-    with pytest.raises(RefusedError, match=r"what you record would not count: .* nobody who is an allowed signer"):
+    with pytest.raises(RefusedError, match=r"what you record would be ignored: .* nobody who is an allowed signer"):
         signed.mark("v2.0.0", "failed")
     sign_as(signed, keys / "bob")
     signed.mark("v2.0.0", "failed")
@@ -206,7 +206,7 @@ def test_who_cannot_sign_is_refused_before_anything_is_written(signed: World, ke
 
 def test_without_anybody_who_may_sign_nothing_is_answered(signed: World) -> None:
     signed.settings("[registry]\nrequire_signed = true\n")
-    with pytest.raises(UsageError, match="nobody is named who may sign"):
+    with pytest.raises(UsageError, match="no signer is configured"):
         signed.status()
     signed.settings('[registry]\nrequire_signed = true\nallowed_signers = "nowhere"\n')
     with pytest.raises(UsageError, match="nowhere, is not there"):
@@ -377,11 +377,11 @@ def test_what_another_command_here_records_in_the_midst_of_reading_is_no_step_ba
     """Racers on one host: 7 of 2,000 were refused so."""
     listed = refs.list_origin
 
-    def list_and_be_overtaken(git: Git, remote: str, patterns: Iterable[str], deadline: float) -> refs.Origin:
+    def list_while_another_records(git: Git, remote: str, patterns: Iterable[str], deadline: float) -> refs.Origin:
         origin = listed(git, remote, patterns, deadline)
         monkeypatch.setattr(refs, "list_origin", listed)
         story.mark("v1.0.0", "failed")
         return origin
 
-    monkeypatch.setattr(refs, "list_origin", list_and_be_overtaken)
+    monkeypatch.setattr(refs, "list_origin", list_while_another_records)
     assert story.mark("v1.0.0", "stable", "still good").record.published

@@ -152,7 +152,7 @@ def test_a_file_in_place_of_the_link_is_a_finding_and_nothing_is_live_where_ther
     link.write_text("not a link")
     (finding,) = activation.inspect_live(world.place, "flights", "prod")[1]
     assert (finding.kind, finding.subject) == ("strange-link", str(link))
-    assert finding.message == f"{link} is no symbolic link; lastgood did not make it"
+    assert finding.message == f"{link} is not a symbolic link; lastgood did not make it"
 
 
 def test_a_reader_never_finds_the_link_missing_or_its_release_incomplete(world: World) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lastgood.releases import durable
-from tests.reliability.tracing import failing, noting_flushes, require_strace
+from tests.reliability.tracing import failing, recording_flushes, require_strace
 
 
 def test_write_atomic_replaces_the_whole_file_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_what_is_on_disk_when_a_change_is_done(tmp_path: Path) -> None:
     require_strace(tmp_path)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    with noting_flushes(tmp_path) as seen:
+    with recording_flushes(tmp_path) as seen:
         durable.make_directories(tmp_path / "b" / "c" / "d")
         durable.write_atomic(tmp_path / "a" / "file", b"x")
         durable.rename(tmp_path / "a" / "file", tmp_path / "b" / "file")
@@ -102,7 +102,7 @@ def test_few_files_are_flushed_one_by_one_and_many_with_their_file_system(tmp_pa
         (tmp_path / name).mkdir()
         for number in range(files):
             (tmp_path / name / f"{number:02}").touch()
-    with noting_flushes(tmp_path) as seen:
+    with recording_flushes(tmp_path) as seen:
         for name in ("few", "even", "odd"):
             durable.fsync_tree(tmp_path / name)
     few = ["few/deep", "few/deep/er", "few/deep/er/file", "few/deep/file", "few/top"]
@@ -111,7 +111,7 @@ def test_few_files_are_flushed_one_by_one_and_many_with_their_file_system(tmp_pa
     assert seen[5] == "few"
     assert sorted(seen[6:-2]) == even
     assert seen[-2:] == ["even", "*odd"]
-    with noting_flushes(tmp_path) as seen:
+    with recording_flushes(tmp_path) as seen:
         durable.fsync_files(tmp_path / path for path in even)
         durable.fsync_files(sorted((tmp_path / "odd").iterdir()))
         durable.fsync_files([tmp_path / "few/top"])

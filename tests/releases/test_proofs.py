@@ -19,7 +19,7 @@ def expected(content: bytes) -> Digests:
     return Digests(md5(content).hexdigest(), sha256(content).hexdigest(), len(content))
 
 
-def settled(path: Path, content: bytes) -> Path:
+def old_file(path: Path, content: bytes) -> Path:
     """A file whose modification lies long enough back to be remembered."""
     path.write_bytes(content)
     past = time.time_ns() - 10_000_000_000
@@ -49,7 +49,7 @@ def test_many_files_keep_their_order(tmp_path: Path) -> None:
 
 
 def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:
-    path = settled(tmp_path / "file", b"content")
+    path = old_file(tmp_path / "file", b"content")
     with Proofs(tmp_path / "proofs.db") as proofs:
         proofs.digests(path)
         assert remembered(proofs, path)
@@ -60,7 +60,7 @@ def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("restore", [True, False])
 def test_a_write_is_noticed_even_when_size_and_time_are_put_back(tmp_path: Path, *, restore: bool) -> None:
-    path = settled(tmp_path / "file", b"content")
+    path = old_file(tmp_path / "file", b"content")
     with Proofs(tmp_path / "proofs.db") as proofs:
         proofs.digests(path)
         before = path.stat()
@@ -71,7 +71,7 @@ def test_a_write_is_noticed_even_when_size_and_time_are_put_back(tmp_path: Path,
 
 
 def test_an_md5_that_nobody_needed_is_not_taken_for_one(tmp_path: Path) -> None:
-    path = settled(tmp_path / "file", b"content")
+    path = old_file(tmp_path / "file", b"content")
     with Proofs(tmp_path / "proofs.db") as proofs:
         assert proofs.digests_of([path], weak=False)[path] == replace(expected(b"content"), md5="")
     with Proofs(tmp_path / "proofs.db") as proofs:
@@ -81,15 +81,15 @@ def test_an_md5_that_nobody_needed_is_not_taken_for_one(tmp_path: Path) -> None:
 
 
 def test_a_file_exchanged_by_rename_is_noticed(tmp_path: Path) -> None:
-    path = settled(tmp_path / "file", b"content")
+    path = old_file(tmp_path / "file", b"content")
     with Proofs(tmp_path / "proofs.db") as proofs:
         proofs.digests(path)
-        settled(tmp_path / "other", b"CONTENT").rename(path)
+        old_file(tmp_path / "other", b"CONTENT").rename(path)
         assert proofs.digests(path) == expected(b"CONTENT")
 
 
 def test_our_own_link_keeps_the_proof_and_somebody_elses_ends_it(tmp_path: Path) -> None:
-    path = settled(tmp_path / "file", b"content")
+    path = old_file(tmp_path / "file", b"content")
     with Proofs(tmp_path / "proofs.db") as proofs:
         proofs.digests(path)
         before = hashing.state(path.stat())
@@ -102,7 +102,7 @@ def test_our_own_link_keeps_the_proof_and_somebody_elses_ends_it(tmp_path: Path)
 
 
 def test_a_write_before_the_link_is_not_covered_by_it(tmp_path: Path) -> None:
-    path = settled(tmp_path / "file", b"content")
+    path = old_file(tmp_path / "file", b"content")
     with Proofs(tmp_path / "proofs.db") as proofs:
         proofs.digests(path)
         before = hashing.state(path.stat())
@@ -119,7 +119,7 @@ def test_a_write_before_the_link_is_not_covered_by_it(tmp_path: Path) -> None:
 def test_a_file_just_written_is_not_trusted_to_show_the_next_write(
     tmp_path: Path, mode: int, age_ns: int, *, kept: bool
 ) -> None:
-    path = settled(tmp_path / "file", b"content")
+    path = old_file(tmp_path / "file", b"content")
     os.utime(path, ns=(1_700_000_000_123_456_789, 1_700_000_000_123_456_789))
     path.chmod(mode)
     with Proofs(tmp_path / "proofs.db", clock=lambda: 1_700_000_000_123_456_789 + age_ns) as proofs:
@@ -128,7 +128,7 @@ def test_a_file_just_written_is_not_trusted_to_show_the_next_write(
 
 
 def test_whole_seconds_mean_a_coarse_file_system(tmp_path: Path) -> None:
-    path = settled(tmp_path / "file", b"content")
+    path = old_file(tmp_path / "file", b"content")
     os.utime(path, ns=(1_700_000_000_000_000_000, 1_700_000_000_000_000_000))
     path.chmod(0o444)
     with Proofs(tmp_path / "proofs.db", clock=lambda: 1_700_000_001_000_000_000) as proofs:
@@ -138,7 +138,7 @@ def test_whole_seconds_mean_a_coarse_file_system(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rubbish", [b"", b"not a database at all" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
 def test_a_broken_database_is_made_anew(tmp_path: Path, rubbish: bytes) -> None:
-    path = settled(tmp_path / "file", b"content")
+    path = old_file(tmp_path / "file", b"content")
     (tmp_path / "proofs.db").write_bytes(rubbish)
     with Proofs(tmp_path / "proofs.db") as proofs:
         assert proofs.digests(path) == expected(b"content")
@@ -151,14 +151,14 @@ def test_somebody_elses_database_is_made_anew(tmp_path: Path) -> None:
     foreign.execute("CREATE TABLE proofs (dev INTEGER)")
     foreign.commit()
     foreign.close()
-    path = settled(tmp_path / "file", b"content")
+    path = old_file(tmp_path / "file", b"content")
     with Proofs(tmp_path / "proofs.db") as proofs:
         proofs.digests(path)
         assert remembered(proofs, path)
 
 
 def test_a_database_damaged_while_it_is_open_costs_the_hashing_only(tmp_path: Path) -> None:
-    paths = [settled(tmp_path / str(number), b"content") for number in range(2000)]
+    paths = [old_file(tmp_path / str(number), b"content") for number in range(2000)]
     with Proofs(tmp_path / "proofs.db") as proofs:
         proofs.digests_of(paths)
     database = tmp_path / "proofs.db"
@@ -170,13 +170,13 @@ def test_a_database_damaged_while_it_is_open_costs_the_hashing_only(tmp_path: Pa
 
 
 def test_a_database_out_of_reach_costs_the_hashing_only(tmp_path: Path) -> None:
-    path = settled(tmp_path / "file", b"content")
+    path = old_file(tmp_path / "file", b"content")
     with Proofs(tmp_path / "never" / "proofs.db") as proofs:
         assert proofs.digests(path) == expected(b"content")
 
 
 def test_several_processes_share_one_database(tmp_path: Path) -> None:
-    paths = [settled(tmp_path / str(number), b"%d" % number) for number in range(40)]
+    paths = [old_file(tmp_path / str(number), b"%d" % number) for number in range(40)]
     children = []
     for _ in range(6):
         child = os.fork()

@@ -1,7 +1,7 @@
-"""What is on disk and on origin, seen without lastgood: links, refs and files read with git and `os` alone.
+"""Checks the disk and origin without lastgood: it reads links, refs and files with git and `os` alone.
 
-It shares no code with the package. What every version must look like is taken down before the faults (`Known`);
-afterwards each live tree, release, ref, object and leftover is compared with that.
+It shares no code with the package. `Known` records how every version must look, before the faults. Afterwards each live
+tree, release, ref, object and leftover is compared with that.
 """
 
 import json
@@ -13,7 +13,7 @@ from hashlib import md5, sha256
 from pathlib import Path
 
 ARTIFACT = "flights"
-NOTES = ("pushing", "checkout.json")
+MARKERS = ("pushing", "checkout.json")
 _OUTSIDE = (".git", ".dvc/cache", ".dvc/tmp", ".dvc/config.local")
 
 
@@ -36,7 +36,7 @@ def tree_of(directory: Path, *, without: tuple[str, ...] = _OUTSIDE) -> dict[str
 
 
 def git(directory: Path, *arguments: str) -> str:
-    """What git prints, without anybody's configuration of ours."""
+    """The output of git, without the options that lastgood sets."""
     command = ["git", "-C", str(directory), "-c", "safe.directory=*", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     return done.stdout if done.returncode == 0 else f"git {arguments[0]} failed: {done.stderr}"
@@ -65,15 +65,14 @@ def head_of(clone: Path) -> str:
 
 @dataclass
 class Known:
-    """What was seen to be right before the faults: of each version the files, and the objects it needs; and somebody's
-    work, by its path in the clone."""
+    """The state before the faults: the files of each version, the objects it needs, and unsaved work by its path."""
 
     trees: dict[str, dict[str, str]] = field(default_factory=dict)
     objects: dict[str, frozenset[str]] = field(default_factory=dict)
     work: dict[str, str] = field(default_factory=dict)
 
-    def learn(self, version: str, clone: Path) -> None:
-        """Take down the version that lies in a clean working tree: git's files, and what DVC keeps beside them."""
+    def record(self, version: str, clone: Path) -> None:
+        """Record the version in a clean working tree: git's files, and what DVC keeps beside them."""
         self.trees[version] = tree_of(clone)
         tracked = git(clone, "ls-files", "-z").split("\0")
         stored = [path for path in self.trees[version] if path not in tracked]
@@ -89,7 +88,7 @@ def objects(store: Path) -> dict[str, Path]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the checker sees. `problems` break an invariant; `leftovers` are to be gone after the next command."""
+    """The checker's verdict. `problems` break an invariant. `leftovers` must be gone after the next command."""
 
     live: str | None
     assigned: str | None
@@ -100,7 +99,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Checker:
-    """Looks at one world: `base/work`, `base/origin.git`, `base/dvc-remote`."""
+    """Checks one world: `base/work`, `base/origin.git`, `base/dvc-remote`."""
 
     base: Path
     known: Known
@@ -123,7 +122,7 @@ class Checker:
         return self.base / "origin.git"
 
     def look(self) -> Verdict:
-        """Everything."""
+        """The verdict on the whole world."""
         problems = [*self._releases(), *self._refs(), *self._objects(), *self._lost_work()]
         live = self.live()
         if live is not None and live not in self.known.trees:
@@ -131,7 +130,7 @@ class Checker:
         return Verdict(live, self.assigned(), self.worktree(), tuple(problems), tuple(self.leftovers()))
 
     def live(self) -> str | None:
-        """The version whose files the live link leads to, all of them and no other; else what is wrong."""
+        """The version whose files, exactly, the live link leads to; otherwise what is wrong."""
         link = self.place / "live" / ARTIFACT / self.stage
         if not os.path.lexists(link):
             return None
@@ -215,14 +214,14 @@ class Checker:
                 yield f"the work at {path} is neither there nor put aside"
 
     def leftovers(self) -> Iterator[str]:
-        """What the next command is to take away."""
+        """The leftovers that the next command must remove."""
         for entry in self.place.glob("staging/*"):
             if entry.name != ".lock":
                 yield str(entry)
         for description in self.place.glob("releases/*/*.json"):
             if not description.with_suffix("").is_dir():
                 yield str(description)
-        for pattern in ("**/.new-*", *NOTES):
+        for pattern in ("**/.new-*", *MARKERS):
             yield from map(str, self.place.glob(pattern))
         yield from (str(path) for path in (self.clone / ".git").rglob("*.lock") if not path.is_relative_to(self.place))
         yield from (str(path) for path in self.origin.rglob("*.lock"))
@@ -272,5 +271,5 @@ class Checker:
 
 
 def differences(one: Mapping[str, object], other: Mapping[str, object]) -> list[str]:
-    """What two states do not have in common."""
+    """The differences of two states."""
     return [f"{key}: {one.get(key)} is not {other.get(key)}" for key in one if one.get(key) != other.get(key)]

@@ -8,10 +8,10 @@ import pytest
 
 from tests.builders import Project
 from tests.conftest import isolate
-from tests.memory import in_memory
+from tests.memory_directory import in_memory
 from tests.reliability import figures
 from tests.reliability.checker import Known
-from tests.reliability.images import mounted
+from tests.reliability.disk_images import mounted
 from tests.reliability.scenes import build_base
 from tests.world import World
 

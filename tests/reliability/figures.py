@@ -30,7 +30,7 @@ def record(name: str, begun: float, *, cases: int, **counts: int) -> None:
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def told(since: float) -> list[str]:
+def summary(since: float) -> list[str]:
     """A line for each sweep that was recorded since a moment, in seconds since 1970: `NAME: N cases, …, S seconds`."""
     files = [path for path in sorted(DIRECTORY.glob("*.json")) if path.stat().st_mtime >= since]
     return [_line(json.loads(path.read_text(encoding="utf-8"))) for path in files]

@@ -1,17 +1,17 @@
-"""Whether what is seen after a step is what the model says: the new state, or the old one, and nothing else."""
+"""Judges an observation after a step: it must match the model's new state or its old one."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from tests.reliability.eyes import Seen, name_of
 from tests.reliability.model import ARTIFACT, Model, rank
+from tests.reliability.observations import Observation, name_of
 
 
 @dataclass(frozen=True)
 class Change:
-    """What was done: a command with its exit code and those foretold, let be, killed or under a fault.
+    """One step: a command with its exit code and the forecast ones; uninterrupted, killed or under a fault.
 
-    `fresh`: this clone knows all that origin knows now. `target` is the commit that is to lie in the working tree.
+    `fresh`: this clone has everything that origin has. `target` is the commit that must be in the working tree.
     """
 
     code: int = 0
@@ -28,9 +28,9 @@ DOCUMENTED = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14})
 
 
 def judge(
-    before: Model, after: Model, then: Seen, seen: Seen, change: Change, oids: Mapping[str, str]
+    before: Model, after: Model, then: Observation, seen: Observation, change: Change, oids: Mapping[str, str]
 ) -> tuple[Model, list[str]]:
-    """The model that fits what is seen, and what is wrong: with all that might be."""
+    """The model that fits the observation, and the list of what is wrong. If no model fits, the old one is returned."""
     wrong = list(_always(before, then, seen, change, oids))
     told = f"{' '.join(change.arguments)} ends with {change.code}"
     if change.faulty and change.code not in DOCUMENTED:
@@ -42,11 +42,11 @@ def judge(
     if not fitting:
         wrong += [f"possible state {number}: {one}" for number, (_, all_) in enumerate(tried, 1) for one in all_]
         return before, wrong
-    return replace(fitting[0], astray=_astray(fitting[0], seen)), wrong
+    return replace(fitting[0], wrong_tags=_wrong_tags(fitting[0], seen)), wrong
 
 
 def _possible(before: Model, after: Model, change: Change) -> list[Model]:
-    """The states that may be seen. The registry leads: recorded and not switched may be, the other way round not."""
+    """The models that are allowed. The registry leads: recorded and not switched is allowed, the reverse is not."""
     recorded = replace(after, live=before.live, follows=before.follows)
     switched = replace(after, follows=before.follows)
     if change.killed or (change.faulty and change.code != 0):
@@ -56,8 +56,8 @@ def _possible(before: Model, after: Model, change: Change) -> list[Model]:
     return [after] if change.code == 0 else [before]
 
 
-def _astray(model: Model, seen: Seen) -> dict[str, frozenset[str]]:
-    """The tags that are not where, or not what, they were recorded as. What this clone does not know yet is not."""
+def _wrong_tags(model: Model, seen: Observation) -> dict[str, frozenset[str]]:
+    """The recorded tags that were deleted or moved. A tag that this clone has not fetched yet does not count."""
     found: dict[str, set[str]] = {}
     for name in model.recorded:
         oid = seen.oids[name]
@@ -70,8 +70,8 @@ def _astray(model: Model, seen: Seen) -> dict[str, frozenset[str]]:
     return {name: frozenset(ways) for name, ways in found.items()}
 
 
-def _differences(model: Model, seen: Seen, change: Change, before: Model) -> Iterator[str]:
-    """In what the registry and the live links are not those of the model."""
+def _differences(model: Model, seen: Observation, change: Change, before: Model) -> Iterator[str]:
+    """The differences between the observation and a model, in the registry and the live links."""
     if seen.journal != model.journal:
         yield f"the journal is {seen.journal[-3:]}, not {model.journal[-3:]}"
         return
@@ -82,14 +82,14 @@ def _differences(model: Model, seen: Seen, change: Change, before: Model) -> Ite
         yield f"followed are {sorted(seen.follows)}, not {sorted(model.follows)}"
     halves = model.journal[-1] if change.faulty and model.journal != before.journal else ()
     expected = {event.tag: event for event in model.events}
-    astray = _astray(model, seen)
-    for name, ways in astray.items():
+    wrong_tags = _wrong_tags(model, seen)
+    for name, ways in wrong_tags.items():
         fetched = {"clone moved"} if "origin moved" in ways else set()  # by a clone that had lost it
-        new = ways - before.astray.get(name, frozenset()) - fetched
+        new = ways - before.wrong_tags.get(name, frozenset()) - fetched
         if new and name not in halves:
             yield f"{name} is {' and '.join(sorted(new))}"
     for name, event in expected.items():
-        if name not in astray and seen.origin.get(name, ("", ""))[1] != event.commit:
+        if name not in wrong_tags and seen.origin.get(name, ("", ""))[1] != event.commit:
             yield f"{name} on origin is {seen.origin.get(name)}, not on {event.commit}"
     for where, tags in (("origin", seen.origin), ("the clone", seen.clone)):
         yield from (f"{name} is on {where} and nobody made it" for name in tags.keys() - expected.keys())
@@ -100,8 +100,10 @@ def _differences(model: Model, seen: Seen, change: Change, before: Model) -> Ite
         yield from (f"{name} is on origin and not in the clone" for name in lacking)
 
 
-def _always(model: Model, then: Seen, seen: Seen, change: Change, oids: Mapping[str, str]) -> Iterator[str]:
-    """What no command may do, however it ends."""
+def _always(
+    model: Model, then: Observation, seen: Observation, change: Change, oids: Mapping[str, str]
+) -> Iterator[str]:
+    """What no command may do, whatever its exit code."""
     yield from (f"event {name} was rewritten" for name, oid in seen.oids.items() if oids.get(name, oid) != oid)
     names = [name for entry in seen.journal for name in entry]
     yield from (f"{name} is in the journal twice" for name in {one for one in names if names.count(one) > 1})
@@ -121,10 +123,10 @@ def _always(model: Model, then: Seen, seen: Seen, change: Change, oids: Mapping[
     yield from _by_command(model, then, seen, change)
 
 
-def _by_command(model: Model, then: Seen, seen: Seen, change: Change) -> Iterator[str]:
-    """What exit code 0 of single commands says besides."""
+def _by_command(model: Model, then: Observation, seen: Observation, change: Change) -> Iterator[str]:
+    """What exit code 0 of each command promises besides."""
     command = change.arguments[0] if change.arguments else ""
-    if command == "checkout" and (seen.worktree != change.target or seen.note):
+    if command == "checkout" and (seen.worktree != change.target or seen.checkout_state):
         yield f"the working tree is {seen.worktree}, not {change.target}"
     if command == "gc" and change.litter & seen.remote.keys():
         yield f"gc left {change.litter & seen.remote.keys()}"
@@ -135,21 +137,21 @@ def _by_command(model: Model, then: Seen, seen: Seen, change: Change) -> Iterato
         yield from (f"registered, and the remote lacks {one}" for one in seen.lacking(seen.head))
 
 
-def _repaired(model: Model, seen: Seen, change: Change) -> Iterator[str]:
-    """Every tag is put back, but for those moved on origin, which needs a word; the exit code says if all is well."""
-    astray = _astray(model, seen)
+def _repaired(model: Model, seen: Observation, change: Change) -> Iterator[str]:
+    """`repair` must restore every tag; those moved on origin only with `--moved`. Its exit code must match."""
+    wrong_tags = _wrong_tags(model, seen)
     allowed = set() if "--moved" in change.arguments else {"origin moved", "clone moved"}
     if not change.faulty:
-        yield from (f"repair leaves {name} {' and '.join(ways)}" for name, ways in astray.items() if ways - allowed)
+        yield from (f"repair leaves {name} {' and '.join(ways)}" for name, ways in wrong_tags.items() if ways - allowed)
     lost = [one for commit in model.commits.values() for one in seen.lacking(commit)]
     if change.code == 0:
-        yield from (f"repair leaves {one} and says it is well" for one in (*astray, *lost))
-    elif not astray and not lost and not seen.damage and not change.faulty:
+        yield from (f"repair leaves {one} and says it is well" for one in (*wrong_tags, *lost))
+    elif not wrong_tags and not lost and not seen.damage and not change.faulty:
         yield "repair says that something is wrong, and nothing is"
 
 
 def staying(model: Model, keep: int) -> frozenset[str]:
-    """The releases that prune must leave: live, followed, stable, and the last versions."""
+    """The releases that prune must keep: live, followed, stable, and the last versions."""
     assigned = [event.version for stage in model.follows if (event := model.newest(stage)) is not None]
     stable = [version for version in model.commits if model.mark_of(version) == "stable"]
     last = sorted(model.commits, key=rank)[len(model.commits) - keep :] if keep else []
@@ -158,6 +160,6 @@ def staying(model: Model, keep: int) -> frozenset[str]:
 
 
 def describe(model: Model) -> str:
-    """The model in a line, for a failure's story."""
+    """The model on one line, for the report of a failure."""
     marks = ", ".join(f"{version} {model.mark_of(version) or 'candidate'}" for version in model.commits)
-    return f"{ARTIFACT}: {marks}; live {dict(model.live)}; astray {dict(model.astray)}"
+    return f"{ARTIFACT}: {marks}; live {dict(model.live)}; wrong tags {dict(model.wrong_tags)}"

@@ -130,7 +130,7 @@ def killed_at(work: Callable[[], int | None], event: str, fragment: str) -> int:
     return child(doomed)
 
 
-def let_time_fly(now: Callable[[], float]) -> None:
+def skip_sleeps(now: Callable[[], float]) -> None:
     """In a child: waiting for a second to pass takes no time, it passes at once. Less is waiting for another process,
     and is done. `now` is the clock until then."""
     slept, really = 0.0, time.sleep

@@ -44,14 +44,14 @@ class Event:
 class Model:
     """`events` in the order of time, `journal` the names of each entry's tags, `live` the version of each stage here.
 
-    `astray` are tags that were moved or deleted, each with where and how: `origin deleted`, `clone moved`.
+    `wrong_tags` are tags that were moved or deleted, each with where and how: `origin deleted`, `clone moved`.
     """
 
     events: tuple[Event, ...] = ()
     journal: tuple[tuple[str, ...], ...] = ()
     live: Mapping[str, str] = field(default_factory=dict)
     follows: frozenset[str] = frozenset()
-    astray: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    wrong_tags: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def commits(self) -> dict[str, str]:
@@ -80,7 +80,7 @@ class Model:
 
     def is_tampered(self, version: str) -> bool:
         """Whether the version's own tag is not what was registered; one that only this clone lost is fetched again."""
-        return bool(self.astray.get(f"{ARTIFACT}@{version}", frozenset()) - {"clone deleted"})
+        return bool(self.wrong_tags.get(f"{ARTIFACT}@{version}", frozenset()) - {"clone deleted"})
 
     def registered(self, version: str, commit: str, now: int, *, own: bool = True) -> "Model":
         """With one more version: lastgood's, or a tag that the journal does not know."""

@@ -13,7 +13,7 @@ from lastgood.cli.app import main
 from tests import builders
 from tests.builders import git
 from tests.reliability.checker import Checker, Known, Verdict, differences
-from tests.reliability.killing import child, count_changes, let_time_fly
+from tests.reliability.killing import child, count_changes, skip_sleeps
 from tests.world import World
 
 V1, V2, V3, V4, V5 = (f"v{number}.0.0" for number in range(1, 6))
@@ -35,7 +35,7 @@ class Command:
 
     def run(self, root: Path) -> int:
         """Give the command in this process, a child of the test."""
-        let_time_fly(time.time)
+        skip_sleeps(time.time)
         return main(["-C", str(root), *self.arguments])
 
 
@@ -55,7 +55,7 @@ def _waiting(world: World, _known: Known) -> None:
 
 def _trained(world: World, known: Known) -> None:
     world.project.commit_version(model="fifth", data={"a.csv": "5\n", "c.csv": "6\n"}, push=False)
-    known.learn(V5, world.root)
+    known.record(V5, world.root)
 
 
 def _full(world: World, _known: Known) -> None:
@@ -91,7 +91,7 @@ COMMANDS = (
     ),
     Command("sync", ("sync", "flights", "--stage", "prod"), _waiting, live=(V3, V4), assigned=(V4, V4)),
     Command("checkout", ("checkout", f"flights@{V1}"), _nothing, worktree=(V4, V1)),
-    Command("checkout that puts work aside", ("checkout", f"flights@{V1}", "--save"), _worked_on, worktree=(None, V1)),
+    Command("checkout that saves work", ("checkout", f"flights@{V1}", "--save"), _worked_on, worktree=(None, V1)),
     Command("prune", ("prune", "flights", "--keep", "1"), _full, live=(V1, V1), assigned=(V1, V1)),
     Command(
         "register",
@@ -236,6 +236,6 @@ def build_base(project: builders.Project) -> tuple[World, Known]:
     )
     for version, model, data, mark, stages in story:
         world.release(version, model=model, data=data, mark=mark, stages=stages)
-        known.learn(version, world.root)
+        known.record(version, world.root)
     world.sync()
     return world, known

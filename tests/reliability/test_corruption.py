@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from tests import kinds
+from tests import remote_kinds
 from tests.builders import Project
 from tests.conftest import isolate
 from tests.reliability import figures
 from tests.reliability.checker import description_of
-from tests.reliability.enemy import Run, run, wrong_with
+from tests.reliability.hostile_repository import Run, run, wrong_with
 from tests.world import World
 
 pytestmark = pytest.mark.sweep
@@ -249,7 +249,7 @@ def _remote_rot(kind: str) -> Callable[[Scene, str, random.Random], list[str]]:
 
     def case(scene: Scene, how: str, chance: random.Random) -> list[str]:
         picked = chance.choice([scene.stored(FIRST, STORE), scene.stored(RAW["a.csv"], STORE), scene.listing(STORE)])
-        with kinds.remote(kind, scene.project.remote) as remote:
+        with remote_kinds.remote(kind, scene.project.remote) as remote:
             scene.project.put(".dvc/config.local", f"['remote \"storage\"']\n{remote.settings}")
             key = str(picked.resolve().relative_to(scene.project.remote.resolve()))
             before = remote.read(key)
@@ -271,7 +271,7 @@ CLASSES: dict[str, Callable[[Scene, str, random.Random], list[str]]] = {
     "cache member": _cache(lambda scene: scene.stored(RAW["a.csv"], ".dvc/cache")),
     "remote file": _remote(lambda scene: scene.stored(FIRST, "../dvc-remote")),
     "remote listing": _remote(lambda scene: scene.listing("../dvc-remote")),
-    **{f"remote, {kind}, cache sound": _remote_rot(kind) for kind in kinds.KINDS},
+    **{f"remote, {kind}, cache sound": _remote_rot(kind) for kind in remote_kinds.KINDS},
     "release output": _release("models/model.txt"),
     "release output, times alike": _rot,
     "release member": _release("data/raw/a.csv"),

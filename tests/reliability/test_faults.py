@@ -41,7 +41,7 @@ HALF = "tags and journal on origin differ"
 not there. No client can prevent it; `verify` tells it, and the same command given again puts the tag back."""
 CASES = int(os.environ.get("LASTGOOD_FAULTS", "2000" if figures.SOAK else "200"))
 """Of all commands together."""
-SLOW = {"checkout", "checkout that puts work aside", "register"}
+SLOW = {"checkout", "checkout that saves work", "register"}
 SHARES = {one.name: 1 if one.name in SLOW and not figures.SOAK else 2 for one in COMMANDS}
 """What a command gets of them: half in the short form where a case takes three times as long, for DVC is at work."""
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.reliability import figures
 from tests.reliability.checker import Known
-from tests.reliability.disk import OPTIONS, Call, Disk, calls
 from tests.reliability.scenes import COMMANDS, V3, V4, Command, Scene
+from tests.reliability.simulated_disk import OPTIONS, Call, Disk, calls
 from tests.reliability.tracing import require_strace, traced
 from tests.world import World
 
@@ -36,7 +36,7 @@ SWEPT = [one for one in (*COMMANDS, FIRST, FETCHING) if figures.SOAK or one.name
 UNSAFE = {
     "register": ("work/.dvc/cache", "dvc-remote"),
     "checkout": ("work/.dvc/cache", "work/data/raw/", "work/models/model.txt"),
-    "checkout that puts work aside": ("work/scripts/", "work/data/raw/", "work/models/model.txt"),
+    "checkout that saves work": ("work/scripts/", "work/data/raw/", "work/models/model.txt"),
 }
 """What nobody has flushed when the command begins: DVC flushes nothing of what it fetches, pushes and places."""
 OTHERS = (

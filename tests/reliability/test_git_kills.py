@@ -1,5 +1,5 @@
 """When a git process dies at any of its system calls, the command says so with a documented exit code, the old state or
-the new one is there, and the same command again, without flags, leaves the state of an uninterrupted run."""
+the new one is there, and the same command, run again without flags, leaves the state of an uninterrupted run."""
 
 import os
 import time

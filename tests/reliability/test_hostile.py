@@ -17,7 +17,17 @@ from lastgood.versions.manifests import read_manifest
 from tests.builders import Project
 from tests.conftest import isolate
 from tests.reliability import corpus, figures
-from tests.reliability.enemy import Enemy, Entry, escapes, examine, outside, run, survive, versions_of, wrong_with
+from tests.reliability.hostile_repository import (
+    Entry,
+    HostileRepository,
+    escapes,
+    examine,
+    outside,
+    run,
+    survive,
+    versions_of,
+    wrong_with,
+)
 from tests.world import World
 
 
@@ -33,12 +43,12 @@ def _good(_blank: Project, session_home: Path, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
-def enemy(_good: Project, tmp_path: Path) -> Enemy:
+def enemy(_good: Project, tmp_path: Path) -> HostileRepository:
     """v1.0.0 stable and once in prod, v2.0.0 live in prod; and somebody who writes what he likes beside them."""
-    return Enemy.of(_good.copy(tmp_path))
+    return HostileRepository.of(_good.copy(tmp_path))
 
 
-def test_tags_of_every_kind_are_shown_safely_and_count_for_nothing_else(enemy: Enemy) -> None:
+def test_tags_of_every_kind_are_shown_safely_and_count_for_nothing_else(enemy: HostileRepository) -> None:
     begun = figures.begin()
     commit = enemy.project.git("rev-parse", "flights@v1.0.0^{commit}")
     cases = sum(enemy.tag(name, commit) is not None for name in corpus.names())
@@ -64,7 +74,7 @@ def test_tags_of_every_kind_are_shown_safely_and_count_for_nothing_else(enemy: E
     assert not wrong, "\n".join(wrong)
 
 
-def _odd_targets(enemy: Enemy, commit: str) -> int:
+def _odd_targets(enemy: HostileRepository, commit: str) -> int:
     """Lightweight, nested, of trees and blobs, pointing to themselves in name, without a header."""
     tree, blob = enemy.project.git("rev-parse", f"{commit}^{{tree}}"), enemy.put("blob", b"x")
     tag = str(enemy.tag("evil#nest#901", commit))
@@ -78,7 +88,7 @@ def _odd_targets(enemy: Enemy, commit: str) -> int:
     return len(refs) + 6
 
 
-def test_pipeline_files_of_every_kind_are_refused_or_read_as_data(enemy: Enemy) -> None:
+def test_pipeline_files_of_every_kind_are_refused_or_read_as_data(enemy: HostileRepository) -> None:
     begun = figures.begin()
     commit = enemy.project.git("rev-parse", "flights@v1.0.0^{commit}")
     base = [entry for entry in enemy.entries(commit) if entry[1] not in {b"data", b"models", b"dvc.yaml", b"dvc.lock"}]
@@ -97,7 +107,7 @@ def test_pipeline_files_of_every_kind_are_refused_or_read_as_data(enemy: Enemy) 
     assert not wrong, "\n".join(wrong)
 
 
-def test_manifests_in_a_forged_journal_are_refused_by_name(enemy: Enemy) -> None:
+def test_manifests_in_a_forged_journal_are_refused_by_name(enemy: HostileRepository) -> None:
     begun = figures.begin()
     commit = enemy.project.git("rev-parse", "flights@v1.0.0^{commit}")
     journal = enemy.project.git("log", "--first-parent", "--format=%H", "refs/lastgood/flights").split()[-2]
@@ -121,7 +131,7 @@ def test_manifests_in_a_forged_journal_are_refused_by_name(enemy: Enemy) -> None
     assert not wrong, "\n".join(wrong)
 
 
-def test_journals_that_name_what_they_must_not_change_nothing_of_others(enemy: Enemy) -> None:
+def test_journals_that_name_what_they_must_not_change_nothing_of_others(enemy: HostileRepository) -> None:
     begun = figures.begin()
     commit = enemy.project.git("rev-parse", "flights@v2.0.0^{commit}")
     genesis = enemy.commit(enemy.tree([]), (), b"journal of lastgood\n")
@@ -158,7 +168,7 @@ def test_journals_that_name_what_they_must_not_change_nothing_of_others(enemy: E
     assert not wrong, "\n".join(wrong)
 
 
-def test_listings_of_directories_are_refused_by_name_and_place_nothing(enemy: Enemy) -> None:
+def test_listings_of_directories_are_refused_by_name_and_place_nothing(enemy: HostileRepository) -> None:
     begun = figures.begin()
     commit = enemy.project.git("rev-parse", "flights@v1.0.0^{commit}")
     base = [entry for entry in enemy.entries(commit) if entry[1] not in {b"data", b"models", b"dvc.lock", b"dvc.yaml"}]
@@ -184,7 +194,7 @@ def test_listings_of_directories_are_refused_by_name_and_place_nothing(enemy: En
     assert not wrong, "\n".join(wrong)
 
 
-def _trees(enemy: Enemy) -> Iterator[list[Entry]]:
+def _trees(enemy: HostileRepository) -> Iterator[list[Entry]]:
     """What a tree may hold besides good files."""
     canary = enemy.put("blob", f"#!/bin/sh\ntouch {enemy.canary}/run\n".encode())
     link = enemy.put("blob", str(enemy.project.base / "escape").encode())
@@ -242,7 +252,7 @@ def _trees(enemy: Enemy) -> Iterator[list[Entry]]:
     yield [("120000", name, enemy.put("blob", str(enemy.project.base).encode())) for name in links]
 
 
-def test_trees_of_every_kind_are_built_inside_their_release_or_refused(enemy: Enemy) -> None:
+def test_trees_of_every_kind_are_built_inside_their_release_or_refused(enemy: HostileRepository) -> None:
     begun = figures.begin()
     commit = enemy.project.git("rev-parse", "flights@v1.0.0^{commit}")
     base = enemy.entries(commit)
@@ -273,7 +283,7 @@ def test_trees_of_every_kind_are_built_inside_their_release_or_refused(enemy: En
     assert not wrong, "\n".join(wrong)
 
 
-def test_settings_of_every_kind_are_usage_errors_that_name_the_key(enemy: Enemy) -> None:
+def test_settings_of_every_kind_are_usage_errors_that_name_the_key(enemy: HostileRepository) -> None:
     begun, wrong = figures.begin(), []
     for place, text in enumerate(corpus.settings(), 1):
         try:

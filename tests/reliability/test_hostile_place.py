@@ -156,12 +156,12 @@ def test_a_version_that_tracks_lastgoods_own_name_is_refused(world: World, name:
     clone.project.git("add", "--force", name)
     clone.project.commit_version(model="third")
     done = lastgood(clone.root, "register", "--version", "v3.0.0")
-    assert (done.code, f"{name} in this commit is a name of lastgood's own" in done.said) == (3, True), done
+    assert (done.code, f"{name} in this commit is reserved for lastgood" in done.said) == (3, True), done
     clone.project.register("v3.0.0")
     assert lastgood(clone.root, "verify").code == 3
     for arguments in (["checkout", "flights@v3.0.0"], ["assign", "v3.0.0", "--stage", "prod", "--reason", "x"]):
         done = lastgood(world.root, *arguments)
-        assert (done.code, f"{name} in flights v3.0.0 is a name of lastgood's own" in done.said) == (3, True), done
+        assert (done.code, f"{name} in flights v3.0.0 is reserved for lastgood" in done.said) == (3, True), done
     clone.project.assign("v3.0.0", "prod")
     assert lastgood(world.root, "sync", "--stage", "prod").code == 3
     assert world.live_model() == "second"

@@ -1,5 +1,5 @@
-"""Killed before any change it makes, every command leaves the old state or the new one, and the same command again,
-without flags, leaves the state of an uninterrupted run."""
+"""Killed before any change it makes, every command leaves the old state or the new one, and the same command,
+run again without flags, leaves the state of an uninterrupted run."""
 
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def test_killed_before_a_change_it_is_old_or_new_and_the_same_again_finishes(
     base: tuple[World, Known], memory: Path, command: Command
 ) -> None:
     stride = STRIDE if command in COMMANDS or figures.SOAK else FEW
-    stride = ALIKE if command.name == "checkout that puts work aside" else stride
+    stride = ALIKE if command.name == "checkout that saves work" else stride
     sweep(Scene.of(command, *base, memory / f"kill {command.name}"), f"kill {command.name}", stride)
 
 

@@ -14,7 +14,7 @@ from lastgood.errors import RefusedError
 from lastgood.releases import durable
 from tests.builders import Project, git
 from tests.conftest import isolate
-from tests.reliability.enemy import run
+from tests.reliability.hostile_repository import run
 from tests.reliability.tracing import require_strace
 from tests.world import World
 

@@ -16,7 +16,7 @@ from lastgood.adapters.dvc import staging
 from lastgood.adapters.git import command as git_command
 from tests.reliability import figures
 from tests.reliability.checker import Checker, Known
-from tests.reliability.images import cut_power, make, mount
+from tests.reliability.disk_images import cut_power, make, mount
 from tests.reliability.killing import LIMIT, SUBREAPER, await_orphans, become
 from tests.reliability.scenes import COMMANDS, Command, Scene
 from tests.world import World

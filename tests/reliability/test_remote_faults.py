@@ -15,8 +15,8 @@ from lastgood.versions.manifests import read_manifest
 from tests.builders import Project
 from tests.conftest import isolate
 from tests.reliability import figures
-from tests.reliability.enemy import run, wrong_with
-from tests.reliability.faulty import Fault, FaultyGit, FaultyServer
+from tests.reliability.faulty_servers import Fault, FaultyGit, FaultyServer
+from tests.reliability.hostile_repository import run, wrong_with
 from tests.world import World, forget
 
 pytestmark = pytest.mark.sweep

@@ -18,7 +18,7 @@ from lastgood.errors import FindingsError, LastgoodError, RefusedError
 from lastgood.releases import hashing
 from tests.builders import Project
 from tests.conftest import isolate
-from tests.reliability.enemy import run
+from tests.reliability.hostile_repository import run
 from tests.world import World
 
 HANGING = 240
@@ -105,7 +105,7 @@ def test_what_is_special_in_a_release_a_cache_or_a_remote_is_no_object(world: Wo
     assert done.code == 3
     findings = json.loads(done.out)["findings"]
     assert {one["kind"] for one in findings} == {"missing", "changed"}
-    assert any("is no regular file" in one["message"] for one in findings)
+    assert any("is not a regular file" in one["message"] for one in findings)
     assert run(world.root, "checkout", "flights@v1.0.0").code == 3
 
 
@@ -113,7 +113,7 @@ def test_what_is_special_in_a_release_a_cache_or_a_remote_is_no_object(world: Wo
 def test_hashing_opens_nothing_but_files(tmp_path: Path, kind: str) -> None:
     MAKERS[kind](tmp_path / "odd")
     for read in (hashing.digests, hashing.legacy_md5):
-        with pytest.raises(FindingsError, match="odd is no regular file"):
+        with pytest.raises(FindingsError, match="odd is not a regular file"):
             read(tmp_path / "odd")
     with pytest.raises(FileNotFoundError):
         hashing.digests(tmp_path / "none")

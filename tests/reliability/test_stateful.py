@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from tests.reliability import driving, figures
+from tests.reliability import figures, step_choice
 from tests.reliability.checker import Known
-from tests.reliability.driving import CRASHED, NOTHING, STEPS, WEIGHTS, random_step, step
-from tests.reliability.strangers import Strangers
+from tests.reliability.foreign_steps import ForeignSteps
+from tests.reliability.step_choice import CRASHED, NOTHING, STEPS, WEIGHTS, random_step, step
 from tests.world import World
 
 pytestmark = pytest.mark.sweep
@@ -32,11 +32,11 @@ EXAMPLES = 1000 if figures.SOAK else 40
 
 
 @pytest.fixture(scope="module")
-def beginning(base: tuple[World, Known], memory: Path) -> Callable[[str], Strangers]:
-    return driving.beginning(base, memory)
+def beginning(base: tuple[World, Known], memory: Path) -> Callable[[str], ForeignSteps]:
+    return step_choice.beginning(base, memory)
 
 
-def machine(begin: Callable[[str], Strangers], counts: Counter[str]) -> type[RuleBasedStateMachine]:
+def machine(begin: Callable[[str], ForeignSteps], counts: Counter[str]) -> type[RuleBasedStateMachine]:
     """A state machine over all steps.
 
     They are one rule: of many, hypothesis would leave out some at random in each run (swarm testing), and the first in
@@ -46,7 +46,7 @@ def machine(begin: Callable[[str], Strangers], counts: Counter[str]) -> type[Rul
     class Machine(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
-            self.play = begin("drawn")
+            self.walk = begin("drawn")
 
         @rule(
             what=st.sampled_from([name for name, weight in WEIGHTS.items() for _ in range(weight)]),
@@ -56,19 +56,19 @@ def machine(begin: Callable[[str], Strangers], counts: Counter[str]) -> type[Rul
             number=st.integers(0, 60 * len(CRASHED)),
         )
         def act(self, what: str, version: int, stage: int, flag: int, number: int) -> None:
-            step(self.play, what, version, stage, flag, number)
+            step(self.walk, what, version, stage, flag, number)
 
         def teardown(self) -> None:
-            if sys.exc_info()[0] is None and self.play.counts.keys() - {NOTHING}:
-                self.play.finish()
-            counts.update(self.play.counts)
-            self.play.close()
+            if sys.exc_info()[0] is None and self.walk.counts.keys() - {NOTHING}:
+                self.walk.finish()
+            counts.update(self.walk.counts)
+            self.walk.close()
 
     return Machine
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_any_sequence_leaves_what_the_model_says(beginning: Callable[[str], Strangers], part: int) -> None:
+def test_any_sequence_leaves_what_the_model_says(beginning: Callable[[str], ForeignSteps], part: int) -> None:
     begun, counts = figures.begin(), Counter[str]()
     run_state_machine_as_test(
         seed(part + (SEED if figures.SOAK else 0))(machine(beginning, counts)),
@@ -81,20 +81,20 @@ def test_any_sequence_leaves_what_the_model_says(beginning: Callable[[str], Stra
 
 
 @pytest.mark.skipif(not figures.SOAK, reason="an hour; LASTGOOD_SOAK=1")
-def test_an_hour_of_random_operations_and_faults(beginning: Callable[[str], Strangers]) -> None:
-    begun, counts, wrong, plays = figures.begin(), Counter[str](), [], 0
+def test_an_hour_of_random_operations_and_faults(beginning: Callable[[str], ForeignSteps]) -> None:
+    begun, counts, wrong, walks = figures.begin(), Counter[str](), [], 0
     print(f"LASTGOOD_SOAK_SEED={SEED}", file=sys.__stderr__)
     while time.monotonic() < begun + SECONDS:
-        chance, play = random.Random(SEED + plays), beginning("random")  # noqa: S311  # to repeat it, not to hide it
-        plays += 1
+        chance, walk = random.Random(SEED + walks), beginning("random")  # noqa: S311  # to repeat it, not to hide it
+        walks += 1
         try:
             for _ in range(STEPS):
-                random_step(play, chance, FAULTY)
-            play.finish()
+                random_step(walk, chance, FAULTY)
+            walk.finish()
         except AssertionError as error:
-            wrong.append(f"LASTGOOD_SOAK_SEED={SEED + plays - 1}: {error}")
+            wrong.append(f"LASTGOOD_SOAK_SEED={SEED + walks - 1}: {error}")
             print(wrong[-1], file=sys.__stderr__)
-        counts.update(play.counts)
-        play.close()
+        counts.update(walk.counts)
+        walk.close()
     figures.record("stateful random", begun, cases=counts.total() - counts.pop(NOTHING, 0), wrong=len(wrong), **counts)
     assert not wrong

@@ -81,7 +81,7 @@ def failing(call: str, error: str) -> Iterator[None]:
 
 
 @contextmanager
-def noting_flushes(base: Path) -> Iterator[list[str]]:
+def recording_flushes(base: Path) -> Iterator[list[str]]:
     """What this thread flushes, in order: paths below `base`; `*` before one whose whole file system is."""
     found: list[str] = []
     with TemporaryDirectory() as aside:

@@ -1,1 +1,1 @@
-"""One outside tool each, its errors translated at the border."""
+"""One outside tool per module or package; its errors are translated here."""

@@ -1,4 +1,5 @@
-"""How processes of ours start: what they find by name is never the project's. What users configure keeps their own."""
+"""How lastgood's child processes start: nothing that they find by name comes from the project. Programs that users
+configure keep their own environment."""
 
 import os
 import re
@@ -7,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 OWN = ("lastgood", "dvc")
-"""Packages that a Python child needs. Plug-ins of DVC lie beside it."""
+"""Packages that a Python child needs. DVC's plug-ins are beside it."""
 
 START = f"""\
 import sys
@@ -20,18 +21,19 @@ sys.argv[1:] = []
 from importlib import import_module
 import_module(module).main()
 """
-"""`-m` puts the working directory on `sys.path`; this does not. The places come last, after the standard library."""
+"""`-m` puts the working directory on `sys.path`; this does not. The added directories come last, after the standard
+library."""
 
 _DROPPED = ("PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME")
 _FILES = re.compile(r"\w*(?:_FILE|_CREDENTIALS|_BUNDLE|_CONFIG|_DIR|HOME)")
 
 
 def python_command(module: str, avoid: Iterable[Path] = ()) -> list[str]:
-    """The command line that runs `main` of a module of ours in isolated mode: without the working directory,
+    """The command line that runs `main` of one of lastgood's modules in isolated mode: without the working directory,
     `PYTHONPATH` or the user's site.
 
-    An installation that isolated mode does not find (`pip install --user`, `PYTHONPATH`) is named by its directory,
-    unless that is the working directory or one of `avoid`.
+    If isolated mode does not find the installation (`pip install --user`, `PYTHONPATH`), its directory is named, unless
+    that is the working directory or one of `avoid`.
     """
     banned = {os.path.realpath(one) for one in (Path.cwd(), *avoid)}
     places = [place if os.path.realpath(place) not in banned else "" for place in map(_place_of, OWN)]
@@ -39,7 +41,7 @@ def python_command(module: str, avoid: Iterable[Path] = ()) -> list[str]:
 
 
 def _place_of(package: str) -> str:
-    """The directory on `sys.path` that a package comes from; empty when there is none. Nothing is imported."""
+    """The directory on `sys.path` that a package comes from; empty if there is none. Nothing is imported."""
     from importlib.util import find_spec  # where a worker is started
 
     loaded = sys.modules.get(package)
@@ -48,7 +50,7 @@ def _place_of(package: str) -> str:
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which Python programs, and programs by name, are not looked for in the working directory.
+    """An environment in which Python programs, and programs by name, are not found in the working directory.
 
     The user's site stays: helpers of git are installed there (`pip install --user git-remote-codecommit`).
     """
@@ -57,7 +59,7 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def absolute_path(environ: Mapping[str, str]) -> str:
-    """`PATH` without what is relative, an empty part too: git is started in the project, and `./git` is not git."""
+    """`PATH` without relative and empty parts: git is started in the project, and `./git` is not git."""
     return os.pathsep.join(part for part in environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(part))  # noqa: PTH117  # text
 
 

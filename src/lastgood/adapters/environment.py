@@ -1,9 +1,9 @@
-"""The one door to uv: finding a Python and filling a virtual environment; where it lies and when is not decided here.
+"""The only module that runs uv: it finds a Python and fills a virtual environment. It does not decide where or when.
 
 uv's index, cache and credentials come from the user's configuration and environment. It runs below a directory with an
 empty `uv.toml`, which ends its search for a project's configuration: neither the version's nor the checkout's counts.
 No code of a package runs here: the new Python starts before there are any, and modules are compiled by the Python that
-it was made from, which knows nothing of the environment's `.pth` files.
+it was made from, which ignores the environment's `.pth` files.
 """
 
 import json
@@ -21,7 +21,7 @@ from lastgood.core.requirements import Wanted
 from lastgood.errors import LastgoodError
 
 _LOADER = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""Where the system finds the libraries of a Python: some do not start without."""
+"""Variables with which the system finds the libraries of a Python: some do not start without."""
 _KEPT = frozenset(
     {
         *("HOME", "USER", "LOGNAME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "NETRC", *_LOADER),
@@ -30,12 +30,12 @@ _KEPT = frozenset(
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "SSL_CLIENT_CERT", "PYENV_ROOT", "PYENV_VERSION"),
     }
 )
-"""What uv reads to find its configuration, cache, indexes and Pythons. Nothing else of the user's reaches it."""
+"""Variables with which uv finds its configuration, cache, indexes and Pythons. It gets no others of the user."""
 _COMPILERS = frozenset({"CC", "CXX", "CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "PKG_CONFIG_PATH"})
-"""What besides packages without a wheel read, where the configuration lets them build."""
+"""Further variables for building packages without a wheel, if the configuration allows that."""
 _DROPPED = frozenset({"UV_PROJECT", "UV_WORKING_DIR", "UV_WORKING_DIRECTORY", "UV_PYTHON", "UV_COMPILE_BYTECODE"})
 _LAST = 20
-"""Lines of what uv says that a message repeats."""
+"""Lines of uv's output that a message repeats."""
 _QUESTION = """\
 import json, os, platform, sys
 number = sys.implementation.version
@@ -58,13 +58,13 @@ print(json.dumps({
 
 
 class UvError(LastgoodError):
-    """uv failed, or did not end in time; the message is what it said last."""
+    """uv failed, or did not end in time; the message is the end of its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Uv:
-    """uv in a directory of ours; `timeout` in seconds for each of its runs. `build` allows packages without a wheel,
-    whose own code then runs."""
+    """uv in a directory of lastgood; `timeout` in seconds for each of its runs. `build` allows packages without a
+    wheel, whose own code then runs."""
 
     directory: Path
     timeout: float
@@ -81,8 +81,8 @@ class Uv:
         self._run("venv", "--quiet", "--relocatable", "--python", str(python), str(path))
 
     def install(self, path: Path, wanted: Wanted) -> None:
-        """Fill an environment with exactly what a lock asks for; from wheels, unless `build`. Raises `UvError`, also
-        when a package replaces what the environment's interpreter starts from."""
+        """Fill an environment with exactly what a lock requires; from wheels, unless `build`. Raises `UvError`, also if
+        a package replaces the files that the environment's interpreter starts from."""
         if not wanted.lines:
             return
         requirements = self._write("requirements.txt", wanted.lines)
@@ -102,8 +102,8 @@ class Uv:
             raise UvError("a package replaces the interpreter of its environment, or its pyvenv.cfg")
 
     def _is_cache_ours(self) -> bool:
-        """Whether nobody else can write to uv's cache. If not, files that are hard-linked from there could be changed
-        later by another user. A cache that does not exist yet is made by us."""
+        """Whether nobody else can write to uv's cache. Otherwise another user could later change files that are
+        hard-linked from there. A cache that does not exist yet is made by this user."""
         try:
             found = Path(self._run("cache", "dir").strip()).stat()
         except FileNotFoundError:
@@ -137,9 +137,9 @@ def find_uv() -> str:
 
 
 def read_target(python: Path, timeout: float) -> Target:
-    """What an interpreter says of itself; it runs, so it is one. Raises `UvError`.
+    """The facts about an interpreter, which runs to report them. Raises `UvError`.
 
-    It starts without site directories, so that no `.pth` file runs, and without anything of the user's environment.
+    It starts without site directories, so that no `.pth` file runs, and without the user's environment.
     """
     command = [str(python), "-I", "-S", "-B", "-c", _QUESTION]
     try:
@@ -153,10 +153,10 @@ def read_target(python: Path, timeout: float) -> Target:
 
 
 def compile_modules(path: Path, python: Path, timeout: float) -> None:
-    """Compile the modules of an environment with the Python it was made from, as far as they can be.
+    """Compile the modules of an environment with the Python it was made from, as far as possible.
 
-    uv would start the environment's own Python, which executes every `.pth` file. The compiler only reads. What is not
-    compiled is compiled anew at each start, since the directories are read-only: nothing else is lost.
+    uv would start the environment's own Python, which runs every `.pth` file. The compiler only reads. A module that is
+    not compiled is compiled again at each start, because the directories are read-only: nothing else is lost.
     """
     command = [str(python), "-I", "-S", "-m", "compileall", "-q", "-q", str(path / "lib")]
     with suppress(OSError):
@@ -164,18 +164,18 @@ def compile_modules(path: Path, python: Path, timeout: float) -> None:
 
 
 def _loading() -> dict[str, str]:
-    """All that a Python which we only ask sees of the user's variables."""
+    """All of the user's variables that a Python gets when it only reports its facts."""
     return {name: os.environ[name] for name in _LOADER if name in os.environ}
 
 
 def _interpreter(path: Path, names: Iterable[str]) -> dict[str, str | bytes]:
-    """What files of an environment's Python are: where their links lead, or their contents."""
+    """The identity of an environment's Python files: their link targets, or their contents."""
     files = {name: path / name for name in names}
     return {name: str(file.readlink()) if file.is_symlink() else file.read_bytes() for name, file in files.items()}
 
 
 def _environment(*, build: bool) -> dict[str, str]:
-    """Of the user's what uv reads, and none of his other secrets; our own Python is found last."""
+    """The user's variables that uv reads, without other secrets; lastgood's own Python is found last."""
     wanted = _KEPT | _COMPILERS if build else _KEPT
     kept = {
         name: value

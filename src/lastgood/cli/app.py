@@ -28,29 +28,29 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 COMMANDS: dict[str, str] = {
-    "status": "Tell where everything stands.",
+    "status": "Show what is assigned, live and checked out.",
     "list": "List the versions of an artifact.",
     "show": "Show one version and what it pins.",
     "diff": "Compare two versions.",
     "history": "Show the events of an artifact.",
-    "where": "Print the directory of what is live here.",
+    "where": "Print the directory of the live release.",
     "verify": "Check that every version can be restored.",
     "init": "Prepare a project.",
     "register": "Register the commit as a version.",
-    "adopt": "Write the tags of others into the journal.",
+    "adopt": "Record existing GTO tags in the journal.",
     "mark": "Mark a version stable or failed.",
     "assign": "Assign a stage to a version.",
-    "unassign": "Leave a stage without a version.",
-    "discount": "Take an event dated ahead out of count.",
+    "unassign": "Remove the assignment of a stage.",
+    "discount": "Discount an event dated in the future.",
     "resolve": "Record why a version failed.",
     "rollback": "Roll a stage back to the last good version.",
-    "checkout": "Bring a version into the working tree.",
-    "sync": "Make live here what a stage is assigned.",
+    "checkout": "Check out a version in the working tree.",
+    "sync": "Switch this machine to a stage's version.",
     "guard": "Watch what is live and roll back by itself.",
     "exec": "Run a command in a version.",
-    "prune": "Remove releases that are not needed here.",
-    "gc": "Remove from the DVC remote what nothing needs.",
-    "repair": "Put back what verify misses.",
+    "prune": "Remove releases this machine does not need.",
+    "gc": "Remove unneeded objects from the DVC remote.",
+    "repair": "Restore what verify reports as missing.",
 }
 """The commands in the order in which help lists them, each with its module's name and what it is for."""
 
@@ -126,7 +126,7 @@ def group() -> TyperGroup:
     """The application as Typer's own command object, made once."""
     command = typer.main.get_command(app)
     if not isinstance(command, TyperGroup):
-        raise TypeError(f"{command} is no group of commands")
+        raise TypeError(f"{command} is not a group of commands")
     command.commands = Commands()  # type: ignore[assignment]  # a mapping that nobody writes to
     return command
 

@@ -51,7 +51,8 @@ def guarded(run: Callable[[], int], arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  # the outermost boundary: a bug gets its report here and nowhere else
         if type(error).__module__ == "sqlite3":  # a full or broken disk below a database, ours or DVC's
             return tell(
-                LastgoodError(f"a database: {error}; what was recorded stands", hint="lastgood status"), as_json=as_json
+                LastgoodError(f"a database: {error}; recorded events stay recorded", hint="lastgood status"),
+                as_json=as_json,
             )
         return _bug(error, arguments, as_json=as_json)
 
@@ -124,13 +125,13 @@ def _command_path(error: Exception, arguments: Sequence[str]) -> str:
 def _outside(error: OSError) -> LastgoodError:
     """What the operating system refused, with the file it is about."""
     return LastgoodError(
-        f"{error.filename or 'the system'}: {error.strerror}; what was recorded stands, nothing else changed",
+        f"{error.filename or 'cannot read or write'}: {error.strerror}; recorded events stay recorded",
         hint="lastgood status",
     )
 
 
 def _interrupted(*, as_json: bool) -> int:
-    message = "interrupted; what was recorded stands, nothing else changed"
+    message = "interrupted; recorded events stay recorded, nothing else changed"
     if as_json:
         document: ErrorDocument = {
             "error": "interrupted",

@@ -35,7 +35,7 @@ def diff(
     found = compare(project, old, new, fetch=fetch)
     session.warn(warnings_of(found.view, [found.history]))
     for words in found.warnings:
-        session.note(f"warning: {text.one_line(words)}")
+        session.print_beside(f"warning: {text.one_line(words)}")
     session.say_age(project, found.view)
     session.answer(_document(found), _text(found))
 

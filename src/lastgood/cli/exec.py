@@ -41,6 +41,6 @@ def execute(
     try:
         code = operation.execute(project, reference, command, fetch=fetch, on_ready=tell)
     except operation.CommandError as error:
-        session.note(f"error: {error}")
+        session.print_beside(f"error: {error}")
         code = error.code
     raise typer.Exit(code)

@@ -63,7 +63,7 @@ def gc(
     from lastgood.operations.gc import execute, prepare
 
     if not remote:
-        raise UsageError("what is to be cleaned must be said", hint="lastgood gc --remote, or lastgood prune")
+        raise UsageError("gc needs a target: --remote", hint="lastgood gc --remote, or lastgood prune")
     session = Session.of(context, as_json=as_json)
     project = session.open()
     plan = prepare(project, grace=grace, share=max_share)
@@ -77,10 +77,10 @@ def gc(
 
 def _confirm(session: Session, plan: "Plan") -> None:
     """Show what would go, and ask. Raises `RefusedError` where there is nobody to ask, or the answer is no."""
-    hint = "say --yes to remove without asking, --dry-run to look"
+    hint = "add --yes to remove without asking, or --dry-run to look"
     if session.as_json or not (streams.is_terminal("stdin") and streams.is_terminal("stderr")):
-        raise RefusedError(f"{_what(plan)} would go, and nobody can be asked", hint=hint)
-    session.note(_table(plan))
+        raise RefusedError(f"{_what(plan)} would be removed, and there is no terminal to ask", hint=hint)
+    session.print_beside(_table(plan))
     if not streams.ask(f"remove {_what(plan)} for good?"):
         raise RefusedError("not confirmed", hint=hint)
 
@@ -118,8 +118,11 @@ def _document(project: "Project", plan: "Plan", *, dry_run: bool) -> "Document":
 
 def _text(plan: "Plan", *, dry_run: bool, shown: bool) -> str:
     *most, last = (f"{number} {ONE[noun] if number == 1 else noun}" for noun, number in plan.looked_at.items())
-    needed = f"needed by {', '.join(most)} and {last} on origin, or by this clone: all the others"
-    young = f"{text.count(plan.young, 'object')} came within the last {plan.grace} hours and may be needed soon: kept"
+    kept = plan.total - len(plan.objects) - plan.young
+    needed = (
+        f"keeping {text.count(kept, 'object')}, referenced by {', '.join(most)} and {last} on origin, or by this clone"
+    )
+    young = f"keeping {text.count(plan.young, 'object')} of the last {plan.grace} hours, which may be needed soon"
     said = [text.prose(needed), text.prose(young) if plan.young else ""]
     if not plan.objects:
         rest = "nothing else to do" if plan.young else "nothing to do: every object on the remote is needed"
@@ -138,7 +141,7 @@ def _table(plan: "Plan") -> str:
     rows = [(one.md5[:12], one.remote, text.size(one.size), one.why) for one in _largest(plan)]
     more = len(plan.objects) - len(rows)
     return text.paragraphs(
-        text.table(rows, ("OBJECT", "REMOTE", "SIZE", "WHY IT GOES")),
+        text.table(rows, ("OBJECT", "REMOTE", "SIZE", "REASON")),
         f"and {text.count(more, 'smaller object')} (--json names them all)" if more else "",
     )
 

@@ -36,7 +36,7 @@ def history(
     else:
         session.answer({}, _text(told))
     if not told.events:
-        session.note("no event here yet; the first one: lastgood register")
+        session.print_beside("no event here yet; the first one: lastgood register")
 
 
 def describe(event: "Event", history: "History", added: "Added | None" = None) -> tuple[str, str, str, str]:

@@ -35,7 +35,7 @@ def list_versions(
     else:
         session.answer({}, "\n\n".join(_text(listed, history) for history in listed.histories))
     if not listed.histories:
-        session.note("no version here yet; the first one: lastgood register")
+        session.print_beside("no version here yet; the first one: lastgood register")
 
 
 def _document(listed: "Listed") -> "Document":

@@ -45,7 +45,7 @@ def register(
     there is pushed. Tag, manifest and journal go out in one push. If any step fails nothing stays behind.
     """
     if version and bump:
-        raise UsageError("--version and --bump exclude each other", hint="take one of them")
+        raise UsageError("--version and --bump cannot be combined", hint="use one of them")
     from lastgood.operations.register import Request
     from lastgood.operations.register import register as record_version
 

@@ -33,7 +33,9 @@ def repair(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Put back what verify misses: tags from the journal, the journal from this clone, objects from cache and releases.
+    """Restore what verify reports as missing: tags, journal entries and objects.
+
+    Tags come from the journal, the journal from this clone, objects from the cache and the releases.
 
     With --deep what is corrupted on the remote is replaced from there, too.
 
@@ -50,14 +52,14 @@ def repair(
     failure = None
     if done.left:
         failure = FindingsError(
-            f"{text.count(len(done.left), 'finding')} that cannot be put right here", done.left, unchanged=dry_run
+            f"{text.count(len(done.left), 'finding')} that cannot be repaired here", done.left, unchanged=dry_run
         )
     if done.left_out:
-        session.note(f"warning: {done.left_out}")
+        session.print_beside(f"warning: {done.left_out}")
     session.answer(_document(done, failure), _text(done))
     if failure is not None:
         if not as_json:
-            session.note(f"error: {message(failure)}\n{text.few([typed(str(one)) for one in done.left])}")
+            session.print_beside(f"error: {message(failure)}\n{text.few([typed(str(one)) for one in done.left])}")
         raise typer.Exit(failure.exit_code)
 
 
@@ -80,6 +82,6 @@ def _text(done: "Repaired") -> str:
     table = text.table(rows, header) if rows else ""
     things = text.count(len(rows), "thing")
     if not rows:
-        return "nothing to do: nothing that can be put back is missing" if not done.left else ""
-    last = f"dry run: would put {things} right; nothing was changed" if done.dry_run else f"put {things} right"
+        return "nothing to do: nothing that can be restored is missing" if not done.left else ""
+    last = f"dry run: would repair {things}; nothing was changed" if done.dry_run else f"repaired {things}"
     return text.paragraphs(table, last)

@@ -77,7 +77,7 @@ def rollback(
 
     require_reason(reason, "a rollback", dry_run=dry_run)
     if here and record_only:
-        raise UsageError("--here and --record-only exclude each other", hint="take one of them")
+        raise UsageError("--here and --record-only cannot be combined", hint="use one of them")
     from lastgood.core.rollback import Request
     from lastgood.operations.rollback import rollback as roll_back
 
@@ -117,7 +117,7 @@ def _require_artifact(name: str | None) -> None:
     if at or SemanticVersion.parse(f"v{plain}"):
         named = f"{artifact} " if artifact else ""
         raise UsageError(
-            f"{name} names a version, and it is not said whether to leave it or to go back to it",
+            f"{name} is ambiguous: use --from or --to",
             hint=f"lastgood rollback {named}--from v{plain} --reason TEXT leaves it; --to v{plain} goes back to it",
         )
 

@@ -75,26 +75,26 @@ class Session:
         self.progress.clear()
         return write("stdout", json.dump(document, one_line=one_line) if self.as_json else words)
 
-    def note(self, words: str) -> None:
-        """Something beside the answer, on standard error."""
+    def print_beside(self, words: str) -> None:
+        """Print on standard error, beside the answer."""
         self.progress.clear()
         write("stderr", words)
 
     def warn(self, found: Iterable[Finding]) -> None:
         """Findings that do not stop the command; each is said once."""
         for message in dict.fromkeys(finding.message for finding in found):
-            self.note(f"warning: {text.one_line(typed(message))}")
+            self.print_beside(f"warning: {text.one_line(typed(message))}")
 
     def tell_published(self, published: "Published") -> None:
         """An act done while origin was out of reach, which origin has now."""
-        self.note(text.prose(published))
+        self.print_beside(text.prose(published))
 
     def say_age(self, project: "Project", view: "View") -> None:
         """When origin was last asked, for people; JSON documents carry it as `as_of`."""
         if project.remote is None or self.as_json:
             return
         age = f"as of {text.when(view.as_of)}" if view.as_of else "as of this clone's last fetch"
-        self.note(age if view.origin is not None else f"{age} (--fetch asks {project.remote} now)")
+        self.print_beside(age if view.origin is not None else f"{age} (--fetch asks {project.remote} now)")
 
 
 def warnings_of(view: "View | None", histories: "Iterable[History]") -> tuple[Finding, ...]:

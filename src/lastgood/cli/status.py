@@ -61,7 +61,7 @@ def _failure(seen: "Status", *, strict: bool) -> "LastgoodError | None":
             for one in tree.outputs
             if one.state != OK
         ]
-        return FindingsError("the working tree is not one version, whole", found, hint="lastgood checkout REF")
+        return FindingsError("the working tree does not match one version", found, hint="lastgood checkout REF")
     if sick := [stage for stage in seen.stages if stage.unhealthy]:
         told = "; ".join(map(_sick_text, sick))
         next_step = sick[0].finish or f"lastgood sync {sick[0].artifact} --stage {sick[0].stage}, which asks again"
@@ -171,14 +171,18 @@ def _tree_text(tree: "Worktree") -> str:
         return text.prose(f"working tree: code, data and model are {tree.version}; {where}")
     if tree.commit is None:
         return f"working tree: no commit yet ({tree.branch or 'detached'})"
-    told = f"not one version, whole: code of {', '.join(tree.code)}" if tree.code else "its commit is no version"
+    told = (
+        f"code is {', '.join(tree.code)}, but some outputs or files differ"
+        if tree.code
+        else "its commit is not a version"
+    )
     rows = [(one.path, one.state, one.special or ", ".join(one.versions) or "-") for one in tree.outputs]
     return text.paragraphs(
         text.prose(f"working tree: {told}; {where}"),
         f"  interrupted: lastgood checkout {text.one_line(tree.interrupted)}" if tree.interrupted else "",
         text.table(rows, ("OUTPUT", "STATE", "CONTENT OF"), indent=2) if rows else "",
         _few("not committed", tree.dirty),
-        f"  to make it whole: lastgood checkout {tree.code[0]}" if tree.code and not tree.interrupted else "",
+        f"  to restore them: lastgood checkout {tree.code[0]}" if tree.code and not tree.interrupted else "",
     )
 
 

@@ -59,7 +59,7 @@ def sync(
     if repository and root is None:
         raise UsageError("--repo needs --root", hint="--root DIR")
     if watch is not None and dry_run:
-        raise UsageError("--watch and --dry-run exclude each other", hint="take one of them")
+        raise UsageError("--watch and --dry-run cannot be combined", hint="use one of them")
     session = Session.of(context, as_json=as_json)
 
     def once() -> "Synced":

@@ -58,7 +58,7 @@ def verify(
     session.answer(_document(done, failure), _text(done))
     if failure is not None:
         if not as_json:
-            session.note(f"error: {message(failure)}" + (f"\nhint: {hint(failure)}" if failure.hint else ""))
+            session.print_beside(f"error: {message(failure)}" + (f"\nhint: {hint(failure)}" if failure.hint else ""))
         raise typer.Exit(failure.exit_code)
 
 

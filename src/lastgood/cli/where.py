@@ -42,5 +42,5 @@ def where(
     }
     if not found.followed:
         follow = typed(f"lastgood sync {release.artifact} --stage {stage}")
-        session.note(f"this machine does not follow {found.stage}: {follow}")
+        session.print_beside(f"this machine does not follow {found.stage}: {follow}")
     session.answer(document, str(release.path))

@@ -1,4 +1,5 @@
-"""Events that lastgood adds by itself: tags that put `#stable` back on the last good version. Nobody judged it anew."""
+"""Events that lastgood adds by itself: tags that put `#stable` back on the last good version, which nobody judged
+again."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -8,26 +9,26 @@ from lastgood.core.events import Event, Kind, Mark
 from lastgood.core.messages import Message
 
 ADDED_WITH = "Added-with"
-"""The trailer of such a tag: the name of the tag with the mark that it was added because of."""
+"""The trailer of an added tag. It has the name of the tag whose mark caused it."""
 
 
 class Added(NamedTuple):
-    """What is known of an event that lastgood added: why, and the tag of the mark that it was added because of."""
+    """An event that lastgood added: the reason, and the tag of the mark that caused it."""
 
     reason: str
     tag: str
 
 
 def format_kept(artifact: str, version: str, judged: tuple[str, str], tag: str) -> Message:
-    """The message of a tag that keeps `#stable` on `version` because another version was marked: `judged` are that
-    version and its mark, `tag` is the mark's tag."""
+    """The message of a tag that keeps `#stable` on `version` after another version was marked. `judged` is that version
+    with its mark, `tag` is the mark's tag."""
     return Message(_subject(artifact, version), _reason(*judged), None, {ADDED_WITH: tag})
 
 
 def find_added(events: Sequence[Event]) -> Mapping[str, Added]:
     """The events that lastgood added, by the names of their tags.
 
-    The trailer alone proves nothing: its mark must be there, be about another version and have the same actor.
+    The trailer alone is no evidence: its mark must exist, be about another version and have the same actor.
     """
     named = [(event, names) for event in events if (names := _tags_with(event))]  # few: there may be 40,000 events
     wanted = {name for _, names in named for name in names}
@@ -42,8 +43,8 @@ def find_added(events: Sequence[Event]) -> Mapping[str, Added]:
 
 
 def _tags_with(event: Event) -> tuple[str, ...]:
-    """The names that the tag of the mark may have. Versions without the trailer had the same subject for every added
-    tag, and gave the mark the number before; a person's own mark has another subject."""
+    """The possible names of the mark's tag. Older versions of lastgood wrote no trailer, but the same subject for every
+    added tag, and gave the mark the number before. A person's own mark has another subject."""
     if event.kind is not Kind.MARKED or event.stage != Mark.STABLE or not event.message.is_own:
         return ()
     if ADDED_WITH in event.message.trailers:

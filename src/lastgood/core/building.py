@@ -27,12 +27,12 @@ def build_registry(
     taken: frozenset[str] = frozenset(),
     verdicts: Verdicts = NO_VERDICTS,
 ) -> Registry:
-    """The registry that annotated tags and journals say, `now` in seconds since 1970; `taken` as in `Registry`.
+    """The registry made from annotated tags and journals, `now` in seconds since 1970; `taken` as in `Registry`.
 
-    What `verdicts` refuse is as if it were not there, but for the names it takes.
+    Tags that `verdicts` refuse are ignored, except that their names stay taken.
 
     Only names that have a version tag count (GTO would take any `release#42` for an artifact); no tag, however odd,
-    raises. Tags without a journal entry, or with that of an adoption, are placed by their time among the others.
+    raises. Tags without a journal entry, or with an adoption's, are ordered by time among the others.
     """
     named: dict[str, list[Named]] = defaultdict(list)
     real: set[str] = set()
@@ -68,7 +68,7 @@ def _history(artifact: str, given: list[Named], journal: Journal, verdicts: Verd
     unjournaled: dict[str, bool] = {}
     for tag, name in named:
         event = Event.read(tag, name, name.version or versions.get(tag.commit, ""))
-        oid, place, adoption = recorded.get(tag.name, ("", 0, False))
+        oid, index, adoption = recorded.get(tag.name, ("", 0, False))
         journaled = oid == tag.oid
         strange = compare(tag, name, event, commits)
         if strange is not None:
@@ -79,12 +79,12 @@ def _history(artifact: str, given: list[Named], journal: Journal, verdicts: Verd
         elif strange is not None and verdicts.rules.require(name):
             continue
         elif not journaled and event.version not in commits and name.action is not Action.DEPRECATE:
-            text = f"tag {tag.name} belongs to no version of {artifact} that is here; it counts for nothing"
+            text = f"tag {tag.name} belongs to no version of {artifact} that is here; it is ignored"
             findings.append(Finding(Flaw.STRAY, tag.name, text))
         elif journaled and not adoption:
-            own.append((place, event))
+            own.append((index, event))
         elif event.when > LATEST and event.stage is not None:
-            text = f"tag {tag.name} is dated {event.at:%Y-%m-%d}, which gto and dvc cannot order; it counts for nothing"
+            text = f"tag {tag.name} is dated {event.at:%Y-%m-%d}, which gto and dvc cannot order; it is ignored"
             findings.append(Finding(Flaw.FUTURE, tag.name, text))
         else:
             timed.append(event)
@@ -107,7 +107,7 @@ def _history(artifact: str, given: list[Named], journal: Journal, verdicts: Verd
 
 
 def _admit(named: list[Named], verdicts: Verdicts) -> tuple[list[Named], dict[str, Finding], list[Finding]]:
-    """The tags that are not refused, the versions that are, and why."""
+    """The tags that count, the versions that do not, and why."""
     admitted, versions, findings = [], {}, []
     for tag, name in named:
         finding = verdicts.refused.get(tag.name)

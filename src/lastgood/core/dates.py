@@ -1,4 +1,4 @@
-"""Dates of events: what GTO and DVC can read, whose clock is wrong, what they will answer. It orders nothing."""
+"""Dates of events: what GTO and DVC can read, which clock is wrong, and what they will answer. It orders nothing."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -8,16 +8,16 @@ from lastgood.errors import Finding, Flaw
 
 DAY = 86400
 LAST_YEAR_ENDS = 253_402_300_799
-"""The last second that Python's `datetime` knows, by which GTO and DVC read dates: one tag beyond it and every command
-of GTO ends with `year 10000 is out of range`."""
+"""The last second of Python's `datetime`, with which GTO and DVC read dates. After one tag beyond it, every command of
+GTO ends with `year 10000 is out of range`."""
 LATEST = LAST_YEAR_ENDS - 2 * DAY
-"""The last date that lastgood gives an event: two days before, for GTO and DVC may add a time zone."""
+"""The last date that lastgood gives an event: two days before the end, because GTO and DVC may add a time zone."""
 FEW = 5
-"""Newest events of each artifact that are asked whether this machine's clock is slow."""
+"""How many of an artifact's newest events decide whether this machine's clock is slow."""
 
 
 def format_time(seconds: int) -> str:
-    """Seconds since 1970 as a trailer says them."""
+    """Seconds since 1970, formatted for a trailer."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -30,21 +30,22 @@ def parse_time(text: str) -> int:
 
 
 def clock_of(event: Event) -> int:
-    """What its writer's clock said: an event that had to be dated later says so in its trailer `Occurred`."""
+    """The time on the writer's clock. An event that had to be dated later has it in its trailer `Occurred`."""
     return parse_time(event.message.trailers.get("Occurred", "")) or event.when
 
 
 def is_slow(newest: Sequence[Event], now: int) -> bool:
-    """Whether most of the newest events were written by clocks more than a day ahead of `now`: then ours is slow."""
+    """Whether this machine's clock is slow: most of the newest events come from clocks more than a day ahead of
+    `now`."""
     ahead = sum(clock_of(event) > now + DAY for event in newest)
     return ahead > 1 and 2 * ahead > len(newest)
 
 
 def date_findings(histories: Iterable[Sequence[Event]], now: int) -> Iterator[Finding]:
-    """What is to be told of dates more than a day ahead of `now`, in seconds since 1970.
+    """Findings about dates more than a day ahead of `now`, in seconds since 1970.
 
-    One finding for each stage, about the first such event; or, when most of the newest events are ahead, one about this
-    machine's clock.
+    There is one finding for each stage, about its first such event. If most of the newest events are ahead, there is
+    only one, about this machine's clock.
     """
     several = [events for events in histories if any(event.when > now + DAY for event in events)]
     if not several:
@@ -89,7 +90,7 @@ def _effect(event: Event) -> str:
 
 
 def foretell(events: Iterable[Event], stages: Collection[str], now: int) -> Iterator[Finding]:
-    """What GTO and DVC will answer for these stages after an event of today is recorded, where dates are in its way."""
+    """Messages for stages with a date in the way: what GTO and DVC will answer after an event of today is recorded."""
     latest: dict[str, Event] = {}
     for event in events:
         if event.stage in stages and event.when > now + DAY:
@@ -106,7 +107,7 @@ def foretell(events: Iterable[Event], stages: Collection[str], now: int) -> Iter
         else:
             text = (
                 f"what is recorded of {stage} is dated a second after {event.tag}, {event.at:%Y-%m-%d}, "
-                "so that gto and dvc answer it"
+                "so that gto and dvc agree"
             )
         yield Finding(Flaw.DATED, event.tag, text)
 

@@ -1,4 +1,4 @@
-"""What identifies the content of a file or a directory, computed from facts handed in; it reads no file."""
+"""Digests that identify the content of a file or a directory, computed from given facts. It reads no file."""
 
 import json
 from collections.abc import Iterable
@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """The MD5 and SHA-256 of one file's bytes, in lower-case hex, and its size in bytes. The MD5 is empty where nobody
-    needed it: it takes twice as long as the SHA-256, which is the one to trust."""
+    """The MD5 and SHA-256 of one file's bytes, in lower-case hex, and its size in bytes. The MD5 is empty if nobody
+    needed it: it takes twice as long as the SHA-256, which is the trusted one."""
 
     md5: str
     sha256: str

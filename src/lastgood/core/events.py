@@ -1,4 +1,4 @@
-"""Events: what one tag says happened, with actor, time and reason; made from tag objects, in no order yet."""
+"""Events: what one tag records, with actor, time and reason. They are made from tag objects and not ordered yet."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,9 +20,9 @@ CANDIDATE = "candidate"
 
 
 class Kind(StrEnum):
-    """What happened. Three come from GTO's undo tags; lastgood writes one of them, for a stage's only version.
+    """The kind of an event. Three come from GTO's undo tags; lastgood writes one of them, for a stage's only version.
 
-    What was superseded, discounted or resolved is no event: `core.telling` puts it among the events for people.
+    No rule uses superseded, discounted or resolved events; `core.timeline` shows them to people among the others.
     """
 
     REGISTERED = "registered"
@@ -46,9 +46,10 @@ _KINDS = {
 
 
 class TagObject(NamedTuple):
-    """One annotated tag as git holds it; `when` in seconds since 1970, `tree` the commit's tree, `message` unparsed.
+    """One annotated tag as git stores it; `when` in seconds since 1970, `tree` the commit's tree, `message` unparsed.
 
-    `name` is the ref's, `header` what the object calls itself: a ref can be made to lead to another tag's object.
+    `name` is the ref's name, `header` the name in the object. They differ if a ref was made to point to another tag's
+    object.
     """
 
     name: str
@@ -100,16 +101,16 @@ class Event(NamedTuple):
 
     @property
     def at(self) -> datetime:
-        """When, as an aware time; a date outside the calendar is moved to its edge."""
+        """The event's time, with time zone. A date outside of the calendar becomes its first or last date."""
         return datetime.fromtimestamp(min(max(self.when, 0), 253402300799), UTC)
 
     @property
     def reason(self) -> str:
-        """What the actor wrote."""
+        """The reason that the actor gave."""
         return self.message.reason
 
     @property
     def trigger(self) -> str | None:
-        """What started it (`manual`, `ci`, `guard` …), with the run's address where there is one."""
+        """What started the command (`manual`, `ci`, `guard` …), with the run's address if there is one."""
         trigger, run = self.message.trailers.get("Trigger"), self.message.trailers.get("Run")
         return f"{trigger} {run}" if trigger and run else trigger

@@ -1,4 +1,4 @@
-"""Versions that are marked failed: none becomes live by itself, and whoever meets one is told how to leave it."""
+"""Versions that are marked failed: none becomes live by itself, and messages name the command that leaves one."""
 
 from lastgood.core.events import Event, Kind, Mark
 from lastgood.core.registry import History, Version
@@ -17,7 +17,7 @@ def leave_command(history: History, stage: str, version: str) -> str:
 
 
 def describe_failed(history: History, stage: str, version: Version) -> str:
-    """What is wrong with a stage that is assigned a failed version: who marked it failed, when and why."""
+    """A sentence about a stage that is assigned a failed version: who marked it failed, when and why."""
     words = f"{stage} of {history.artifact} is assigned {version.text}, which is marked failed"
     event = mark_event(history, version)
     if event is None:
@@ -36,10 +36,10 @@ def find_failed(history: History, stage: str) -> Finding | None:
 
 
 def require_not_failed(history: History, text: str, stage: str, live: str | None) -> None:
-    """Raise `RefusedError` for a failed version, before it becomes live; `live` is what is live here.
+    """Raise `RefusedError` for a failed version before it becomes live; `live` is the live version here.
 
-    Every way to the live link asks this (`machine.live.switch`): a version can be marked failed after it was assigned,
-    and an older one come back when GTO unassigns a newer one.
+    Every switch calls this (`machine.live.switch`): a version can be marked failed after its assignment, and an older
+    one can return when GTO unassigns a newer one.
     """
     version = history.by_name.get(text)
     if version is None or version.mark is not Mark.FAILED:

@@ -1,8 +1,8 @@
-"""Whether a version's code and outputs fit into one directory, judged by their paths; it looks at no file.
+"""Whether a version's code and outputs fit into one directory, judged by their paths. It reads no file.
 
-The builder goes by this, and so does every command before it records that a version should run somewhere. What plain
-git and DVC put side by side fits: files that git tracks inside a directory output, and a path that both hold with the
-same bytes. (DVC 3.67.1 leaves the former where `.dvcignore` names them, and removes them where it does not.)
+The builder uses this, and so does every command before it records that a version should run somewhere. Two things that
+plain git and DVC put side by side fit: files that git tracks inside a directory output, and a path that both hold with
+the same bytes. (DVC 3.67.1 keeps the former if `.dvcignore` names them, and removes them otherwise.)
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,8 +19,8 @@ IsSame = Callable[[str, str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What stands in the way; `tracked` are the code's files inside directory outputs, `shared` the paths that both
-    code and outputs hold, with the same bytes."""
+    """The findings that prevent the fit; `tracked` are the code's files inside directory outputs, `shared` the paths
+    that both code and outputs hold, with the same bytes."""
 
     findings: tuple[Finding, ...] = ()
     tracked: tuple[str, ...] = ()
@@ -28,9 +28,9 @@ class Fit:
 
 
 def fit(code: Mapping[str, bool], outputs: Iterable[Output], members: Members, is_same: IsSame) -> Fit:
-    """Judge all files and links of the code, each with whether it is a regular file, together with the outputs.
+    """Judge all files and links of the code (each with whether it is a regular file) together with the outputs.
 
-    `members` is asked only of outputs that have code inside, and raises what it raises.
+    `members` is called only for outputs that have code inside; its errors are passed on.
     """
     files = code.keys()
 
@@ -44,11 +44,11 @@ def fit(code: Mapping[str, bool], outputs: Iterable[Output], members: Members, i
     for output in outputs:
         own = str(output.path)
         if output.storage == "git" and own not in directories and not code.get(own):
-            findings.append(Finding(Flaw.NOT_IN_GIT, own, f"{own} is `cache: false`, and git holds no file there"))
+            findings.append(Finding(Flaw.NOT_IN_GIT, own, f"{own} is `cache: false`, and git tracks no file there"))
         if output.storage != "dvc":
             continue
         if odd := [parent for parent in _parents(own) if parent in files]:
-            text = f"{own}: {odd[0]} is no directory in the code of this version"
+            text = f"{own}: {odd[0]} is not a directory in the code of this version"
             findings.append(Finding(Flaw.COLLISION, own, text))
         elif own in files and not output.is_directory and equals(own, output.md5):
             shared.add(own)
@@ -74,7 +74,7 @@ def _parents(path: str) -> list[str]:
 
 
 def _taken(path: str) -> Finding:
-    return Finding(Flaw.COLLISION, path, f"{path} is an output, and git holds something else at its place")
+    return Finding(Flaw.COLLISION, path, f"{path} is an output, and git tracks something else at its path")
 
 
 def _inside(files: Iterable[str], holders: Mapping[str, Output]) -> dict[str, list[str]]:
@@ -90,8 +90,8 @@ def _inside(files: Iterable[str], holders: Mapping[str, Output]) -> dict[str, li
 def _beside(
     own: str, paths: Iterable[str], members: Iterable[Member], is_same: IsSame
 ) -> tuple[set[str], list[Finding]]:
-    """The paths that the code has inside one output and its listing, too; and what cannot be: another content, or a
-    file where the other needs a directory."""
+    """The paths that the code has inside one output and in its listing, and findings for paths that cannot coexist:
+    another content, or a file where the other needs a directory."""
     listed = {f"{own}/{member.path}": member.md5 for member in members}
     above = {parent for path in listed for parent in _parents(path)}
     both: set[str] = set()

@@ -1,4 +1,4 @@
-"""The journal of an artifact: the order of its events; as text of its commits, and as a value. It reads no git."""
+"""The journal of an artifact, which orders its events: as text of its commits, and as a value. It does not run git."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -13,8 +13,8 @@ from lastgood.core.secrets import mask
 
 DEFAULT_REF = "refs/lastgood/{artifact}"
 GENESIS = "journal of lastgood\n"
-"""Message of the first commit of every journal: empty tree, no parents, date 0, so that racing writers make the same
-one, and a walk over first parents ends there instead of entering the code's history."""
+"""Message of the first commit of every journal: empty tree, no parents, date 0. Racing writers make the same commit,
+and a walk over first parents ends there instead of entering the code's history."""
 
 _TAG = "Tag: "
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -25,14 +25,14 @@ _DISCOUNTED = "\nDiscounted: "
 
 
 class Recorded(NamedTuple):
-    """One tag as the journal recorded it."""
+    """One tag as recorded in the journal."""
 
     oid: str
     name: str
 
 
 class Discount(NamedTuple):
-    """A tag that no longer counts: its object, its name, and the version that it was about."""
+    """A discounted tag: its object, its name, and the version that it was about."""
 
     oid: str
     name: str
@@ -40,13 +40,12 @@ class Discount(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One transaction: its journal commit and the tags that went out with it, in order.
+    """One transaction: its journal commit and the tags pushed with it, in order.
 
-    `adoption` entries hold tags that others made: they keep their place by time, the entry only remembers them. One
-    without tags changes nothing: `superseded` are the trailers of what was done on a machine that origin was out of
-    reach of, and had lost its purpose when it was published; `resolved` are those of the cause that somebody recorded
-    for a failure. `discounts` are tags that no longer count from here on; `said` tells who took them out of count, when
-    and why.
+    `adoption` entries hold tags that others made; these tags keep their order by time. An entry without tags changes
+    nothing: `superseded` are the trailers of an offline rollback that no longer applied when it was published,
+    `resolved` those of a cause that somebody recorded for a failure.
+    `discounts` are tags that no longer count from here on; `said` has who discounted them, when and why.
     """
 
     commit: str
@@ -59,8 +58,8 @@ class Entry(NamedTuple):
 
     @classmethod
     def parse(cls, commit: str, message: str, artifact: str) -> Self:
-        """The entry that a journal commit's message describes. What it says of tags of another artifact, or of what is
-        no object's id, is left out: a journal speaks for its own artifact only, whoever may write it."""
+        """The entry in a journal commit's message. Tags of another artifact and invalid object ids are left out: a
+        journal counts for its own artifact only, whoever wrote it."""
         own = artifact.replace(":", "=")
         begins = (f"{own}@", f"{own}#")
         recorded = []
@@ -88,7 +87,7 @@ class Entry(NamedTuple):
 
 
 def _parse_discounts(message: str, begins: str) -> tuple[Discount, ...]:
-    """Only of events of a stage or mark: a version is never taken out of count."""
+    """Discounts of assignments and marks only: a version is never discounted."""
     found = []
     for line in message.split("\n"):
         words = line.split(" ")
@@ -127,10 +126,10 @@ class Journal:
 
     @cached_property
     def recorded(self) -> tuple[tuple[Entry, Recorded], ...]:
-        """Every recorded tag that counts, with its entry, in order; of two of one name the later counts.
+        """Every recorded tag that counts, with its entry, in order. Of two tags with one name the later counts.
 
-        One that was recorded before keeps its first place: else an old assignment, signed as it is, could be made the
-        newest again by anybody who may push.
+        A tag that was recorded before keeps its first position. Otherwise anybody who may push could append an old
+        assignment, with its valid signature, and make it the newest.
         """
         latest: dict[str, tuple[Entry, Recorded]] = {}
         former: dict[str, set[str]] = {}
@@ -149,11 +148,11 @@ class Journal:
 
     @cached_property
     def discounted(self) -> Mapping[str, Discount]:
-        """The tags that were taken out of count, by the object's id: for good, whoever puts one back."""
+        """The discounted tags, by the object's id. This is final, even if somebody puts a tag back."""
         return {one.oid: one for entry in self.entries for one in entry.discounts}
 
     def honouring(self, counts: Callable[[str], bool]) -> "Journal":
-        """The journal with only those discounts that count: of tags whose name `counts` accepts."""
+        """The journal with only those discounts whose tag names `counts` accepts."""
         if not self.discounted:
             return self
         entries = tuple(
@@ -170,7 +169,7 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A recorded tag that is not there as recorded: deleted (`found` is `None`) or moved to another object."""
+    """A recorded tag that is not as recorded: deleted (`found` is `None`) or moved to another object."""
 
     entry: Entry
     recorded: Recorded
@@ -178,7 +177,7 @@ class Lost:
 
 
 def find_lost(journal: Journal, objects: dict[str, TagObject], others: dict[str, str]) -> tuple[Lost, ...]:
-    """The recorded tags that `objects` (annotated, by name) and `others` (lightweight or nested) do not show."""
+    """The recorded tags that are missing from `objects` (annotated, by name) and `others` (lightweight or nested)."""
     lost = []
     for entry, recorded in journal.recorded:
         there = objects.get(recorded.name)

@@ -1,6 +1,6 @@
-"""DVC's directory listing (the `.dir` object), and which paths lastgood refuses to write; it reads no file.
+"""DVC's directory listing (the `.dir` object), and the paths that lastgood refuses to write. It reads no file.
 
-A listing comes from a version, and a version is data: nothing in it may name a place outside the release.
+A listing comes from a version, and a version is data: nothing in it may name a path outside of the release.
 """
 
 import json
@@ -18,14 +18,14 @@ LONGEST = 255
 LONGEST_PATH = 2048
 """Half of what Linux allows: the rest is for the directory of the release."""
 PLACE = ".lastgood"
-"""Where lastgood kept what it knows, in the working tree: older ones still read what is there."""
+"""The former directory of lastgood in the working tree. Older versions still read it."""
 RESERVED = frozenset({".git", ".dvc", PLACE})
 PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
-"""Paths that are surely safe, told at once: most are, and no part of theirs is hidden, odd or empty."""
+"""Paths that are certainly safe, recognized at once: most are, and none of their parts is hidden, odd or empty."""
 
 
 class Member(NamedTuple):
-    """One file of a directory output; `path` is relative to the directory and in its plain form, as text: there may be
+    """One file of a directory output; `path` is relative to the directory and normalized, as text, because there may be
     100,000 of them."""
 
     path: str
@@ -38,7 +38,7 @@ def is_md5(text: object) -> bool:
 
 
 def is_listing(data: bytes, identifier: str) -> bool:
-    """Whether these are the bytes that a listing's id names."""
+    """Whether these bytes are the content that a listing's id names."""
     return md5(data, usedforsecurity=False).hexdigest() == identifier.removesuffix(".dir")
 
 
@@ -54,12 +54,12 @@ def why_unsafe(path: str) -> str:
         if max(map(len, path.encode("utf-8", "surrogateescape").split(b"/"))) > LONGEST:
             return f"has a part of more than {LONGEST} bytes"
     except UnicodeEncodeError:
-        return "cannot be a file's name"
+        return "cannot be a file name"
     if path.startswith("/"):
         return "is absolute"
     parts = path.split("/")
     if ".." in parts or "." in parts or "" in parts:
-        return "is not in its plain form (`..`, `.` or an empty part)"
+        return "is not normalized (`..`, `.` or an empty part)"
     if reserved := sorted(RESERVED.intersection(fold(part) for part in parts)):
         return f"has the reserved part `{reserved[0]}`"
     return ""
@@ -71,12 +71,13 @@ def fold(path: str) -> str:
 
 
 def is_reserved_code(name: str) -> bool:
-    """Whether git may not have this name at the root of a version: as state of ours it would be believed."""
+    """Whether a name at the root of a version is reserved: lastgood would trust it as its own state."""
     return fold(name) == PLACE
 
 
 def clashes(paths: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """Pairs that cannot both exist everywhere: equal but for case, or one a file where the other needs a directory."""
+    """Pairs of paths that cannot coexist everywhere: equal except for case, or a file where the other needs a
+    directory."""
     seen: dict[str, str] = {}
     parents: dict[str, str] = {}
     found = []
@@ -96,8 +97,8 @@ def clashes(paths: Iterable[str]) -> tuple[tuple[str, str], ...]:
 def parse_listing(data: bytes, identifier: str, *, subject: str) -> tuple[Member, ...]:
     """The members of the directory output `subject`, in the listing's order, from its `.dir` object.
 
-    Raises `FindingsError`: kind `corrupted` when the bytes are not those that `identifier` names, `unsafe-path`
-    when they name something that must not be written.
+    Raises `FindingsError`: kind `corrupted` if the bytes do not match `identifier`, `unsafe-path` if they name a path
+    that must not be written.
     """
     if not is_listing(data, identifier):
         raise _error(Flaw.CORRUPTED, subject, f"the listing of {subject} is corrupted: it is not {identifier}")

@@ -1,4 +1,4 @@
-"""Whether a file runs code when it is loaded, told from its bytes: nothing is loaded, unpickled or imported here."""
+"""Whether a file runs code when it is loaded, judged by its bytes: nothing is loaded, unpickled or imported here."""
 
 import json
 import pickletools
@@ -9,12 +9,12 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 MOST = 64 << 20
-"""Bytes of a pickle that are looked through; one that has not told by then is called a pickle all the same."""
+"""Bytes of a pickle that are read. If they do not decide, the file counts as a pickle."""
 _CALLS = frozenset({"REDUCE", "BUILD", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX"})
 _NAMES = frozenset({"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"})
 _PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle", ".pt", ".pth", ".ckpt", ".p"})
 SUSPECT = _PICKLES | {".npz", ".npy", ".keras", ".h5", ".hdf5", ".zip", ".bin", ".model", ".sav", ".skops"}
-"""Endings of files that are looked at wherever they lie; a model is, whatever it is called."""
+"""File endings that are checked everywhere. A model is checked whatever its name."""
 _KERAS = frozenset({".keras", ".h5", ".hdf5"})
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _COMPRESSED = (
@@ -30,9 +30,9 @@ _COMPRESSED = (
 
 
 def find_code(path: PurePosixPath, stream: BinaryIO) -> str:
-    """What in a file would run code when it is loaded the usual way; empty for a file that is only data.
+    """A description of the code that loading a file would run; empty for a file that is only data.
 
-    `stream` gives the file's bytes and can seek; as much as is needed to tell is read of it.
+    `stream` gives the file's bytes and can seek. Only the bytes needed for the decision are read.
     """
     suffix, head = path.suffix.lower(), stream.read(len(_ZIP))
     stream.seek(0)
@@ -47,7 +47,7 @@ def find_code(path: PurePosixPath, stream: BinaryIO) -> str:
 
 
 def _in_pickle(content: bytes, *, named: bool) -> str:
-    """What a pickle names and calls, by its opcodes; other bytes are none, whatever they are called."""
+    """What a pickle names and calls, by its opcodes; empty for other bytes, whatever the file's name."""
     if not (named or content[:1] in {b"\x80", b"c", b"("}):
         return ""
     calls = False

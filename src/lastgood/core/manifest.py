@@ -1,4 +1,4 @@
-"""What a version pins, as values and as JSON; it knows no file and no hash function."""
+"""The manifest: what a version pins, as values and as JSON. It knows no file and no hash function."""
 
 import json
 import re
@@ -49,9 +49,9 @@ _RIGHT: Mapping[str, Callable[[Json], bool]] = {
 class Output:
     """One output of the artifact's DVC project.
 
-    `path` is relative to the git root. `md5` is DVC's: of the file's bytes, or of the directory's listing and then
-    ends in `.dir`; `legacy` is true for DVC 2's `md5-dos2unix`, which lives at another place in cache and remote.
-    `sha256` is ours (see `hashing.tree_digest`), `None` for adopted versions. `size` is in bytes, `files` counts files.
+    `path` is relative to the git root. `md5` is DVC's: of the file's bytes, or of the directory's listing and then ends
+    in `.dir`; `legacy` is true for DVC 2's `md5-dos2unix`, which has another path in cache and remote. `sha256` is
+    lastgood's (see `hashing.tree_digest`), `None` for adopted versions. `size` is in bytes, `files` counts files.
     `storage` says where the content is: in DVC's cache and remote, in git itself (`cache: false`), or at a URL that
     nothing pins. `remote` is the output's own `remote:`, by name. `executable` is DVC's `isexec`.
     """
@@ -72,7 +72,7 @@ class Output:
         return self.md5.endswith(".dir")
 
     def to_json(self) -> dict[str, Json]:
-        """All that differs from the defaults, path and md5 always."""
+        """The values that differ from the defaults; path and md5 always."""
         document: dict[str, Json] = {"path": str(self.path), "md5": self.md5}
         for key in ("sha256", "size", "files", "remote"):
             if (value := getattr(self, key)) is not None:
@@ -86,13 +86,13 @@ class Output:
     def from_json(cls, document: Mapping[str, Json]) -> Self:
         """The inverse of `to_json`; unknown keys are ignored, so that a later lastgood may add some.
 
-        Raises `ValueError` for what names a place outside of the version, or is no object's name: it is input.
+        Raises `ValueError` for a path outside of the version, or an invalid object name: this is input from others.
         """
         for key, is_right in _RIGHT.items():
             if key in document and not is_right(document[key]):
                 raise ValueError(f"{key} of an output is {document[key]!r:.200}")
         if document.get("storage", "dvc") == "dvc" and not is_md5(document.get("md5")):
-            raise ValueError(f"{document.get('md5')!r:.200} is no object of DVC's")
+            raise ValueError(f"{document.get('md5')!r:.200} is not a DVC object")
         known = {key: value for key, value in document.items() if key in cls.__slots__ and key != "path"}
         return cls(path=PurePosixPath(str(document["path"])), **cast("dict[str, str]", known))  # type: ignore[arg-type]  # JSON's own types are checked above
 
@@ -117,7 +117,8 @@ class PackageChange:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentChange:
-    """What differs between the environments of two versions, old to new; `unknown` says what could not be compared."""
+    """The differences between the environments of two versions, old to new; `unknown` names what could not be
+    compared."""
 
     python: tuple[str | None, str | None]
     packages: tuple[PackageChange, ...] = ()
@@ -172,7 +173,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Json]) -> Self:
-        """The inverse of `to_json`. Raises `ValueError` for what is none, or names a place outside of its version."""
+        """The inverse of `to_json`. Raises `ValueError` for an invalid manifest, or a path outside of its version."""
         try:
             outputs = cast("list[dict[str, Json]]", document.get("outputs", []))
             environment = cast("dict[str, str | None]", document.get("environment", {}))
@@ -197,7 +198,7 @@ class Manifest:
 
     @classmethod
     def parse(cls, text: str | bytes) -> Self:
-        """The manifest that a text says. Raises `ValueError` as `from_json` does."""
+        """The manifest in a text. Raises `ValueError` as `from_json` does."""
         try:
             return cls.from_json(cast("dict[str, Json]", json.loads(text)))
         except RecursionError as error:
@@ -223,11 +224,12 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """`sha256:` of the canonical encoding: what a tag's `Manifest` trailer binds it to."""
+        """`sha256:` of the canonical encoding: a tag's `Manifest` trailer binds the tag to it."""
         return "sha256:" + sha256(str(self).encode()).hexdigest()
 
     def short(self) -> str:
-        """One line of at most 16 KiB for the tag's message: parameters, then outputs, then metrics give way."""
+        """One line of at most 16 KiB for the tag's message. If it is too long, parameters are dropped first, then
+        outputs, then metrics."""
         for cut in (self, replace(self, parameters={}), replace(self, parameters={}, outputs=(), data=(), needed=())):
             document = cut.to_json()
             if cut is not self:

@@ -1,4 +1,5 @@
-"""The text of our tags: subject, reason, manifest line, trailers; made and read here, not by git's tools.
+"""The text of lastgood's tags: subject, reason, manifest line, trailers. It is written and parsed here, without git's
+tools.
 
 Git's own tools would drop a reason that begins with `#` and take lines of the reason for trailers (facts.md, G9).
 """
@@ -13,7 +14,7 @@ from lastgood.core.secrets import mask
 
 _KEY = re.compile(r"[A-Z][A-Za-z-]*")
 _CUTTING = re.compile(r"\0|^(?=-----BEGIN )", re.MULTILINE)
-"""Where git would end the message: at a NUL, and at what looks like the beginning of a signature."""
+"""Where git would end the message: at a NUL, and at anything that looks like the beginning of a signature."""
 _MANIFEST = "manifest: "
 TRAILERS = (
     "Artifact",
@@ -51,10 +52,10 @@ class Message(NamedTuple):
 
 
 def format_message(message: Message) -> str:
-    """The message as it goes into the tag object. Reasons keep their lines; trailers keep to one line each.
+    """The message for the tag object. Reasons keep their lines; each trailer is on one line.
 
-    No password in an address gets in: it would be published, and stay.
-    A manifest is read back only with its digest in the trailer `Manifest`: a reason may have such a line too.
+    Passwords in addresses are masked: they would be published and stay. A manifest is read back only with its digest in
+    the trailer `Manifest`, because a reason may have such a line too.
     """
     paragraphs = [one_line(mask(message.subject))]
     if message.reason.strip():
@@ -68,7 +69,7 @@ def format_message(message: Message) -> str:
 
 
 def parse_message(text: str) -> Message:
-    """The parts of any tag's message; one that lastgood did not write has neither manifest nor trailers."""
+    """The parts of any tag's message. A message that lastgood did not write has neither manifest nor trailers."""
     body = text.rstrip("\n")
     head, gap, last = body.rpartition("\n\n")
     trailers = _parse_trailers(last) if gap else {}

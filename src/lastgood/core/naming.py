@@ -1,4 +1,4 @@
-"""The name of a new version: the one that is wanted or the next one, refused where it could not stand."""
+"""The name of a new version: the requested one or the next one; refused if it is invalid or taken."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ FIRST = "v0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be named: a commit of an artifact; by `version`, or by raising a part (patch without either)."""
+    """A naming request: a commit of an artifact, with a `version` or the part to raise (patch without either)."""
 
     artifact: str
     commit: str
@@ -23,16 +23,17 @@ class Wanted:
 
 
 def name_version(registry: Registry, wanted: Wanted, neighbours: Iterable[str] = ()) -> str:
-    """The version's name. `neighbours` are the names of all tags at the commit, those that are no events included.
+    """The name for the new version. `neighbours` are the names of all tags at the commit, also those that are no
+    events.
 
-    Raises `UsageError` for what is no semantic version, `RefusedError` for a name or a commit that is taken.
+    Raises `UsageError` for an invalid semantic version, `RefusedError` for a name or a commit that is taken.
     """
     history = registry.artifacts.get(wanted.artifact)
     version = wanted.version or next_version(history, wanted.bump)
     parsed = SemanticVersion.parse(version)
     if parsed is None:
         meant = f"v{version}" if SemanticVersion.parse(f"v{version}") else "it as v1.2.3"
-        raise UsageError(f"{version!r} is no semantic version", hint=f"write {meant}")
+        raise UsageError(f"{version!r} is not a semantic version", hint=f"write {meant}")
     _require_free_name(registry, history, wanted, parsed)
     _require_free_commit(history, wanted, version, neighbours)
     return version
@@ -49,7 +50,7 @@ def _require_free_name(registry: Registry, history: History | None, wanted: Want
     tag = version_tag(wanted.artifact, version.text)
     if tag in registry.taken:
         raise RefusedError(
-            f"there is a tag {tag} that is no version: not annotated, or only in this clone",
+            f"the tag {tag} exists and is not a version: it is not annotated, or only in this clone",
             hint=f"git tag -d {tag}, or git push --delete origin refs/tags/{tag}, or another version",
         )
     for other in history.versions if history else ():
@@ -63,7 +64,7 @@ def _require_free_name(registry: Registry, history: History | None, wanted: Want
 
 
 def _require_free_commit(history: History | None, wanted: Wanted, version: str, neighbours: Iterable[str]) -> None:
-    """Two versions of an artifact on one commit make every gto command fail (facts.md, T6)."""
+    """Refuse a second version of an artifact on one commit: every gto command would fail (facts.md, T6)."""
     there = {other.text for other in history.versions if other.commit == wanted.commit} if history else set()
     names = [name for name in map(parse, neighbours) if name is not None and name.artifact == wanted.artifact]
     there |= {str(name.version) for name in names if name.action is Action.REGISTER}

@@ -1,4 +1,4 @@
-"""What is needed of a DVC remote and what is not: pure decisions over hashes, ages and shares; it asks nobody."""
+"""Which objects of a DVC remote are needed: pure decisions over hashes, ages and shares."""
 
 import re
 from collections.abc import Iterable
@@ -15,8 +15,8 @@ UNNEEDED = "nothing on origin names it"
 class Stored:
     """An object on the remote that the DVC project at `root` calls `remote`; `legacy` as in `Output`.
 
-    `size` is in bytes and `modified` in seconds since 1970, `None` where the remote does not tell. `why` says why it is
-    not needed.
+    `size` is in bytes and `modified` in seconds since 1970, `None` if the remote does not report it. `why` is the
+    reason why it is not needed.
     """
 
     root: str
@@ -31,7 +31,7 @@ class Stored:
 def hashes_in(content: bytes) -> frozenset[str]:
     """Everything in a `dvc.lock`, `.dvc` file or listing that looks like an object's id.
 
-    Read as text, whatever the file means by it: a hash too many keeps an object, one too few loses it.
+    The file is read as text, whatever it means: a hash too many keeps an object, a hash too few loses one.
     """
     return frozenset(found.decode() for found in _HASH.findall(content))
 
@@ -42,11 +42,11 @@ def is_pinning(path: str) -> bool:
     return name == "dvc.lock" or (name.endswith(".dvc") and name != ".dvc")
 
 
-def settled(objects: Iterable[Stored], now: float, grace: int) -> tuple[tuple[Stored, ...], int]:
-    """The objects that lie there for longer than `grace` hours, and how many are left out.
+def old_enough(objects: Iterable[Stored], now: float, grace: int) -> tuple[tuple[Stored, ...], int]:
+    """The objects that are older than `grace` hours, and how many are younger.
 
-    Who registers uploads before the tag: an object that nothing names yet may be somebody's who is at it (ordering.md,
-    O7). Where a remote tells no time, only a grace of 0 calls an object settled.
+    `register` uploads before it writes the tag, so an object without a reference may be in use soon (ordering.md, O7).
+    Where a remote reports no time, an object is old enough only if the grace is 0.
     """
     given = tuple(objects)
     old = tuple(one for one in given if grace == 0 or (one.modified is not None and one.modified <= now - grace * HOUR))
@@ -54,11 +54,12 @@ def settled(objects: Iterable[Stored], now: float, grace: int) -> tuple[tuple[St
 
 
 def exceeds(going: int, total: int, share: int) -> bool:
-    """Whether so many of so many objects are more than `share` percent."""
+    """Whether the removal of `going` of `total` objects is more than `share` percent."""
     return going * 100 > total * share
 
 
 def both(shown: Iterable[Stored], fresh: Iterable[Stored]) -> tuple[Stored, ...]:
-    """The objects of `fresh` that were shown before, as they were then: one that was put there again is another."""
+    """The objects of `fresh` that were shown before and are unchanged. An object that was written again is another
+    one."""
     known = {replace(one, why="") for one in shown}
     return tuple(one for one in fresh if replace(one, why="") in known)

@@ -1,4 +1,5 @@
-"""Rollbacks done on one machine while origin was out of reach: what becomes of each, and the history with them."""
+"""Offline rollbacks, done on one machine while origin was down: the outcome of publishing each, and the history with
+them."""
 
 import re
 from collections.abc import Iterable
@@ -21,10 +22,10 @@ _LATEST = 253402300799
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One rollback carried out here and not published yet. `id` is its identity on origin, so that it is recorded once.
+    """One offline rollback that is not published yet. `id` is its identity on origin, so that it is recorded once.
 
-    `occurred` is in seconds since 1970, `mark` whether the version that was left is to be marked failed, `seen` the
-    journal's tip as this clone knew it.
+    `occurred` is in seconds since 1970, `mark` is whether the version that was left is to be marked failed, `seen` is
+    the journal's tip that this clone knew.
     """
 
     id: str
@@ -44,7 +45,7 @@ class Act:
 
     @classmethod
     def parse(cls, document: object) -> Self:
-        """The act that a JSON object holds. Raises `ValueError` with what is wrong with it."""
+        """The act in a JSON object. Raises `ValueError` with what is wrong with it."""
         if not isinstance(document, dict) or not document.keys() >= {field.name for field in fields(cls)}:
             raise ValueError("it lacks what an act says of itself")
         said = {field.name: document[field.name] for field in fields(cls)}
@@ -62,12 +63,12 @@ class Act:
         return act
 
     def document(self) -> dict[str, object]:
-        """What `parse` reads."""
+        """The JSON object that `parse` reads."""
         return asdict(self)
 
     @property
     def at(self) -> datetime:
-        """When it was done, as an aware time."""
+        """The time of the act, with time zone."""
         return datetime.fromtimestamp(self.occurred, UTC)
 
     @property
@@ -83,10 +84,10 @@ class Act:
 
 
 class Outcome(StrEnum):
-    """What publishing makes of an act."""
+    """The outcome of publishing an act."""
 
     RECORDED = "recorded"
-    """Its purpose still holds: made anew, with the next place in the journal."""
+    """The act still applies: it is recorded as a new transaction."""
     FULFILLED = "fulfilled"
     """Somebody else assigned the stage to the same version: history only."""
     SUPERSEDED = "superseded"
@@ -94,7 +95,8 @@ class Outcome(StrEnum):
 
 
 def judge(history: History, act: Act) -> Outcome:
-    """What publishing the act would do on this view of the registry; what it did, if origin has it already."""
+    """The outcome of publishing the act on this view of the registry; the past outcome, if origin has the act
+    already."""
     if any(event.message.trailers.get("Offline") == act.id for event in history.events):
         return Outcome.RECORDED
     entries = (entry.superseded for entry in history.journal.entries if entry.superseded)
@@ -118,7 +120,7 @@ def is_published(history: History, act: Act) -> bool:
 
 
 def foresee(history: History, acts: Iterable[Act]) -> History:
-    """The history as it will be once the acts whose purpose holds are published: this machine goes by it till then."""
+    """The history after the acts that still apply are published. This machine uses it until then."""
     for act in acts:
         if judge(history, act) is Outcome.RECORDED and not is_published(history, act):
             history = replace(history, events=(*history.events, *_events(history, act)))
@@ -142,9 +144,9 @@ def _event(history: History, act: Act, version: str, what: tuple[Kind, str], mor
 
 
 def format_superseded(act: Act, assigned: str | None) -> str:
-    """The message of the journal entry that keeps an act as history: no tag, so that it changes nothing.
+    """The message of the journal entry that keeps an act as history. It has no tag, so it changes nothing.
 
-    The reason stands on one line behind its name: a line of it could pass for one of the entry's own.
+    The reason is on one line after its name. On a line of its own it could look like one of the entry's own lines.
     """
     trailers = {
         **_trailers(act),

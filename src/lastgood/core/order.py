@@ -1,4 +1,4 @@
-"""The order of an artifact's events: the journal's, with the tags of others in between by their time."""
+"""The order of an artifact's events: the journal's order, with external tags in between by their time."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -11,11 +11,12 @@ MARKS = "mark"
 
 
 def merge(ordered: list[Event], adopted: list[Event]) -> list[Event]:
-    """Each adopted event stands before the first journaled one that is later; journaled ones keep their order.
+    """All events in order: each adopted event comes before the first journaled one that is later; journaled ones keep
+    their order.
 
-    A journaled event happened no later than those that follow it in the journal: it counts for later only as far as
-    they are. So one date that is a year ahead moves no event of another stage. In its own stage it stands as long as
-    nothing follows it there, as it does for GTO and DVC.
+    A journaled event happened no later than those that follow it in the journal, so its date counts only up to theirs.
+    One date that is a year ahead therefore moves no event of another stage. In its own stage it counts as long as no
+    event follows it there, as it does for GTO and DVC.
     """
     if not adopted or not ordered:
         return ordered or adopted
@@ -39,12 +40,14 @@ def merge(ordered: list[Event], adopted: list[Event]) -> list[Event]:
 
 
 def _group(event: Event) -> str | None:
-    """Whose order matters among each other: the events of a stage, and all marks, of which the last one counts."""
+    """The group in which an event's order matters: the events of a stage, or all marks, of which the last one
+    counts."""
     return MARKS if event.stage in RESERVED_STAGES else event.stage
 
 
 def _happened(ordered: Sequence[Event]) -> list[int]:
-    """The latest time at which each can have happened, going by the dates of those that follow; it never falls."""
+    """The latest time at which each event can have happened, given the dates of those that follow; it never
+    decreases."""
     times = [event.when for event in ordered]
     for place in range(len(times) - 2, -1, -1):
         times[place] = min(times[place], times[place + 1])
@@ -52,7 +55,7 @@ def _happened(ordered: Sequence[Event]) -> list[int]:
 
 
 def order_findings(events: Iterable[Event]) -> Iterator[Finding]:
-    """Where GTO and DVC, who go by time, see another newest event of a stage than the journal says."""
+    """Findings for stages where GTO and DVC, which order by time, see another newest event than the journal."""
     newest: dict[str, Event] = {}
     latest: dict[str, Event] = {}
     for event in events:

@@ -1,7 +1,8 @@
-"""Lines of the requirements file that we write: each field of a lock is checked here, and nothing else is in a line.
+"""The lines of the requirements file that lastgood writes. Each field of a lock is checked here, and a line has nothing
+else.
 
-What a lock names is written by a stranger. uv reads options, directories, addresses and `${VARIABLES}` out of a
-requirements file, so no text of a version gets there: names, versions, addresses and hashes do, one by one.
+A stranger writes what a lock names. uv reads options, directories, addresses and `${VARIABLES}` in a requirements file,
+so no text of a version is copied there: only names, versions, addresses and hashes, one by one.
 """
 
 import re
@@ -14,9 +15,9 @@ from lastgood.core.secrets import mask
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/%+!,=&?@:-]+")
-"""Without user and password, quotes, backslashes, spaces and everything that uv expands."""
+"""An address without user and password, quotes, backslashes, spaces and everything that uv expands."""
 _LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
-"""Hexadecimal digits of the algorithms that pip lets count."""
+"""Hexadecimal digits of the hash algorithms that pip accepts."""
 _LONGEST = 100_000
 """Characters of a marker; uv writes some of 20,000 where extras are in conflict."""
 _MEMBER = re.compile(
@@ -27,13 +28,13 @@ _TRUE, _FALSE = "python_version >= '0'", "python_version < '0'"
 
 
 class UnusableLockError(ValueError):
-    """A lock that names something else than packages: a directory, an address, a file that does not exist."""
+    """A lock that names something other than packages: a directory, an address, a file that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The interpreter that packages are for: the variables of its markers (PEP 508), and the `chosen` extras and
-    groups that uv.lock (`extra == 'group-7-project-dev'`) and pylock.toml (`'dev' in dependency_groups`) ask for."""
+    """The interpreter that packages are for: the variables of its markers (PEP 508), and the `chosen` extras and groups
+    that uv.lock (`extra == 'group-7-project-dev'`) and pylock.toml (`'dev' in dependency_groups`) test."""
 
     variables: Mapping[str, str]
     chosen: frozenset[str] = frozenset()
@@ -43,7 +44,8 @@ class Target:
         return replace(self, chosen=frozenset(names))
 
     def accepts(self, marker: object) -> bool:
-        """Whether a marker, `None` for none, is true here. Raises `UnusableLockError` for what is no marker."""
+        """Whether a marker is true for this interpreter; `None` is always true. Raises `UnusableLockError` for an
+        invalid marker."""
         if marker is None:
             return True
         from packaging.requirements import Requirement
@@ -56,7 +58,7 @@ class Target:
             return found is None or found.evaluate(dict(self.variables))
 
     def _decide(self, found: re.Match[str]) -> str:
-        """Memberships as a condition that every version of packaging knows."""
+        """Tests of membership, rewritten as a condition that every version of packaging knows."""
         name, negated = found["conflict"] or found["name"], found["op"] == "!=" or found["not"]
         return _FALSE if (name in self.chosen) is bool(negated) else _TRUE
 
@@ -71,7 +73,7 @@ def format_pin(name: object, version: object, hashes: Iterable[str]) -> str:
 
 
 def format_requirement(text: str, hashes: Iterable[str], target: Target) -> str | None:
-    """The line of one requirement as pip knows them, `None` if its marker is false. Raises `UnusableLockError`."""
+    """The line of one requirement in pip's format, `None` if its marker is false. Raises `UnusableLockError`."""
     from packaging.requirements import Requirement
 
     hashes = tuple(hashes)
@@ -92,7 +94,7 @@ def format_requirement(text: str, hashes: Iterable[str], target: Target) -> str 
 
 
 def format_wheel(name: str | None, address: object, hashes: Iterable[str]) -> str:
-    """The line of a wheel at an address of its own, which has to carry a hash. Raises `UnusableLockError`."""
+    """The line of a wheel at an address of its own, which must have a hash. Raises `UnusableLockError`."""
     from packaging.utils import parse_wheel_filename
 
     where, _, fragment = _text(address).partition("#")
@@ -119,7 +121,7 @@ def check_name(name: object) -> str:
 
 
 def check_hash(text: object) -> str:
-    """A hash as `sha256:…`. Raises `UnusableLockError`, also for algorithms that pip does not let count."""
+    """A hash as `sha256:…`. Raises `UnusableLockError`, also for algorithms that pip does not accept."""
     kind, _, digest = _text(text).partition(":")
     if not re.fullmatch(r"[0-9a-fA-F]+", digest) or _LENGTHS.get(kind) != len(digest):
         raise UnusableLockError(f"{_shown(text)} is not a valid hash: sha256, sha384 and sha512 count")
@@ -128,8 +130,8 @@ def check_hash(text: object) -> str:
 
 @contextmanager
 def _refusing(given: object, kind: str) -> Iterator[None]:
-    """What packaging refuses, as `UnusableLockError`. Its errors are `ValueError`s, but for names that no marker has
-    (`KeyError` in some versions) and for brackets without end."""
+    """Turn the errors of packaging into `UnusableLockError`. They are `ValueError`s, except for unknown marker names
+    (`KeyError` in some versions) and brackets without end."""
     try:
         yield
     except UnusableLockError:

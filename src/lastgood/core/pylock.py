@@ -1,4 +1,4 @@
-"""`pylock.toml` (PEP 751): its packages by name, version and hashes; the addresses of their files are not followed."""
+"""`pylock.toml` (PEP 751): its packages by name, version and hashes. The addresses of their files are ignored."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from lastgood.core.pins import Target, UnusableLockError, check_hash, check_name
 
 
 def parse_pylock(document: Mapping[str, Any], target: Target) -> tuple[str, ...]:
-    """The lines of `core.pins` for an interpreter. Raises `UnusableLockError`; other errors for what is no lock."""
+    """The lines of `core.pins` for an interpreter. Raises `UnusableLockError`; other errors for an invalid lock."""
     here = target.choose(check_name(group) for group in document.get("default-groups", []))
     return tuple(_line(package) for package in document.get("packages", []) if here.accepts(package.get("marker")))
 

@@ -15,7 +15,7 @@ def find_history(registry: Registry, name: str | None) -> History:
 
 
 def find_version(registry: Registry, reference: str) -> tuple[History, Version]:
-    """The artifact and version a reference names. Raises `UsageError` for what is none, `UnknownError`."""
+    """The artifact and version that a reference names. Raises `UsageError` for an invalid reference, `UnknownError`."""
     artifact, at, version = reference.rpartition("@")
     if at:
         _require_artifact(artifact, reference)
@@ -37,26 +37,26 @@ def find_version(registry: Registry, reference: str) -> tuple[History, Version]:
 
 
 def find_named(registry: Registry, reference: str) -> tuple[History, Version]:
-    """The artifact and version that a reference names for an event to be recorded. Raises as `find_version` does.
+    """The artifact and version that a reference names, for an event to be recorded. Raises as `find_version` does.
 
-    An artifact's bare name is refused: what is newest may be a candidate that somebody else has just registered.
+    A bare artifact name is refused: the newest version may be a candidate that somebody else has just registered.
     """
     if not {"@", "#"} & set(reference) and not SemanticVersion.parse(reference) and reference not in LATEST:
         _require_artifact(reference, reference)
         history = registry.history(reference)
         newest = history.versions[-1].text
         raise UsageError(
-            f"{reference} names an artifact and no version",
+            f"{reference} is an artifact; a version is needed",
             hint=f"name the version, as in {reference}@{newest}; {reference}@latest is the newest release",
         )
     return find_version(registry, reference)
 
 
 def _latest(history: History, word: str = "latest") -> Version:
-    """`latest` is the newest release: the greatest version that is no pre-release. `greatest` counts those, too.
+    """The newest release (`latest`): the greatest version that is no pre-release. `greatest` includes pre-releases.
 
-    GTO takes both words for the greatest (gto.base, `get_latest_version`); a release candidate is what people register
-    before they know that it is good, and nobody who writes `latest` means it.
+    In GTO both words mean the greatest (gto.base, `get_latest_version`). People register a release candidate before
+    they know that it is good, and nobody who writes `latest` means it.
     """
     standing = [version for version in history.versions if not version.deregistered]
     if not standing:
@@ -64,14 +64,14 @@ def _latest(history: History, word: str = "latest") -> Version:
     releases = [version for version in standing if not version.name.is_pre_release]
     if word == "latest" and not releases:
         raise UnknownError(
-            f"{history.artifact} has pre-releases only, and so no latest release",
+            f"{history.artifact} has only pre-releases, so there is no latest release",
             hint=f"write {history.artifact}@{standing[-1].text}",
         )
     return (standing if word == "greatest" else releases)[-1]
 
 
 def _marked(history: History, mark: Mark) -> Version:
-    """What `#stable` and `#failed` name for GTO: the last good version, and the one that failed last."""
+    """The version that `#stable` or `#failed` names for GTO: the last good version, or the one that failed last."""
     newest = history.newest(mark)
     version = history.last_stable if mark is Mark.STABLE else history.by_name.get(newest.version) if newest else None
     if version is None or version.mark is not mark:
@@ -82,6 +82,13 @@ def _marked(history: History, mark: Mark) -> Version:
 def _require_artifact(name: str, reference: str) -> None:
     if not tags.is_artifact(name):
         raise UsageError(
-            f"{reference!r} is no reference",
-            hint="write NAME@vX.Y.Z, NAME@latest, NAME#STAGE or, with one artifact, vX.Y.Z",
+            f"{reference!r} is not a valid version",
+            hint=_meant(reference) or "write NAME@vX.Y.Z, NAME@latest, NAME#STAGE or, with one artifact, vX.Y.Z",
         )
+
+
+def _meant(reference: str) -> str | None:
+    """A suggestion for a version without its `v`, or `None`."""
+    artifact, at, version = reference.rpartition("@")
+    meant = f"{artifact}{at}v{version}"
+    return f"did you mean {meant}?" if SemanticVersion.parse(f"v{version}") else None

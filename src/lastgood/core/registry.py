@@ -1,4 +1,4 @@
-"""The registry: the events of all artifacts as read at one moment, and what follows from their order."""
+"""The registry: the events of all artifacts as read at one moment, and the state that follows from their order."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -14,7 +14,7 @@ from lastgood.errors import Finding, Flaw, RefusedError
 
 @dataclass(frozen=True)
 class Version:
-    """One registered version and what was said of it. `served` are the stages it was ever assigned to."""
+    """One registered version with its mark and stages. `served` are the stages it was ever assigned to."""
 
     name: SemanticVersion
     event: Event
@@ -49,17 +49,17 @@ class History:
     events: tuple[Event, ...]
     journal: Journal
     adopted: frozenset[str] = frozenset()
-    """Names of the tags that the journal holds as adopted: placed by their time."""
+    """Names of the tags that the journal records as adopted; they are ordered by time."""
     external: frozenset[str] = frozenset()
-    """Names of the tags that GTO or people made and that have no journal entry here; placed by their time, too."""
+    """Names of the tags that GTO or people made and that have no journal entry here; also ordered by time."""
     unjournaled: frozenset[str] = frozenset()
     """Names of the tags without a journal entry here, external or not; `adopt` writes one."""
     findings: tuple[Finding, ...] = ()
     refused: Mapping[str, Finding] = field(default_factory=dict)
-    """The versions whose registration does not count, by name, and why."""
+    """The versions whose registration is ignored, by name, with the reason."""
     counter: int = 0
-    """The greatest counter in any of the artifact's tags, those that count for nothing included: their names are taken,
-    and GTO counts per artifact over all its tags."""
+    """The greatest counter in any of the artifact's tags, ignored ones included: their names are taken, and GTO counts
+    per artifact over all its tags."""
 
     @cached_property
     def versions(self) -> tuple[Version, ...]:
@@ -108,13 +108,13 @@ class History:
 
     @cached_property
     def assigned(self) -> Mapping[str, Event]:
-        """For each stage the newest assignment that was not undone (GTO: one version per stage), marks left out."""
+        """For each stage the newest assignment that was not undone (GTO: one version per stage), without marks."""
         return {stage: events[-1] for stage, events in self.standing.items()}
 
     @cached_property
     def standing(self) -> Mapping[str, tuple[Event, ...]]:
-        """For each stage its assignments that were not undone, one for each version, newest last: without the last one
-        GTO goes back to the one before."""
+        """For each stage its assignments that were not undone, one for each version, newest last. If the last is
+        undone, GTO goes back to the one before."""
         active: dict[str, dict[str, Event]] = defaultdict(dict)
         gone: set[str] = set()
         for event in self.events:
@@ -139,21 +139,21 @@ class History:
 
     @property
     def last_stable(self) -> Version | None:
-        """The greatest version whose last mark is `stable`: what `#stable` must name."""
+        """The greatest version whose last mark is `stable`: `#stable` must name it."""
         stable = [version for version in self.versions if version.mark is Mark.STABLE and not version.deregistered]
         return stable[-1] if stable else None
 
     def newest(self, stage: str) -> Event | None:
-        """The newest event of a stage or mark, by our order."""
+        """The newest event of a stage or mark, in lastgood's order."""
         return next((event for event in reversed(self.events) if event.stage == stage), None)
 
     def without(self, names: Collection[str]) -> "History":
-        """The history as it is without the events of these tags."""
+        """The history without the events of these tags."""
         return replace(self, events=tuple(event for event in self.events if event.tag not in names))
 
     def version(self, text: str) -> Version:
-        """The version called `text`. Raises `UnknownError`, naming what there is; `RefusedError` for one that does not
-        count."""
+        """The version called `text`. Raises `UnknownError` with the known versions; `RefusedError` for an ignored
+        one."""
         if text in self.by_name:
             return self.by_name[text]
         if text in self.refused:
@@ -161,7 +161,7 @@ class History:
         raise unknown_version(self.artifact, text, tuple(self.by_name))
 
     def assigned_version(self, stage: str) -> Version:
-        """The version that `stage` should run. Raises `UnknownError` when nothing is assigned to it."""
+        """The version assigned to `stage`. Raises `UnknownError` if there is none."""
         event = self.assigned.get(stage)
         if event is None:
             raise unknown_stage(self.artifact, stage, tuple(self.assigned))
@@ -170,9 +170,9 @@ class History:
 
 @dataclass(frozen=True)
 class Registry:
-    """All artifacts by name; an immutable value. `findings` are what a reader must be told, whatever he asked.
+    """All artifacts by name; an immutable value. `findings` concern every reader, whatever command runs.
 
-    `taken` are the names of tags that are no events: lightweight ones, and those of this clone or of origin alone.
+    `taken` are the names of tags that are no events: lightweight ones, and those only in this clone or only on origin.
     """
 
     artifacts: Mapping[str, History] = field(default_factory=dict)
@@ -180,14 +180,14 @@ class Registry:
     taken: frozenset[str] = frozenset()
 
     def history(self, artifact: str) -> History:
-        """The history of an artifact. Raises `UnknownError`, naming those there are."""
+        """The history of an artifact. Raises `UnknownError` with the known artifacts."""
         if artifact in self.artifacts:
             return self.artifacts[artifact]
         unpublished = sum(finding.kind == Flaw.UNPUBLISHED for finding in self.findings)
         raise unknown_artifact(artifact, tuple(self.artifacts), unpublished)
 
     def only(self) -> History:
-        """The one artifact of a project that has one. Raises `UnknownError` when a name is needed."""
+        """The only artifact of a project. Raises `UnknownError` if a name is needed."""
         if len(self.artifacts) == 1:
             return next(iter(self.artifacts.values()))
         return self.history("")

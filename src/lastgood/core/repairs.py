@@ -1,4 +1,4 @@
-"""What a repair did or would do, as values, and which findings of `verify` one can mend."""
+"""The results of a repair as values, and which findings of `verify` a repair can fix."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ MENDABLE = frozenset(
         Flaw.WRITABLE,
     }
 )
-"""Kinds of findings that `lastgood repair` looks at; it says itself what it cannot mend."""
+"""Kinds of findings that `lastgood repair` works on; it reports which of them it cannot fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """One thing put right: its kind (`tag`, `journal`, `object`, `release`), its name, what was done, and from what."""
+    """One repaired thing: its kind (`tag`, `journal`, `object`, `release`), its name, what was done, and the source."""
 
     kind: str
     subject: str
@@ -33,5 +33,5 @@ class Mended:
 
 
 def may_mend(findings: Iterable[Finding]) -> bool:
-    """Whether a repair could mend one of these."""
+    """Whether a repair could fix one of these findings."""
     return any(finding.kind in MENDABLE for finding in findings)

@@ -1,4 +1,4 @@
-"""What an environment lock asks for, as requirements that name packages only: no address, no option of the version."""
+"""The requirements of an environment lock, which name packages only: no address and no option of the version."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from lastgood.core.secrets import mask
 from lastgood.core.uvlock import parse_uv_lock
 
 Read = Callable[[str], bytes | None]
-"""A file of the version by its path from the git root, `None` where there is none."""
+"""A file of the version by its path from the git root, `None` if it does not exist."""
 
 _INCLUDES = ("-r", "--requirement", "-c", "--constraint")
 _BUILDS = ("-e", "--editable", ".", "/", "file:")
@@ -21,10 +21,10 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Lines of `core.pins`; `closed` says that they name every package there is to be.
+    """Lines of `core.pins`; `closed` says that they name every package, without further dependencies.
 
-    `constraints` only limit. `hashed` says that each requirement carries the hashes of its files. `ignored` are the
-    options of the lock that are not obeyed: where packages come from is not the version's to say (refs.md, "Trust").
+    `constraints` only limit. `hashed` says that each requirement has the hashes of its files. `ignored` are the options
+    of the lock that are ignored: a version may not decide where packages come from (refs.md, "Trust").
     """
 
     lines: tuple[str, ...] = ()
@@ -35,7 +35,8 @@ class Wanted:
 
 
 def sources(lock: str, read: Read) -> tuple[bytes, ...]:
-    """The contents of every file that decides what a lock asks for, itself first. Raises `UnusableLockError`."""
+    """The contents of every file that decides the requirements of a lock, the lock first. Raises
+    `UnusableLockError`."""
     if _is_uv_lock(lock):
         return _content(lock, read), _content(str(PurePosixPath(lock).with_name("pyproject.toml")), read)
     if _is_pylock(lock):
@@ -44,9 +45,10 @@ def sources(lock: str, read: Read) -> tuple[bytes, ...]:
 
 
 def parse_lock(lock: str, read: Read, target: Target) -> Wanted:
-    """What a `uv.lock`, a `pylock.toml` or a requirements file, with what it includes, asks for on an interpreter.
+    """The requirements of a `uv.lock`, a `pylock.toml` or a requirements file with its included files, for an
+    interpreter.
 
-    Raises `UnusableLockError` for everything that is no package, by name.
+    Raises `UnusableLockError`, with the name, for everything that is not a package.
     """
     if not (_is_uv_lock(lock) or _is_pylock(lock)):
         return _parse_requirements(lock, read, target)
@@ -64,12 +66,12 @@ def parse_lock(lock: str, read: Read, target: Target) -> Wanted:
 
 
 def decode(content: bytes) -> str:
-    """The text of a lock, without the byte order mark that some editors write; what is no UTF-8 is shown as such."""
+    """The text of a lock, without the byte order mark that some editors write; invalid UTF-8 is shown as such."""
     return content.decode("utf-8-sig", errors="replace")
 
 
 def logical_lines(text: str) -> Iterator[str]:
-    """The lines of a requirements file as pip joins them, without comments, which no backslash continues."""
+    """The lines of a requirements file as pip joins them, without comments; a backslash does not continue a comment."""
     joined = ""
     for line in _LINE_END.split(text):
         if line.endswith("\\") and not line.lstrip().startswith("#"):
@@ -87,7 +89,7 @@ def _parse_requirements(lock: str, read: Read, target: Target) -> Wanted:
         if not line:
             continue
         if line.startswith(_BUILDS):
-            raise UnusableLockError(f"{path} asks for a directory, not a package: {mask(line)}")
+            raise UnusableLockError(f"{path} requires a directory, not a package: {mask(line)}")
         wanted, *options = re.split(r" +(?=-)", " " + line)
         try:
             hashes = [check_hash(_value(option)) for option in options if _name(option) == "--hash"]
@@ -121,14 +123,14 @@ def _is_pylock(lock: str) -> bool:
 def _content(path: str, read: Read) -> bytes:
     content = read(path)
     if content is None:
-        raise UnusableLockError(f"{path} is not there")
+        raise UnusableLockError(f"{path} does not exist")
     return content
 
 
 def _lines(
     path: str, read: Read, *, limits: bool = False, above: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, str, bool]]:
-    """Each logical line with the file it stands in, and whether it only limits; an empty one for each file."""
+    """Each logical line with the file it is in, and whether it only limits; an empty one for each file."""
     if path in above:
         raise UnusableLockError(f"{path} includes itself")
     yield path, "", limits
@@ -142,7 +144,7 @@ def _lines(
 
 
 def _beside(path: str, name: str) -> str:
-    """The path of an included file, which is relative to the including one and stays within the version."""
+    """The path of an included file, which is relative to the including file and must stay within the version."""
     parts: list[str] = []
     for part in (PurePosixPath(path).parent / name).parts:
         if part == "..":

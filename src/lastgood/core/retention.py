@@ -1,4 +1,4 @@
-"""Which releases stay on a machine and why: a policy applied to facts handed in; it removes nothing."""
+"""Which releases stay on a machine and why: a policy applied to given facts. It removes nothing."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,10 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A release that is here and what speaks for it.
+    """A release on this machine and the reasons to keep it.
 
-    `live`, `recent` (live within the last day) and `assigned` name stages, `unfinished` what was begun and names it.
+    `live`, `recent` (live within the last day) and `assigned` name stages, `unfinished` names interrupted work that
+    needs it.
     """
 
     artifact: str
@@ -61,13 +62,13 @@ def _last_versions(releases: Sequence[Held], keep: int) -> frozenset[tuple[str, 
 
 
 def _order(version: str) -> tuple[bool, object, str]:
-    """Semantic order; what is no version comes before all that are."""
+    """Semantic order; invalid versions come first."""
     parsed = SemanticVersion.parse(version)
     return parsed is not None, parsed.key if parsed else LOWEST, version
 
 
 def _reasons(release: Held, policy: Retention, *, last: bool) -> Iterator[str]:
-    """Every reason to keep a release, those first that no policy can change."""
+    """Every reason to keep a release; reasons that no policy can change come first."""
     if release.live:
         yield f"live in {', '.join(release.live)}"
     if release.used:

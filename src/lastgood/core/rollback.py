@@ -164,7 +164,7 @@ def require_settled(history: History, stage: str, request: Request, machine: Mac
     if _went_down(history, stage) and not settled and request.leaving is None and not request.again:
         raise RefusedError(
             f"{stage} of {history.artifact} was rolled back to {newest.version} {ago} s ago",
-            hint=f"that is done; to leave {newest.version}, too, say --from {newest.version} or --again",
+            hint=f"to roll back once more, add --from {newest.version} or --again",
         )
 
 
@@ -212,7 +212,7 @@ def choose_named(history: History, leaving: Version, wanted: str) -> Version:
     target = history.version(wanted)
     if target.name.key >= leaving.name.key:
         raise UsageError(
-            f"{target.text} is not below {leaving.text}, which a rollback leaves",
+            f"cannot roll back from {leaving.text} to {target.text}, which is not older; use assign",
             hint=f"lastgood assign {history.artifact}@{target.text} --stage STAGE --reason TEXT",
         )
     if target.deregistered:
@@ -233,8 +233,11 @@ def _nothing_good(history: History, leaving: Version, stage: str, skipped: list[
         hint = f"lastgood rollback {history.artifact} --stage {stage} --to {possible.version} --reason TEXT"
     elif failed is not None:
         hint = f"lastgood mark {history.artifact}@{failed.version} stable --reason TEXT"
-    listed = "; ".join(f"{one.version}: {one.why}" for one in skipped[:MOST_SHOWN]) or "there is none"
+    if not skipped:
+        oldest = f"{leaving.text} is the oldest version of {history.artifact}: nothing to roll back to"
+        return NoGoodVersionError(oldest, skipped, hint=hint)
+    listed = "; ".join(f"{one.version}: {one.why}" for one in skipped[:MOST_SHOWN])
     if len(skipped) > MOST_SHOWN:
         listed += f"; and {len(skipped) - MOST_SHOWN} more"
-    message = f"no good version of {history.artifact} below {leaving.text} ({listed})"
+    message = f"no good version of {history.artifact} older than {leaving.text} ({listed})"
     return NoGoodVersionError(message, skipped, hint=hint)

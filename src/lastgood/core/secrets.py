@@ -1,4 +1,4 @@
-"""Addresses without what they must not tell: user, password and token; in whatever text they stand."""
+"""Removes secrets (user, password and token) from addresses in any text."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Which outputs of a version a release holds: what `lastgood.toml` names, and never less than the artifact itself."""
+"""Which outputs of a version a release holds: those that `lastgood.toml` names, and always the artifact itself."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Wanted:
 
 
 def whole(manifest: Manifest) -> tuple[Output, ...]:
-    """What a release holds that leaves out nothing: the outputs that the artifact's own `dvc.yaml` needs.
+    """The outputs of a whole release: those that the artifact's own `dvc.yaml` needs.
 
     They are all outputs of the DVC project, unless the manifest names fewer (`Manifest.needed`).
     """
@@ -36,10 +36,10 @@ def whole(manifest: Manifest) -> tuple[Output, ...]:
 
 
 def select(manifest: Manifest, wanted: Wanted) -> tuple[Output, ...]:
-    """The outputs of a version that a stage's machines need, those at the artifact's own path always among them.
+    """The outputs of a version that a stage's machines need, always with those at the artifact's own path.
 
-    If an entry matches no output of this version, the section was written for another layout: then the answer is the
-    whole release, so that nothing can be missing. `unmatched` tells which entries those are.
+    If an entry matches no output of this version, the section was written for another layout. Then the result is the
+    whole release, so that nothing is missing. `unmatched` returns these entries.
     """
     if not wanted.outputs or unmatched(manifest, wanted):
         return whole(manifest)
@@ -51,8 +51,8 @@ def select(manifest: Manifest, wanted: Wanted) -> tuple[Output, ...]:
 def unmatched(manifest: Manifest, wanted: Wanted) -> tuple[str, ...]:
     """The entries that match no output of this version which their section may name.
 
-    The stage's section speaks to every artifact, and so of each one's own outputs only: else one team's section would
-    pass for another team's artifact in the same DVC project. An artifact's own section may name any output.
+    The stage's section applies to every artifact, and so only to each one's own outputs. Otherwise one team's section
+    would match another team's artifact in the same DVC project. An artifact's own section may name any output.
     """
     there = _range(manifest, wanted)
     return tuple(one for one in wanted.outputs if not any(_covers(PurePosixPath(one), output) for output in there))
@@ -67,7 +67,7 @@ def own_outputs(manifest: Manifest) -> tuple[Output, ...]:
 def pins_artifact(manifest: Manifest, code: Mapping[str, str]) -> bool:
     """Whether the version holds its own artifact: as an output, or as code; `code` maps paths to git's file modes.
 
-    True also for what cannot be told: a URL, an artifact that is not declared, a path below a symbolic link.
+    True also if this is unknown: a URL, an artifact that is not declared, a path below a symbolic link.
     """
     if own_outputs(manifest):
         return True
@@ -90,7 +90,7 @@ def _range(manifest: Manifest, wanted: Wanted) -> Sequence[Output]:
 
 
 def _own(manifest: Manifest) -> tuple[str, ...]:
-    """The artifact's own path; an artifact at a URL, or one that is registered and not declared, has none."""
+    """The artifact's own path; `None` for an artifact at a URL, or one that is registered and not declared."""
     return () if not manifest.path or "://" in manifest.path else (manifest.path,)
 
 

@@ -1,4 +1,4 @@
-"""Who may sign what, and whether a tag says the same of itself everywhere; it reads no signature (adapters.git)."""
+"""Who may sign what, and whether the parts of a tag agree. It reads no signature (see adapters.git)."""
 
 import json
 import re
@@ -11,15 +11,16 @@ from lastgood.core.tags import Action, TagName
 from lastgood.errors import Finding, Flaw
 
 REGISTER = "register"
-"""Where `[registry.signers]` says who may sign versions; marks are there by their own names."""
+"""The key in `[registry.signers]` for versions; marks have keys of their own names."""
 ANYTHING_ELSE = "*"
 _FINGERPRINT = re.compile(r"(?:[0-9A-F]{40}|[0-9A-F]{64})")
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`[registry]`: what must be signed (everything; or the assignments of these stages, with every version and mark,
-    which decide what a stage gets), and by whom: ssh principals and fingerprints of gpg keys by stage."""
+    """The rules of `[registry]`: what must be signed (everything; or the assignments of these stages, with every
+    version and mark, which decide what a stage gets), and by whom: ssh principals and fingerprints of gpg keys by
+    stage."""
 
     required: bool | tuple[str, ...] = False
     signers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -32,8 +33,8 @@ class Rules:
         return name.stage in self.required if is_assignment else bool(self.required)
 
     def allow(self, name: TagName, signers: Collection[str]) -> bool:
-        """Whether one of the signers found may sign this. Where nobody is named, whoever the signers file knows may;
-        a gpg key only where its fingerprint is listed: a keyring holds everybody's."""
+        """Whether one of the signers may sign this. Without an entry everybody in the signers file may; a gpg key only
+        if its fingerprint is listed, because a keyring holds everybody's."""
         place = REGISTER if name.stage is None else name.stage
         listed = self.signers.get(place, self.signers.get(ANYTHING_ELSE))
         if listed is None:
@@ -42,15 +43,15 @@ class Rules:
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
-        """Every gpg key that is listed."""
+        """The fingerprints of all listed gpg keys."""
         listed = (fingerprint(one) for names in self.signers.values() for one in names)
         return tuple(sorted({one for one in listed if one is not None}))
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What the tools said of one tag object: who signed it, or else why it counts for unsigned; `strange` is what its
-    own parts contradict each other in."""
+    """The result of checking one tag object: its signers, or why it counts as unsigned; `strange` describes
+    contradictions between its parts."""
 
     signers: tuple[str, ...] = ()
     why: str = ""
@@ -59,7 +60,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """Which tags do not count, by name; with the rules that say which must be signed at all."""
+    """The ignored tags, by name, and the rules that say which must be signed."""
 
     rules: Rules = field(default_factory=Rules)
     refused: Mapping[str, Finding] = field(default_factory=dict)
@@ -72,7 +73,7 @@ def fingerprint(text: str) -> str | None:
 
 
 def judge(rules: Rules, tag: TagObject, name: TagName, signature: Signature) -> Finding | None:
-    """Why an event that must be signed does not count, or `None` when it does."""
+    """Why an event that must be signed is ignored, or `None` if it counts."""
     if tag.header != tag.name:
         return _disagrees(tag, f"its header says {tag.header or 'nothing'}")
     if not signature.signers:
@@ -86,11 +87,11 @@ def judge(rules: Rules, tag: TagObject, name: TagName, signature: Signature) -> 
 
 
 def _disagrees(tag: TagObject, what: str) -> Finding:
-    return Finding(Flaw.DISAGREES, tag.name, f"tag {tag.name} does not say the same everywhere: {what}")
+    return Finding(Flaw.DISAGREES, tag.name, f"tag {tag.name} contradicts itself: {what}")
 
 
 def compare(tag: TagObject, name: TagName, event: Event, commits: Mapping[str, str]) -> Finding | None:
-    """Where ref, header, object and trailers of a tag disagree; `commits` are the versions' by name."""
+    """Findings where ref, header, object and trailers of a tag disagree; `commits` are the versions' by name."""
     if tag.header and tag.header != tag.name:
         return _disagrees(tag, f"its header says {tag.header}")
     if not event.message.is_own:
@@ -103,7 +104,7 @@ def compare(tag: TagObject, name: TagName, event: Event, commits: Mapping[str, s
 
 
 def inspect(tag: TagObject, name: TagName) -> str:
-    """Where a tag's name, object, trailers and manifest disagree, in words; empty when they do not."""
+    """A description of where a tag's name, object, trailers and manifest disagree; empty if they agree."""
     message = parse_message(tag.message)
     strange = _misled(name, message)
     if strange or name.action is not Action.REGISTER or message.manifest is None:

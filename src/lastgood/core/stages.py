@@ -1,4 +1,4 @@
-"""Which stages may be assigned: those of a list, where there is one, and none that a slip of the fingers has made."""
+"""Which stages may be assigned: those of a list, if there is one, and none that a typing error has made."""
 
 from collections.abc import Collection, Mapping
 
@@ -11,11 +11,11 @@ COMMON = (
     "prod", "production", "live", "staging", "stage", "preprod", "canary", "shadow", "dev", "development", "test",
     "testing", "qa", "uat",
 )  # fmt: skip
-"""Names of stages that people use everywhere: what is one slip from one of them was meant to be it."""
+"""Common names of stages. A new stage that is one slip from one of them was probably meant to be it."""
 
 
 def require_possible(stage: str, instead: str) -> None:
-    """Raise `UsageError` for what can be no stage; the hint for a mark is the command `instead` says."""
+    """Raise `UsageError` for an invalid stage name. For a mark, the hint is the command `instead`."""
     if not is_stage(stage) or stage in RESERVED_STAGES:
         hint = instead if stage in RESERVED_STAGES else "letters, digits, -, _ and /"
         raise UsageError(f"{stage!r} cannot be a stage", hint=hint)
@@ -24,8 +24,8 @@ def require_possible(stage: str, instead: str) -> None:
 def require_meant(stage: str, known: Collection[str], lists: Mapping[str, Collection[str]], *, new: bool) -> None:
     """Raise `RefusedError` for a stage that is in none of the lists, or is new and resembles another one.
 
-    `known` are the stages that something is assigned to, `lists` the stages that a file allows, by the file's name.
-    `new` says that a stage is meant as it is written; no list is overruled by it.
+    `known` are the stages with an assignment, `lists` the stages that a file allows, by the file's name. `new` says
+    that the stage is meant as written; it overrides no list.
     """
     for source, allowed in lists.items():
         if stage not in allowed:

@@ -1,4 +1,4 @@
-"""The grammar of tag names, GTO's (gto/constants.py, `tag_re`), and how artifacts are named; it reads no tag object."""
+"""The grammar of tag names, GTO's (gto/constants.py, `tag_re`), and names of artifacts. It reads no tag object."""
 
 import re
 from enum import StrEnum
@@ -18,12 +18,13 @@ _STAGE = re.compile(NAME)
 
 TAGS = "refs/tags/"
 MOST_DIGITS = 15
-"""A counter with more is none: the next one would soon be too long for the name of a ref, and nobody could record."""
+"""A counter with more digits is ignored: the next one would soon be too long for a ref's name, and nobody could
+record."""
 
 
 class Action(StrEnum):
-    """What a tag of GTO's grammar says. Deregistrations and deprecations are read and honoured, never written; so is an
-    unassignment, but for that of a stage's only version (docs/design/decisions.md)."""
+    """The action of a tag in GTO's grammar. Deregistrations and deprecations are read and never written. So are
+    unassignments, except that of a stage's only version (docs/design/decisions.md)."""
 
     REGISTER = "register"
     ASSIGN = "assign"
@@ -43,9 +44,11 @@ class TagName(NamedTuple):
 
 
 def parse(name: str) -> TagName | None:
-    """What the tag called `name` (without `refs/tags/`) says, or `None` for a tag that is not ours or GTO's.
+    """The parsed name of the tag called `name` (without `refs/tags/`), or `None` for a tag that is neither lastgood's
+    nor GTO's.
 
-    Two differences to GTO, on purpose: `NAME@created`, which makes GTO crash, and digits outside ASCII are nothing.
+    Two differences to GTO, on purpose: `NAME@created`, which makes GTO crash, and digits outside of ASCII are not
+    parsed.
     """
     match = _TAG.fullmatch(name)
     if match is None:
@@ -62,19 +65,19 @@ def parse(name: str) -> TagName | None:
 
 
 def artifact_of(name: str) -> str | None:
-    """The artifact that a tag called `name` is about, or `None`."""
+    """The artifact of the tag called `name`, or `None`."""
     parsed = parse(name)
     return parsed.artifact if parsed else None
 
 
 def counter_of(name: str) -> int:
-    """The counter in a tag's name; 0 for none."""
+    """The counter in a tag's name; 0 if there is none."""
     parsed = parse(name)
     return parsed.counter or 0 if parsed else 0
 
 
 def version_tag(artifact: str, version: str) -> str:
-    """The name of the tag that is this version."""
+    """The name of the tag for this version."""
     return f"{artifact.replace(':', '=')}@{version}"
 
 
@@ -84,12 +87,12 @@ def stage_tag(artifact: str, stage: str, counter: int) -> str:
 
 
 def is_artifact(name: str) -> bool:
-    """Whether `name` can be an artifact's."""
+    """Whether `name` is a valid artifact name."""
     return _ARTIFACT.fullmatch(name) is not None
 
 
 def is_stage(name: str) -> bool:
-    """Whether `name` can be a stage's."""
+    """Whether `name` is a valid stage name."""
     return _STAGE.fullmatch(name) is not None
 
 

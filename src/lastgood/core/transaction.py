@@ -1,4 +1,4 @@
-"""Transactions: the tags one command wants to write, with names, times and messages; nothing is written here."""
+"""Transactions: the tags that one command will write, with names, times and messages. Nothing is written here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,9 +18,9 @@ MOST_TAGS = 3
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who acts, when (seconds since 1970), why, and what started it.
+    """The actor of an event, its time (seconds since 1970), reason and trigger.
 
-    `trailers` are said besides: when an act really occurred that is recorded later.
+    `trailers` are added to the message: for example, when a rollback really occurred that is recorded later.
     """
 
     actor: str
@@ -43,10 +43,10 @@ class NewTag:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """Tags that go out together with one journal entry. `manifest` is the whole one, for a registration.
+    """Tags that are pushed together with one journal entry. `manifest` is the whole one, for a registration.
 
     `commit` is the registered version's: a parent of the journal entry, so that the journal keeps it reachable.
-    `discounts` are tags that no longer count and are deleted in the same push; `said` tells who, when and why.
+    `discounts` are tags that no longer count and are deleted in the same push; `said` has who, when and why.
     """
 
     artifact: str
@@ -60,13 +60,13 @@ class Transaction:
 
     @property
     def latest(self) -> int:
-        """The time of its newest tag, which the clock must have passed before a neighbour's event may follow."""
+        """The time of its newest tag. The clock must have passed it before a neighbour's event may follow."""
         return max((tag.when for tag in self.tags), default=self.when)
 
 
 @dataclass
 class Draft:
-    """Collects the tags of one transaction on top of a history, giving each the next counter and a later time."""
+    """Collects the tags of one transaction on top of a history; each gets the next counter and a later time."""
 
     history: History
     author: Author
@@ -103,25 +103,25 @@ class Draft:
             self._stage(greatest, Mark.STABLE, format_kept(artifact, greatest.text, judged, self.tags[-1].name))
 
     def assign(self, version: Version, stage: str, *, leaving: str | None = None) -> None:
-        """Assign a stage, telling which version it leaves."""
+        """Assign a stage, with the version that it leaves."""
         subject = f"Assign {self.history.artifact} {version.text} to {stage}"
         moves = {"From": leaving or "", "To": version.text}
         self._stage(version, stage, Message(subject, self.author.reason, None, moves))
 
     def unassign(self, version: Version, stage: str) -> None:
-        """Take a version away from a stage, as GTO does it: the name of its tag ends in `!`, before the counter."""
+        """Remove a version from a stage, as GTO does: the name of its tag ends in `!`, before the counter."""
         subject = f"Unassign {self.history.artifact} {version.text} from {stage}"
         self._stage(version, stage, Message(subject, self.author.reason, None, {"From": version.text}), undo="!")
 
     def roll_back(self, leaving: Version, target: Version, stage: str, *, mark: bool) -> Transaction:
-        """The transaction that leaves a version, marked failed if it is not yet, for another."""
+        """The transaction that leaves a version for another, and marks it failed if it is not yet."""
         if mark and leaving.mark is not Mark.FAILED:
             self.mark(leaving, Mark.FAILED)
         self.assign(target, stage, leaving=leaving.text)
         return self.finish(f"Roll back {self.history.artifact} {stage} from {leaving.text} to {target.text}")
 
     def discount(self, found: Sequence[Discount]) -> Transaction:
-        """The transaction that takes tags out of count, with the tags drafted so far."""
+        """The transaction that discounts tags, with the tags drafted so far."""
         author = self.author
         said = {
             "Artifact": self.history.artifact,
@@ -148,14 +148,14 @@ class Draft:
         self.tags.append(NewTag(name, version.commit, when, message))
 
     def _registered(self, version: Version) -> int:
-        """When a version was registered, which nothing said of it precedes, unless that lies far in the future."""
+        """The registration time of a version, which no event about it may precede, unless it is far in the future."""
         return version.event.when if version.event.when <= self.author.when + DAY else 0
 
     def _later_than(self, stage: str) -> int:
-        """Now, or a second after the newest event of the stage, which gto and dvc order by whole seconds.
+        """Now, or a second after the newest event of the stage: gto and dvc order by whole seconds.
 
-        A date ahead is outbid, however far, as long as they can read the later one. The trailer `Occurred` then says
-        what the clock said.
+        A later date is chosen however far ahead that event is, as long as gto and dvc can read the new one. Then the
+        trailer `Occurred` has the clock's time.
         """
         now = self.author.when
         former = [event.when for event in self.history.events if event.stage == stage and event.when < LATEST]
@@ -174,5 +174,5 @@ class Draft:
 
 
 def adopt_tags(history: History) -> tuple[tuple[str, str], ...]:
-    """The `(oid, name)` of every tag without a journal entry, in order: what `adopt` writes there as they are."""
+    """The `(oid, name)` of every tag without a journal entry, in order, for `adopt`."""
     return tuple((event.oid, event.tag) for event in history.events if event.tag in history.unjournaled)

@@ -1,4 +1,4 @@
-"""What is said of a name that nothing has, and what was meant by it; for words only, nothing is done with a guess."""
+"""Error messages for unknown names, with a suggestion. A suggestion is shown, never acted on."""
 
 import re
 from collections.abc import Collection
@@ -6,12 +6,12 @@ from collections.abc import Collection
 from lastgood.errors import UnknownError
 
 MINIMUM = 3
-"""Letters of a name that another one must begin with, to be what was meant: `prod` by `production`."""
+"""Letters that a suggestion must share with the typed name at its beginning: `prod` for `production`."""
 _BETWEEN = re.compile("[-_/:]")
 
 
 def unknown_version(artifact: str, text: str, known: Collection[str]) -> UnknownError:
-    """No such version; `v` and the artifact's name are what people leave out and put in. `known` is in order."""
+    """The error for an unknown version. People often leave out `v` or add the artifact's name. `known` is in order."""
     wanted = text.rpartition("@")[2]
     meant = next((one for one in (wanted, f"v{wanted}") if one in known), None)
     latest = ", ".join([*known][-5:])
@@ -22,7 +22,7 @@ def unknown_version(artifact: str, text: str, known: Collection[str]) -> Unknown
 
 
 def unknown_stage(artifact: str, stage: str, known: Collection[str]) -> UnknownError:
-    """Nothing is assigned to the stage: it was mistyped, or is a new one."""
+    """The error for a stage without an assignment: it is mistyped or new."""
     meant = find_meant(stage, known)
     return UnknownError(
         f"nothing is assigned to stage {stage} of {artifact} (stages: {', '.join(known) or 'none yet'})",
@@ -31,12 +31,13 @@ def unknown_stage(artifact: str, stage: str, known: Collection[str]) -> UnknownE
 
 
 def unknown_artifact(artifact: str, known: Collection[str], unpublished: int) -> UnknownError:
-    """No such artifact; the empty name stands for "the only one". `unpublished` tags are in this clone only."""
+    """The error for an unknown artifact; the empty name stands for "the only one". `unpublished` tags are in this clone
+    only."""
     if known and not artifact:
         words = f"several artifacts have versions here ({', '.join(known)}): name one"
         return UnknownError(words, hint="lastgood list")
     named = f"no artifact {artifact} has" if artifact else "no artifact has"
-    left = f"; tags in this clone alone, which count for nothing: {unpublished}" if unpublished else ""
+    left = f"; tags only in this clone, which are ignored: {unpublished}" if unpublished else ""
     meant = find_meant(artifact.partition("@")[0], known)
     hint = f"did you mean {meant}?" if meant else "lastgood list"
     if not known:
@@ -45,7 +46,7 @@ def unknown_artifact(artifact: str, known: Collection[str], unpublished: int) ->
 
 
 def find_meant(typed: str, known: Collection[str]) -> str | None:
-    """The known name that is nearest to what was typed, or `None` when none is near."""
+    """The known name that is nearest to the typed one, or `None` if none is near."""
     from difflib import get_close_matches  # costs milliseconds, and is needed after mistakes only
 
     if typed in known:
@@ -62,11 +63,11 @@ def _begin_alike(one: str, other: str) -> bool:
 
 
 def find_slip(typed: str, known: Collection[str], *, case_only: bool = False) -> str | None:
-    """The other known name that `typed` is one slip of the fingers from, or `None`.
+    """The other known name that is one typing error away from `typed`, or `None`.
 
-    A slip is another case or other separators (`Prod`, `pre-prod`), or one letter that is missing, doubled, wrong or
-    exchanged with its neighbour in a word of letters (`pord`, `prd`). `prod-eu`, `prod2` and `eu-b` beside `eu-a` are
-    names of their own, and so is `prod` beside `production`.
+    A typing error is another case or other separators (`Prod`, `pre-prod`), or one letter that is missing, doubled,
+    wrong or exchanged with its neighbour in a word of letters (`pord`, `prd`). `prod-eu`, `prod2` and `eu-b` beside
+    `eu-a` are names of their own, and so is `prod` beside `production`.
     """
     others = [name for name in known if name != typed]
     same = next((name for name in others if _plain(name) == _plain(typed)), None)
@@ -88,7 +89,7 @@ def _is_slip(one: str, other: str) -> bool:
 
 
 def _is_near(one: str, other: str) -> bool:
-    """Whether two words of letters, one of them with four or more, differ in one place."""
+    """Whether two words of letters, one of them with four or more, differ in one letter."""
     short, long = sorted((one, other), key=len)
     if len(short) < MINIMUM or len(long) <= MINIMUM or not (short.isalpha() and long.isalpha()):
         return False

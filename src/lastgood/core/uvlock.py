@@ -1,4 +1,5 @@
-"""`uv.lock`: the packages that `uv sync` would install, found by walking its graph; nothing of it is handed to uv."""
+"""`uv.lock`: the packages that `uv sync` would install, found by walking its graph. None of its text is passed to
+uv."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -7,15 +8,15 @@ from lastgood.core.pins import Target, UnusableLockError, check_name, format_pin
 
 _Table = Mapping[str, Any]
 _ROUNDS = 20
-"""Walks until no more extras are asked for: those in conflict have markers that depend on which others there are."""
+"""The most walks until no new extras are needed: markers of conflicting extras depend on which others are chosen."""
 _SELF = ("virtual", "editable", "directory")
 
 
 def parse_uv_lock(lock: _Table, project: _Table, target: Target) -> tuple[str, ...]:
     """The lines of `core.pins` for an interpreter: the project's dependencies and default groups, without itself.
 
-    `project` is the `pyproject.toml` beside the lock, of which the name and the default groups count. Raises
-    `UnusableLockError`; other errors for what is no lock of uv.
+    `project` is the `pyproject.toml` beside the lock; its name and default groups are used. Raises `UnusableLockError`;
+    other errors for an invalid uv lock.
     """
     if lock.get("version") != 1:
         raise UnusableLockError(f"version {lock.get('version')!r} of the format is not known, only 1")
@@ -26,11 +27,11 @@ def parse_uv_lock(lock: _Table, project: _Table, target: Target) -> tuple[str, .
         if graph.chosen <= chosen:
             return graph.lines()
         chosen |= graph.chosen
-    raise UnusableLockError("its extras ask for each other without end")
+    raise UnusableLockError("its extras require each other in a circle")
 
 
 def _default_groups(project: _Table) -> frozenset[str] | None:
-    """`None` for all of them."""
+    """The default groups; `None` for all of them."""
     given = project.get("tool", {}).get("uv", {}).get("default-groups", ["dev"])
     return None if given == "all" else frozenset(check_name(group) for group in given)
 
@@ -40,7 +41,7 @@ def _groups(table: _Table, names: frozenset[str] | None) -> Iterator[tuple[str, 
 
 
 class _Graph:
-    """The packages of a lock, and which of them were reached."""
+    """The packages of a lock, and which of them are reachable."""
 
     def __init__(self, lock: _Table, target: Target) -> None:
         self._target = target
@@ -54,7 +55,7 @@ class _Graph:
         self._done: set[tuple[int, str]] = set()
 
     def _roots(self, project: _Table) -> list[_Table]:
-        """The project itself; of a workspace that has none, its members."""
+        """The project itself; for a workspace without one, its members."""
         if "project" not in project:
             return [self._find({"name": name}) for name in sorted(self._members)]
         name = check_name(project["project"]["name"])
@@ -65,7 +66,7 @@ class _Graph:
         return found
 
     def walk(self, project: _Table) -> None:
-        """Reach what the projects' dependencies and default groups lead to."""
+        """Reach everything from the projects' dependencies and default groups."""
         groups = _default_groups(project)
         for root in self._roots(project):
             name = check_name(root["name"])
@@ -80,7 +81,7 @@ class _Graph:
                 self._follow(edges)
 
     def _follow(self, edges: Iterable[_Table]) -> None:
-        """Reach everything that edges lead to; without recursion, since a graph may be one long chain."""
+        """Reach everything along edges; without recursion, because a graph may be one long chain."""
         waiting = [*edges]
         while waiting:
             edge = waiting.pop()
@@ -98,7 +99,7 @@ class _Graph:
                     waiting += more.get(extra, []) if extra else package.get("dependencies", [])
 
     def _find(self, edge: _Table) -> _Table:
-        """The one package that an edge means: it names version and source where several have its name."""
+        """The one package that an edge refers to: it has version and source if several have its name."""
         name = check_name(edge["name"])
         found = [
             package
@@ -110,7 +111,7 @@ class _Graph:
         return found[0]
 
     def lines(self) -> tuple[str, ...]:
-        """One for each package that was reached, the projects of the workspace apart."""
+        """One line for each package that was reached, except the projects of the workspace."""
         found = (self._line(package) for package in self._reached.values())
         return tuple(sorted(line for line in found if line))
 
@@ -120,7 +121,7 @@ class _Graph:
             return None
         if not source.keys() & {"registry", "url"}:
             kind = "a repository" if "git" in source else "a directory"
-            raise UnusableLockError(f"asks for {kind}, not a package: {name}")
+            raise UnusableLockError(f"requires {kind}, not a package: {name}")
         files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
         hashes = sorted({file["hash"] for file in files if "hash" in file})
         if "url" in source:

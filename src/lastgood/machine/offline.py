@@ -74,7 +74,7 @@ def _publish(project: Project, view: View, act: Act) -> Published:
             record = (
                 _make_anew(project, view, history, act)
                 if outcome is Outcome.RECORDED
-                else recording.record_note(project, view, act.artifact, format_superseded(act, assigned))
+                else recording.record_entry(project, view, act.artifact, format_superseded(act, assigned))
             )
         project.on_step("forget")
         pending.remove(project.place, act)
@@ -128,7 +128,7 @@ def require_usable(project: Project, *, here: bool | None) -> None:
     """Raise `UsageError` where acting offline makes no sense."""
     if here is False:
         text = "--offline acts on this machine, --record-only does not"
-        raise UsageError(text, hint="take one of them")
+        raise UsageError(text, hint="use one of them")
     if project.remote is None:
         wanted = project.config.registry.remote
         raise UsageError(
@@ -161,7 +161,7 @@ def write_act(project: Project, plan: Plan) -> Act:
         run=author.run,
         seen=plan.history.journal.tip,
     )
-    project.on_step("note")
+    project.on_step("act")
     pending.append(project.place, act)
     return act
 

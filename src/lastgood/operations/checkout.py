@@ -1,7 +1,7 @@
 """Checking out a version: code, data and model of the working tree, proved to be its. Safe, but not atomic.
 
-The order: what is to be done is noted, git moves the code, DVC the outputs, everything is hashed, the note goes. Dying
-anywhere leaves the note, by which `status` names the state and the same command knows what it may overwrite.
+The order: the state is written, git moves the code, DVC the outputs, everything is hashed, the state is
+removed. A crash leaves the state: `status` shows it, and the same command knows what it may overwrite.
 """
 
 import os
@@ -34,7 +34,7 @@ from lastgood.versions.objects import with_objects
 from lastgood.versions.restorable import require_restorable
 from lastgood.worktree.outputs import blocked_by, differing
 from lastgood.worktree.saved import drop_saved, name_saved, save_work
-from lastgood.worktree.state import Note, is_saved, read_note, remove_note, write_note
+from lastgood.worktree.state import CheckoutState, is_saved, read_state, remove_state, write_state
 from lastgood.worktree.work import NONE, Work, find_work
 
 BEGUN = ".*.tmp"
@@ -73,43 +73,43 @@ def checkout(project: Project, reference: str, *, save: bool = False, dry_run: b
     read_pinned(project, version.commit, manifest.project)  # with limits: in the working tree DVC has none
     wanted = CheckedOut(history, version, manifest, dry_run=dry_run, view=view)
     if dry_run:
-        return _prepare(project, wanted, read_note(project), save=save)
-    # Alone from here on: a note that is there now was left by a dead process and not by one at work.
+        return _prepare(project, wanted, read_state(project), save=save)
+    # The lock is held from here on: a state that exists now was left by a process that crashed.
     with project.locked(f"checkout {history.artifact} {version.text}"):
-        note = read_note(project)
-        if note is not None:
+        interrupted = read_state(project)
+        if interrupted is not None:
             _sweep(project, manifest)
-        prepared = _prepare(project, wanted, note, save=save)
+        prepared = _prepare(project, wanted, interrupted, save=save)
         if not prepared.changed:
             return prepared
         _prove_objects(project, manifest)  # which may take its time: then it is looked at once more
-        return _carry_out(project, _prepare(project, wanted, note, save=save), note)
+        return _carry_out(project, _prepare(project, wanted, interrupted, save=save), interrupted)
 
 
-def _prepare(project: Project, wanted: CheckedOut, note: Note | None, *, save: bool) -> CheckedOut:
+def _prepare(project: Project, wanted: CheckedOut, interrupted: CheckoutState | None, *, save: bool) -> CheckedOut:
     """What is to be done. Raises `RefusedError` when somebody's work would be lost by it and is not to be saved."""
     commit = wanted.version.commit
-    resumed = note is not None and note.commit == commit
-    work = find_work(project, wanted.manifest, note, _former(project, note, commit))
+    resumed = interrupted is not None and interrupted.commit == commit
+    work = find_work(project, wanted.manifest, interrupted, _former(project, interrupted, commit))
     if work and not save:
         raise work.refusal()
     there = repository.head(project.worktree) == commit and not differing(project, wanted.manifest)
-    return replace(wanted, resumed=resumed, changed=bool(note or work or not there), work=work)
+    return replace(wanted, resumed=resumed, changed=bool(interrupted or work or not there), work=work)
 
 
-def _carry_out(project: Project, wanted: CheckedOut, note: Note | None) -> CheckedOut:
+def _carry_out(project: Project, wanted: CheckedOut, interrupted: CheckoutState | None) -> CheckedOut:
     version = wanted.version
-    under_way = _begin(project, wanted, note)
+    under_way = _begin(project, wanted, interrupted)
     places = (project.place.saved / name for name in under_way.saved)
     wanted = replace(wanted, saved=tuple(place for place in places if place.is_dir()))
     try:
-        forced = note is not None or bool(wanted.work) or wanted.work.replaced
+        forced = interrupted is not None or bool(wanted.work) or wanted.work.replaced
         _move(project, version, wanted.manifest, under_way, forced=forced)
     except RefusedError:
         raise
     except (LastgoodError, OSError) as error:
-        if note is None and isinstance(error, LockedError) and "index.lock" in error.message:
-            _take_back(project, under_way, note)  # git's lock of HEAD comes after the files, this one before
+        if interrupted is None and isinstance(error, LockedError) and "index.lock" in error.message:
+            _take_back(project, under_way, interrupted)  # git's lock of HEAD comes after the files, this one before
             raise
         name = wanted.history.artifact
         aside = f"; what was in the way is in {', '.join(map(str, wanted.saved))}" if wanted.saved else ""
@@ -117,51 +117,51 @@ def _carry_out(project: Project, wanted: CheckedOut, note: Note | None) -> Check
             f"the working tree is between {under_way.former[:12]} and {name} {version.text}: {error}{aside}",
             hint=f"lastgood checkout {name}@{version.text}",
         ) from error
-    # Neither git nor DVC flushes a working tree: the note is what tells a torn one (ordering.md, O1 and O5).
+    # Neither git nor DVC flushes a working tree: the state file marks an unfinished one (ordering.md, O1 and O5).
     durable.sync_file_system(project.worktree.directory)
-    remove_note(project)
+    remove_state(project)
     return wanted
 
 
-def _begin(project: Project, wanted: CheckedOut, note: Note | None) -> Note:
-    """Write the note, and save the work whose place it names: dying then, the same command knows what is safe."""
-    commit, saved = wanted.version.commit, note.saved if note else ()
-    under_way = Note(wanted.version.event.tag, _former(project, note, commit), commit, saved)
+def _begin(project: Project, wanted: CheckedOut, interrupted: CheckoutState | None) -> CheckoutState:
+    """Write the state, then save the work that it names. After a crash the same command knows what is safe."""
+    commit, saved = wanted.version.commit, interrupted.saved if interrupted else ()
+    under_way = CheckoutState(wanted.version.event.tag, _former(project, interrupted, commit), commit, saved)
     if not wanted.work:
-        write_note(project, under_way)
+        write_state(project, under_way)
         return under_way
     name = name_saved(project)
     under_way = replace(under_way, saved=(*saved, name))
     project.on_step("save")
-    write_note(project, under_way)
+    write_state(project, under_way)
     try:
         save_work(project, wanted.work, name, under_way.tag)
         project.on_step("saved")
         _require_none(find_work(project, wanted.manifest, under_way, under_way.former))
     except BaseException:
-        _take_back(project, under_way, note)
+        _take_back(project, under_way, interrupted)
         raise
     return under_way
 
 
-def _take_back(project: Project, under_way: Note, note: Note | None) -> None:
+def _take_back(project: Project, under_way: CheckoutState, interrupted: CheckoutState | None) -> None:
     """Leave what was there before: nothing in the working tree has changed."""
-    for name in under_way.saved[len(note.saved) if note else 0 :]:
+    for name in under_way.saved[len(interrupted.saved) if interrupted else 0 :]:
         drop_saved(project, name)
-    if note is None:
-        remove_note(project)
+    if interrupted is None:
+        remove_state(project)
 
 
 def _require_none(since: Work) -> None:
     if since:
         raise RefusedError(
             f"changed while they were put aside: {named(since.paths)}",
-            hint="the same command again",
+            hint="run the same command again",
         )
 
 
-def _former(project: Project, note: Note | None, commit: str) -> str:
-    return note.former if note is not None else repository.head(project.worktree) or commit
+def _former(project: Project, interrupted: CheckoutState | None, commit: str) -> str:
+    return interrupted.former if interrupted is not None else repository.head(project.worktree) or commit
 
 
 def _sweep(project: Project, manifest: Manifest) -> None:
@@ -210,11 +210,11 @@ def _move_code(project: Project, version: Version, *, forced: bool) -> None:
     if code != 0 and (forced or moved):
         raise LastgoodError(f"git checkout: {words.strip()}")
     if code != 0:
-        remove_note(project)
+        remove_state(project)
         raise RefusedError(f"git does not check out {version.event.tag}: {words.strip()}")
 
 
-def _remove_code(project: Project, under_way: Note) -> None:
+def _remove_code(project: Project, under_way: CheckoutState) -> None:
     """Remove the files of the former commit that git could not: it says so, and ends with 0 (git 2.39, entry.c)."""
     git, root = project.worktree, project.worktree.directory
     dropped = repository.dropped(git, under_way.former, under_way.commit)
@@ -240,7 +240,7 @@ def _make_way(project: Project, manifest: Manifest) -> None:
             (root / path).unlink()
 
 
-def _move(project: Project, version: Version, manifest: Manifest, under_way: Note, *, forced: bool) -> None:
+def _move(project: Project, version: Version, manifest: Manifest, under_way: CheckoutState, *, forced: bool) -> None:
     cache = project.store(manifest.project).cache().directory  # as configured now, not by what is checked out
     project.on_step("code")
     _move_code(project, version, forced=forced)

@@ -68,7 +68,7 @@ def _parse(tag: str) -> TagName:
     name = grammar.parse(tag)
     if name is None or name.stage is None:
         raise UsageError(
-            f"{tag!r} is no tag of an assignment or mark",
+            f"{tag!r} is not a tag of an assignment or mark",
             hint="name it in full, as in 'flights#prod#7'; a version is never taken out of count, mark it failed",
         )
     return name

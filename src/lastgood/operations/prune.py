@@ -28,7 +28,7 @@ from lastgood.releases.staging import clean_staging
 from lastgood.releases.use import in_use
 from lastgood.versions.environments import find_digest
 from lastgood.versions.manifests import read_manifest
-from lastgood.worktree.state import read_note
+from lastgood.worktree.state import read_state
 
 PRUNED = "pruned"
 IN_USE = "in use"
@@ -164,9 +164,13 @@ class _Facts:
 
     @classmethod
     def gather(cls, project: Project, view: View) -> "_Facts":
-        note = read_note(project)
+        interrupted = read_state(project)
         commits = {act.target_commit: f"rollback --offline of {act.stage}" for act in pending.acts(project.place)}
-        commits |= dict.fromkeys((note.former, note.commit), f"checkout {note.tag}") if note else {}
+        commits |= (
+            dict.fromkeys((interrupted.former, interrupted.commit), f"checkout {interrupted.tag}")
+            if interrupted
+            else {}
+        )
         facts = cls(project, view, commits)
         for _, stage, target in activation.live_links(project.place):
             facts.live[os.path.realpath(target)].append(stage)
@@ -231,7 +235,7 @@ def _judge_environments(
         try:
             needed[release.environment or _environment_of(project, view, release)] = f"that of {name}"
         except LastgoodError:
-            unknown = f"it cannot be told which environment is that of {name}"
+            unknown = f"the environment is unknown for {name}"
     for digest in list_environments(project.place):
         path = environment_path(project.place, digest)
         why = needed.get(digest) or unknown or (IN_USE if in_use(project.place, path) else "")
@@ -253,12 +257,12 @@ def _unneeded(project: Project, view: View, staying: Iterable[Release], weigher:
         try:
             needed |= _objects(cache, release.outputs)
         except LastgoodError as error:
-            return Objects(why=f"all stay, for it cannot be told which are needed: {error.message}")
+            return Objects(why=f"all stay, because the needed ones are unknown: {error.message}")
     for history, stage in _concerned(project, view):
         try:
             needed |= _objects(cache, read_manifest(project, history, history.assigned_version(stage)).stored)
         except LastgoodError as error:
-            return Objects(why=f"all stay, for it cannot be told which are needed: {error.message}")
+            return Objects(why=f"all stay, because the needed ones are unknown: {error.message}")
     paths = tuple(path for md5, legacy, path in cache.stored() if (md5, legacy) not in needed)
     return Objects(paths, weigher.weigh(paths))
 

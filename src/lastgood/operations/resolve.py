@@ -49,7 +49,7 @@ def resolve(  # what failed, where, why
             return prepared
         author = recording.author(project, reason)
         message = format_resolution(artifact, prepared.version.text, stage, cause, author)
-        return replace(prepared, record=recording.record_note(project, view, artifact, message))
+        return replace(prepared, record=recording.record_entry(project, view, artifact, message))
 
     return retrying(project, attempt)
 

@@ -15,7 +15,7 @@ from lastgood.core.events import Event
 from lastgood.core.manifest import Json, Manifest
 from lastgood.core.references import find_history, find_version
 from lastgood.core.registry import History, Version
-from lastgood.core.telling import tell
+from lastgood.core.timeline import timeline
 from lastgood.errors import Finding, FindingsError, UnknownError
 from lastgood.project import Project
 from lastgood.registry.view import View, read
@@ -157,7 +157,7 @@ def _histories(view: View, artifact: str | None) -> tuple[History, ...]:
 
 def _timed(history: History) -> Iterator[tuple[int, Event]]:
     """The events with times that never fall, so that several histories can be merged without reordering one."""
-    events = tell(history)
+    events = timeline(history)
     return zip(accumulate((event.when for event in events), max), events, strict=True)
 
 

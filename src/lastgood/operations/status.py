@@ -21,7 +21,7 @@ from lastgood.releases.release import read_placement
 from lastgood.versions.manifests import read_manifest, read_pinned
 from lastgood.versions.selection import warn_of_names
 from lastgood.worktree.outputs import Content, read_outputs
-from lastgood.worktree.state import read_note
+from lastgood.worktree.state import read_state
 
 AS_RECORDED, CHANGED, MISSING, SPECIAL = "as recorded", "changed", "missing", "special"
 
@@ -185,7 +185,7 @@ def _worktree(project: Project, registry: Registry) -> Worktree:
     outputs = tuple(_output(one, contents[one.path], mine, versions) for one in recorded)
     code = tuple(_name(version) for version in mine)
     whole = bool(mine) and not dirty and all(one.state == AS_RECORDED for one in outputs)
-    note = read_note(project)
+    interrupted = read_state(project)
     return Worktree(
         commit=commit,
         branch=repository.branch(git),
@@ -193,8 +193,8 @@ def _worktree(project: Project, registry: Registry) -> Worktree:
         code=code,
         outputs=outputs,
         dirty=dirty,
-        interrupted=note.tag if note else None,
-        whole=whole and note is None,
+        interrupted=interrupted.tag if interrupted else None,
+        whole=whole and interrupted is None,
     )
 
 

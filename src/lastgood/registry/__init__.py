@@ -1,1 +1,1 @@
-"""Reading and writing the truth: events, journal and origin. Nothing here knows releases, machines or commands."""
+"""Reads and writes the truth: events, journal and origin. Nothing here knows releases, machines or commands."""

@@ -1,4 +1,4 @@
-"""What origin, the refs here and the journal do not agree on, as findings."""
+"""Findings about differences between origin, the local refs and the journal."""
 
 from lastgood.adapters.git import refs, repository
 from lastgood.core.journal import Entry, Journal, Recorded
@@ -7,7 +7,8 @@ from lastgood.project import Project
 
 
 def compare(project: Project, journal: Journal, origin: refs.Origin | None) -> list[Finding]:
-    """Recorded tags that origin has otherwise, or lost; it cannot have lost what was never published."""
+    """Findings for recorded tags that differ on origin or are missing there. A tag that was never published cannot be
+    missing."""
     if origin is None:
         return []
     there = origin.refs.get(project.journal_ref(journal.artifact))
@@ -21,7 +22,7 @@ def compare(project: Project, journal: Journal, origin: refs.Origin | None) -> l
 
 
 def describe(recorded: Recorded, found: str | None) -> Finding:
-    """What became of a recorded tag here."""
+    """A sentence about a recorded tag that was deleted or moved here."""
     if found is None:
         return Finding(
             Flaw.DELETED,
@@ -33,7 +34,8 @@ def describe(recorded: Recorded, found: str | None) -> Finding:
 
 
 def diverged(project: Project, journal: Journal, origin: refs.Origin | None) -> list[Finding]:
-    """A journal on origin that ours does not continue: rewritten there, or written in two places without a remote."""
+    """The finding that origin's journal does not continue the local one: it was rewritten, or written twice without a
+    remote."""
     ref = project.journal_ref(journal.artifact)
     there = origin.refs.get(ref) if origin is not None else None
     if there is None or there == journal.tip:
@@ -45,7 +47,7 @@ def diverged(project: Project, journal: Journal, origin: refs.Origin | None) -> 
 
 
 def find_behind(project: Project, journal: Journal, origin: refs.Origin | None) -> tuple[Entry, ...]:
-    """The entries that are here and that origin's journal, of which ours is a continuation, does not have."""
+    """The local entries that origin's journal lacks, if the local journal continues origin's."""
     there = origin.refs.get(project.journal_ref(journal.artifact)) if origin is not None else journal.tip
     if journal.tip in {None, there}:
         return ()

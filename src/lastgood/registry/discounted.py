@@ -1,4 +1,4 @@
-"""Tags that were taken out of count: they are no events, here they are deleted, on origin they are a finding."""
+"""Discounted tags: they are no events; locally they are deleted, on origin they are a finding."""
 
 from collections.abc import Iterator, Mapping
 
@@ -12,18 +12,19 @@ from lastgood.project import Project
 
 
 def must_be_signed(project: Project, name: str) -> bool:
-    """Whether an event of this name counts only if it is signed: nothing signs that it no longer counts."""
+    """Whether an event of this name counts only if it is signed. Such an event cannot be discounted: nothing signs
+    that."""
     parsed = grammar.parse(name)
     return parsed is not None and project.config.registry.rules.require(parsed)
 
 
 def names(journals: Mapping[str, Journal]) -> set[str]:
-    """The names of all tags that no longer count; they are taken for good."""
+    """The names of all discounted tags; they stay taken for good."""
     return {one.name for one in _all(journals)}
 
 
 def drop(project: Project, tags: refs.Tags, journals: Mapping[str, Journal], origin: refs.Origin | None) -> refs.Tags:
-    """Delete those that are here and that origin no longer has: gto reads the tags of a clone."""
+    """Delete the local discounted tags that origin no longer has, because gto reads the tags of a clone."""
     here = [one for one in _all(journals) if one.name in tags.objects and tags.objects[one.name].oid == one.oid]
     gone = [one for one in here if origin is None or origin.tag(one.name) != one.oid]
     drop_tags(project.git, gone)
@@ -33,7 +34,8 @@ def drop(project: Project, tags: refs.Tags, journals: Mapping[str, Journal], ori
 def take_out(
     journals: Mapping[str, Journal], objects: dict[str, TagObject], origin: refs.Origin | None
 ) -> Iterator[tuple[str, Finding]]:
-    """Take them from what will be events; a finding, with its artifact, for each that origin has again."""
+    """Remove the discounted tags from those that will be events. Returns a finding, with its artifact, for each that
+    origin has again."""
     for one in _all(journals):
         if one.name in objects and objects[one.name].oid == one.oid:
             objects.pop(one.name)

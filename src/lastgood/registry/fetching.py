@@ -1,4 +1,4 @@
-"""Fetching the registry's refs from origin, and what is known of when that was done last."""
+"""Fetches the registry's refs from origin, and knows when that was done last."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,19 +13,20 @@ from lastgood.releases import durable
 from lastgood.releases.lock import MAIN, is_taken
 
 MANY = 300
-"""Tags that are fetched by name, so that others of the repository stay away; git's time for names is quadratic."""
+"""The most new tags that are fetched by name; git's time for names is quadratic."""
 FETCHED = "fetched"
 PUSHING = "pushing"
-"""There while a push is under way; left behind, origin may know what the refs here do not."""
+"""The push marker: a file that exists during a push. If it is left behind, origin may have events that the local refs
+lack."""
 
 
 def fetch_refs(project: Project) -> tuple[refs.Origin, Mapping[str, str]]:
-    """Fetch what is missing here. Returns what origin has, and the refs that were here before."""
+    """Fetch what is missing here. Returns origin's refs, and the local refs from before the fetch."""
     project.on_step("fetch")
     remote = str(project.remote)
     here = refs.list_refs(project.git, TAGS, project.journal_prefix)
     origin = refs.list_origin(project.git, remote, (TAGS + "*", project.journal_prefix + "*"), project.deadline)
-    origin = _without_strangers(project, here, origin)
+    origin = _without_foreign_tags(project, here, origin)
     wanted = []
     for ref, oid in origin.refs.items():
         if ref.startswith(TAGS):
@@ -54,10 +55,10 @@ def fetch_refs(project: Project) -> tuple[refs.Origin, Mapping[str, str]]:
     return origin, here
 
 
-def _without_strangers(project: Project, here: Mapping[str, str], origin: refs.Origin) -> refs.Origin:
-    """What origin has, but for the tags of stages whose artifact has neither a version nor a journal, here or there:
-    they count for nothing, and a repository may hold thousands of strangers' tags that look like one. Those that are
-    here already stay: they are no news."""
+def _without_foreign_tags(project: Project, here: Mapping[str, str], origin: refs.Origin) -> refs.Origin:
+    """Origin's refs without stage tags of artifacts that have neither a version nor a journal, here or there. They are
+    ignored, and a repository may have thousands of foreign tags that look like them. Those that are here already
+    stay."""
     known: set[str | None] = {None}
     for ref in (*here, *origin.refs):
         if not ref.startswith(TAGS):
@@ -72,14 +73,15 @@ def _without_strangers(project: Project, here: Mapping[str, str], origin: refs.O
 
 
 def _patterns(specs: Iterable[str]) -> list[str]:
-    """Refspecs that bring these tags by artifact: each tag of the others would be a file, flushed to disk by itself."""
+    """Refspecs that fetch these tags by artifact. By name, each other tag would be a file of its own, flushed to
+    disk."""
     artifacts = {spec.partition(":")[0].removeprefix(TAGS).partition("@")[0].partition("#")[0] for spec in specs}
     begins = [f"{TAGS}{name}{mark}*" for name in sorted(artifacts) for mark in "@#"]
     return [f"{begin}:{begin}" for begin in begins] if len(begins) <= MANY else [f"{TAGS}*:{TAGS}*"]
 
 
 def require_no_remote(project: Project) -> None:
-    """Refuse to record in this clone alone because the remote has another name than the one configured."""
+    """Raise an error, instead of recording only in this clone, if the remote's name differs from the configured one."""
     names = repository.remotes(project.git)
     if names:
         wanted = project.config.registry.remote
@@ -90,13 +92,13 @@ def require_no_remote(project: Project) -> None:
 
 
 def is_uncertain(project: Project) -> bool:
-    """Whether the refs here may lack what origin has: our mirror was never filled, or a push was interrupted."""
+    """Whether the local refs may lack events of origin: the mirror was never filled, or a push was interrupted."""
     unread_mirror = project.root is not None and project.git.git_dir is not None and as_of(project) is None
     return unread_mirror or (project.place.root / PUSHING).exists()
 
 
 def as_of(project: Project) -> datetime | None:
-    """When origin was last asked here; `None` for never."""
+    """The time of the last fetch here; `None` if there was none."""
     try:
         return datetime.fromtimestamp((project.place.root / FETCHED).stat().st_mtime, UTC)
     except OSError:  # not there yet, or not for this user's eyes

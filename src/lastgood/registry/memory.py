@@ -1,4 +1,4 @@
-"""Small JSON files in our directory, each replaced whole: what a machine remembers, and can do without."""
+"""Small JSON files in lastgood's directory, each replaced as a whole: data that a machine remembers and can lose."""
 
 import json
 from contextlib import suppress
@@ -8,11 +8,11 @@ from lastgood.project import Project
 from lastgood.releases import durable, lock
 
 WAIT = 2.0
-"""Seconds: what is not remembered costs less than waiting."""
+"""Seconds to wait for a lock: losing the data costs less than waiting."""
 
 
 def load(project: Project, name: str) -> object:
-    """The document of that name; `None` where it is not there or cannot be read."""
+    """The document of that name; `None` if it does not exist or cannot be read."""
     try:
         return json.loads(durable.read_plain(project.place.root / name))
     except (OSError, ValueError):
@@ -20,8 +20,8 @@ def load(project: Project, name: str) -> object:
 
 
 def save(project: Project, name: str, document: object) -> None:
-    """Write a document by one rename (O3). Not flushed, and not at all where that cannot be: who dies, or has no room,
-    has only forgotten something."""
+    """Write a document by one rename (O3). It is not flushed, and not written at all if that fails: a crash or a full
+    disk loses only remembered data."""
     fresh = project.place.root / f".{name}.new"  # one name, one writer: what a dead one left is written over
     with (
         suppress(OSError, LockedError, NotWritableError),

@@ -1,8 +1,8 @@
-"""Origin's tags where this clone holds others of the same names: for events that no journal records, origin's count.
+"""Origin's tags that differ from this clone's: for events that no journal records, origin's tags count.
 
-A clone may hold any object under a tag's name: CI's checkout action writes the triggering tag as a lightweight one, and
-git keeps an old tag when origin's was moved. The objects of origin are fetched without touching the refs here; what
-origin had is remembered, so that commands that do not fetch go by it too.
+A clone may have any object under a tag's name: CI's checkout action writes the triggering tag as a lightweight one, and
+git keeps an old tag when origin's was moved. Origin's objects are fetched without touching the local refs. Their ids
+are remembered, so that commands that do not fetch use them too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,19 +18,19 @@ from lastgood.project import Project
 from lastgood.registry.memory import load, save
 
 KEPT = "origin-tags.json"
-"""A file of the place: ids by name of the tags that origin had otherwise than this clone when it was last asked."""
+"""A file of the place: ids by name of the tags that differed on origin at the last fetch."""
 ABSENT = "absent-tags.json"
-"""Another one: ids by name of the tags here that no journal records and that origin did not have when it was asked."""
+"""A file of the place: ids by name of the tags here that no journal has and that origin lacked at the last fetch."""
 AT_ONCE = 300
-"""Tags fetched by name in one command: git's time for names is quadratic."""
+"""Tags fetched by name in one command; git's time for names is quadratic."""
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What origin has under one tag's name, where this clone holds something else, or nothing (`here` is `None`).
+    """Origin's object under one tag's name, if this clone has another one, or none (`here` is `None`).
 
-    `tag` is origin's annotated tag of a commit; `None` where it has another kind of object, or where its object is not
-    here (`absent`).
+    `tag` is origin's annotated tag of a commit. It is `None` if origin has another kind of object, or if its object is
+    not here (`absent`).
     """
 
     name: str
@@ -42,7 +42,7 @@ class Correction:
     """Whether the tag here is annotated, too."""
 
     def finding(self, project: Project) -> Finding:
-        """The disagreement, with the command that ends it."""
+        """The difference as a finding, with the command that ends it."""
         spec = f"+{TAGS}{self.name}:{TAGS}{self.name}"
         place = "" if project.git.git_dir is None else f" --git-dir {project.git.git_dir}"
         mend = f"git{place} fetch {project.remote} '{spec}'"
@@ -52,26 +52,26 @@ class Correction:
                 "use --fetch",
             )
         elif self.tag is None:
-            text = f"tag {self.name} is no annotated tag on origin: it counts for nothing"
+            text = f"tag {self.name} is not an annotated tag on origin: it is ignored"
         elif self.here is None:
-            text = f"tag {self.name} is on origin and could not be written here: origin's counts"
+            text = f"tag {self.name} is on origin and could not be written here: the one on origin counts"
         elif self.annotated:
-            text = f"tag {self.name} was moved: {self.here[:12]} here, {self.there[:12]} on origin: origin's counts"
+            text = f"tag {self.name} was moved: {self.here[:12]} here, {self.there[:12]} on origin, which counts"
         else:
-            text = f"tag {self.name} is not the annotated tag that origin has: origin's counts"
+            text = f"tag {self.name} is not the annotated tag that origin has: the one on origin counts"
         return Finding(Flaw.DIFFERS, self.name, f"{text} ({mend})")
 
 
 @dataclass(frozen=True)
 class Corrections:
-    """The differences of one moment that matter: where origin's object is an event, or ours is."""
+    """The differences that matter at one moment: those where origin's object is an event, or the local one is."""
 
     all: tuple[Correction, ...] = ()
 
     @classmethod
     def find(cls, project: Project, tags: refs.Tags, there: Mapping[str, str], recorded: Iterable[str]) -> Self:
-        """Compare what is here with what origin has, or had (`there`, ids by name), but for `recorded` names: of those
-        the journal's objects count."""
+        """Compare the local tags with origin's current or remembered ones (`there`, ids by name), except for `recorded`
+        names, for which the journal's objects count."""
         here = {**tags.others, **{name: tag.oid for name, tag in tags.objects.items()}}
         known = frozenset(recorded)
         differing = [name for name, oid in there.items() if here.get(name) != oid and name not in known]
@@ -83,7 +83,7 @@ class Corrections:
         return cls(tuple(found))
 
     def apply(self, objects: dict[str, TagObject]) -> None:
-        """Put origin's objects in the place of those here; one that is no event takes ours away."""
+        """Replace local objects by origin's. If origin's is no event, the local one is removed."""
         for one in self.all:
             if one.tag is not None:
                 objects[one.name] = one.tag
@@ -91,27 +91,27 @@ class Corrections:
                 objects.pop(one.name, None)
 
     def findings(self, project: Project) -> Iterator[tuple[str, Finding]]:
-        """Each difference with the artifact it concerns."""
+        """A finding for each difference, with the artifact it concerns."""
         for one in self.all:
             yield str(grammar.artifact_of(one.name)), one.finding(project)
 
     def require_whole(self) -> None:
-        """Raise `StaleError` where origin's objects changed between listing and fetching them."""
+        """Raise `StaleError` if origin's objects changed between listing and fetching them."""
         if moved := [one.name for one in self.all if one.absent]:
             raise StaleError(f"tags moved on origin while they were fetched: {named(moved)}")
 
     def remember(self, project: Project) -> None:
-        """Keep what origin has, for commands that do not ask it."""
+        """Remember origin's tags, for commands that do not fetch."""
         fresh = {one.name: one.there for one in self.all}
         if fresh != recall(project):
             save(project, KEPT, fresh)
 
 
 def withdrawn(before: Mapping[str, TagObject], objects: dict[str, TagObject]) -> Iterator[tuple[str, Finding]]:
-    """Put back versions that origin took away while stages there are assigned to their commits, with a finding each.
+    """Restore versions that origin deleted while stages there are assigned to their commits, with a finding each.
 
     Without them the stage would fall back to an older assignment, and `sync` would make that version live. `before` are
-    the tags as this clone has them, `objects` those that count. A version with such a finding is never restored.
+    the tags in this clone, `objects` those that count. A version with such a finding is never restored.
     """
     named = {name: grammar.parse(name) for name in before.keys() - objects.keys()}
     gone = [name for name, parsed in named.items() if parsed is not None and parsed.action is Action.REGISTER]

@@ -1,4 +1,4 @@
-"""The one loop for races: what was planned on a registry that moved on is planned again."""
+"""The one loop for races: a plan made on a registry that moved on is made again."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def repeat(attempt: Callable[[], T], most: int = 0) -> T:
-    """Do something, and again while it raises `StaleError`; `most` tries, else `ATTEMPTS`.
+    """The result of `attempt`, which is repeated while it raises `StaleError`; `most` tries, else `ATTEMPTS`.
 
     An attempt reads the registry itself, and changes nothing before it raises. Raises `RaceError` after the last try.
     """
@@ -20,4 +20,6 @@ def repeat(attempt: Callable[[], T], most: int = 0) -> T:
             return attempt()
         except StaleError as error:
             last = error
-    raise RaceError(f"others were faster {tries} times in a row ({last})", hint=last.hint or "try again")
+    raise RaceError(
+        f"lost the race against other writers {tries} times in a row ({last})", hint=last.hint or "try again"
+    )

@@ -1,4 +1,4 @@
-"""Recording: one transaction, out to origin in one atomic push and then into the local refs, or nowhere."""
+"""Records one transaction: to origin in one atomic push and then into the local refs, or nowhere."""
 
 import json
 import time
@@ -26,12 +26,14 @@ from lastgood.registry.view import View
 from lastgood.releases import durable
 
 PATIENCE = 3
-"""Seconds to wait for the clock to pass an event that had to be dated ahead: a neighbour's next one is then later."""
+"""Seconds to wait until the clock passes an event that had to be dated ahead. A neighbour's next event is then
+later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What was written: the tags' names, whether origin has them (there may be no remote), the newest one's date."""
+    """The result of recording: the tags' names, whether origin has them (there may be no remote), the newest one's
+    date."""
 
     tags: tuple[str, ...] = ()
     published: bool = False
@@ -39,12 +41,12 @@ class Record:
 
 
 def author(project: Project, reason: str, trigger: str = "", run: str | None = None) -> Author:
-    """Who acts now, and what made them: `trigger` and `run` if given, else what the environment says.
+    """The actor and the trigger: `trigger` and `run` if given, otherwise from the environment.
 
-    Raises `LastgoodError` when git has no identity, before anything is written.
+    Raises `LastgoodError` if git has no identity, before anything is written.
 
-    Dated a second back: a neighbour's event right after ours is then later by whole seconds, by which gto and dvc
-    order, and nobody has to wait for the second to end.
+    The time is one second back. A neighbour's event right after this one is then later by whole seconds, by which gto
+    and dvc order, and nobody has to wait.
     """
     start = Start(trigger, run) if trigger else find_start()
     return Author(str(project.identity), project.now() - 1, reason, start.trigger, start.run)
@@ -53,7 +55,7 @@ def author(project: Project, reason: str, trigger: str = "", run: str | None = N
 def record(project: Project, view: View, transaction: Transaction, *, more: Sequence[str] = ()) -> Record:
     """Write a transaction that was drafted on `view`.
 
-    Raises `StaleError` when somebody else wrote first: read again, plan again. Then, and when origin refuses
+    Raises `StaleError` if somebody else wrote first: read again, plan again. Then, and if origin refuses
     (`PushRefusedError`) or is silent (`UnreachableError`), no ref has changed, here or there.
     """
     journal, ref = _ready(project, view, transaction.artifact)
@@ -67,41 +69,41 @@ def record(project: Project, view: View, transaction: Transaction, *, more: Sequ
     return Record(names, published=project.remote is not None, latest=transaction.latest)
 
 
-def record_note(project: Project, view: View, artifact: str, message: str) -> Record:
-    """Write a journal entry that changes nothing. Raises as `record` does."""
+def record_entry(project: Project, view: View, artifact: str, message: str) -> Record:
+    """Write a journal entry without tags, which changes nothing. Raises as `record` does."""
     journal, ref = _ready(project, view, artifact)
-    prepared = transactions.write_note(project.git, journal, message, ref, project.identity, project.now())
+    prepared = transactions.write_entry(project.git, journal, message, ref, project.identity, project.now())
     carry(project, prepared)
     return Record(published=project.remote is not None)
 
 
 def _ready(project: Project, view: View, artifact: str) -> tuple[Journal, str]:
-    """The journal to write on top of, which origin shares and has whole, and its ref."""
+    """The journal to write on top of, which origin shares completely, and its ref."""
     journal = journal_of(view, artifact)
     require_agreement(view, artifact)
     ref = project.journal_ref(artifact)
     publish_earlier(project, view, journal, ref)
     if complete(project, view, artifact):
-        raise StaleError(f"the last transaction of {artifact} had come by half, and is whole now")
+        raise StaleError(f"the last transaction of {artifact} was incomplete on origin and is complete now")
     project.on_step("objects")
     return journal, ref
 
 
 def carry(project: Project, prepared: Prepared, *, more: Sequence[str] = ()) -> None:
-    """Origin first, local refs last; who dies between the two leaves the note by which the next reader asks origin."""
-    note = project.place.create().root / PUSHING
+    """Push to origin, then write the local refs. After a crash in between, a push marker makes the next read fetch."""
+    marker = project.place.create().root / PUSHING
     if project.remote is not None:
         project.on_step("push")
-        durable.touch(note)  # that it is there says all
-        durable.fsync_directory(note.parent)
+        durable.touch(marker)  # its existence is all it says
+        durable.fsync_directory(marker.parent)
         try:
             transactions.publish(project.git, prepared, project.remote, project.deadline, more=more)
         except (LockedError, PushRefusedError, StaleError):
-            note.unlink(missing_ok=True)
+            marker.unlink(missing_ok=True)
             raise
     project.on_step("refs")
     if transactions.land(project.git, prepared, accepted=project.remote is not None):
-        note.unlink(missing_ok=True)
+        marker.unlink(missing_ok=True)
     if project.remote is not None:
         seen.remember_own(project, prepared)
 
@@ -113,7 +115,7 @@ def journal_of(view: View, artifact: str) -> Journal:
 
 
 def publish_earlier(project: Project, view: View, journal: Journal, ref: str) -> None:
-    """Push the entries that were recorded while there was no remote, one by one and each whole."""
+    """Push the entries that were recorded while there was no remote, one by one and each as a whole."""
     if project.remote is None or view.origin is None:
         return
     there = view.origin.refs.get(ref)
@@ -129,11 +131,11 @@ def publish_earlier(project: Project, view: View, journal: Journal, ref: str) ->
 
 
 def complete(project: Project, view: View, artifact: str) -> bool:
-    """Have whole on origin, and then here, the last transaction that its git took by half (ordering.md, I4); whether it
-    had.
+    """Complete the last transaction on origin, then here, if origin accepted only part of it (ordering.md, I4). Returns
+    whether anything was missing.
 
-    A disk that fails in the midst leaves the entry without its tags, or the tags without their entry. What was asked is
-    not done before both are there. Raises `PushRefusedError`, `UnreachableError`.
+    A disk that fails during the push leaves the entry without its tags, or the tags without their entry. The command
+    has not succeeded before both are there. Raises `PushRefusedError`, `UnreachableError`.
     """
     history = view.registry.artifacts.get(artifact)
     if project.remote is None or view.origin is None or history is None:
@@ -153,7 +155,7 @@ def _give_tags(project: Project, origin: Origin, journal: Journal) -> bool:
     if refused:
         told = "; ".join(f"{name}: {why}" for name, why in refused.items())
         raise PushRefusedError(
-            f"{project.remote} has the journal's newest entry without all of its tags, and takes none: {told}",
+            f"{project.remote} has the journal's newest entry without all its tags, and does not accept them: {told}",
             hint=f"lastgood repair {journal.artifact}",
         )
     transactions.put_tags(project.git, [tag.recorded for tag in lacking])
@@ -161,7 +163,8 @@ def _give_tags(project: Project, origin: Origin, journal: Journal) -> bool:
 
 
 def _give_entry(project: Project, view: View, history: History) -> bool:
-    """Only for what is newer than everything in the journal: the rest was lost in other ways, and `repair` has it."""
+    """Record tags of lastgood that lack an entry, if they are newer than everything in the journal; `repair` handles
+    the others."""
     own = own_unjournaled(view, history)
     journaled = [event.when for event in history.events if event.tag not in history.unjournaled] if own else []
     newest = max((when for when in journaled if when <= project.now() + DAY), default=0)
@@ -173,13 +176,13 @@ def _give_entry(project: Project, view: View, history: History) -> bool:
 
 
 def own_unjournaled(view: View, history: History) -> list[Event]:
-    """Events of ours, on origin as they are here, that the journal has no entry of."""
+    """The events of lastgood that are equal here and on origin, and have no journal entry."""
     own = [event for event in history.events if event.tag in history.unjournaled and event.message.is_own]
     return [event for event in own if view.origin is None or view.origin.tag(event.tag) == event.oid]
 
 
 def enter(project: Project, view: View, history: History, events: Sequence[Event]) -> None:
-    """Write tags as they are into the journal, in one entry, with the manifest that a version's tag has room for.
+    """Write tags as they are into the journal, in one entry, with the manifest in a version's tag.
 
     Raises as `record` does.
     """
@@ -199,7 +202,7 @@ def enter(project: Project, view: View, history: History, events: Sequence[Event
 
 
 def _manifest(event: Event) -> Manifest | None:
-    """The whole manifest that a version's tag carries in its message, if it had room for it."""
+    """The whole manifest from the message of a version's tag, if it had room for it."""
     try:
         manifest = Manifest.from_json(json.loads(event.message.manifest or ""))
     except ValueError:
@@ -210,8 +213,8 @@ def _manifest(event: Event) -> Manifest | None:
 def outwait(project: Project, record: Record) -> None:
     """Wait until the second of an event that had to be dated later is over: gto and dvc order by whole seconds.
 
-    The last thing a command does, so that nothing waits for it. A clock that was set back further is not waited for;
-    the next event of ours is dated after this one again.
+    This is the last thing a command does, so that nothing waits for it. If the clock was set back further, it does not
+    wait; lastgood's next event is dated after this one again.
     """
     ahead = record.latest + 1 - project.now()
     if 0 < ahead <= PATIENCE:

@@ -1,4 +1,4 @@
-"""What this machine has seen of each journal: one that holds less later has gone back, by whatever hand."""
+"""What this machine has seen of each journal. A journal that has less later has gone back, whatever the cause."""
 
 from collections.abc import Mapping
 
@@ -11,15 +11,15 @@ from lastgood.project import Project
 from lastgood.registry.memory import load, save
 
 SEEN = "seen.json"
-"""Below our directory: by journal ref the newest entry seen, and how many events were recorded up to it.
+"""A file below lastgood's directory: by journal ref, the newest entry seen and the number of events up to it.
 
-A clone that is new, or whose directory was removed, has seen nothing.
+A new clone, or one whose directory was removed, has seen nothing.
 """
 Seen = Mapping[str, tuple[str, int]]
 
 
 def read(project: Project) -> Seen:
-    """What was seen; nothing where that cannot be read."""
+    """The remembered entries; empty if they cannot be read."""
     document = load(project, SEEN)
     pairs = document.items() if isinstance(document, dict) else ()
     return {
@@ -30,13 +30,13 @@ def read(project: Project) -> Seen:
 
 
 def with_lost(project: Project, journals: Mapping[str, Journal], last: Seen) -> dict[str, Journal]:
-    """The journals, and an empty one for each that was seen and has no ref here any more."""
+    """The journals, with an empty one for each that was seen and has no local ref any more."""
     names = [project.journal_of(ref) for ref in last if ref.startswith(project.journal_prefix)]
     return {**{name: Journal(name) for name in names if grammar.is_artifact(name)}, **journals}
 
 
 def compare(project: Project, journal: Journal, origin: refs.Origin | None, last: Seen) -> list[Finding]:
-    """Whether the journal here, or origin's, lacks what was seen of it."""
+    """Findings for a journal, here or on origin, that lacks entries seen before."""
     ref = project.journal_ref(journal.artifact)
     if ref not in last:
         return []
@@ -50,7 +50,7 @@ def compare(project: Project, journal: Journal, origin: refs.Origin | None, last
 
 
 def remember(project: Project, journals: Mapping[str, Journal], origin: refs.Origin, last: Seen) -> None:
-    """Note what origin has now, unless it has gone back."""
+    """Remember what origin has now, unless it has gone back."""
     fresh = dict(last)
     for journal in journals.values():
         ref = project.journal_ref(journal.artifact)
@@ -61,16 +61,16 @@ def remember(project: Project, journals: Mapping[str, Journal], origin: refs.Ori
 
 
 def remember_own(project: Project, prepared: Prepared) -> None:
-    """Note what this machine has just recorded."""
+    """Remember what this machine has just recorded."""
     if not prepared.tags:
-        return  # a note for people: no event
+        return  # an entry for people, without an event
     last = read(project)
     events = last.get(prepared.journal_ref, ("", 0))[1] + len(prepared.tags)
     save(project, SEEN, {**last, prepared.journal_ref: (prepared.journal, events)})
 
 
 def hint(finding: Finding) -> str:
-    """How to put back what is gone, or to accept that it is."""
+    """The command that restores the lost entries, or accepts the loss."""
     accept = f'rm "$(git rev-parse --git-common-dir)/lastgood/{SEEN}" (below --root on a serving host)'
     return f"git push origin {finding.subject}, in a clone that has it; to accept it: {accept}"
 
@@ -82,7 +82,7 @@ def _gone(ref: str, events: int, which: str) -> Finding:
 
 
 def _count(journal: Journal, commit: str | None) -> int:
-    """How many events are recorded up to an entry; 0 when it is not in the journal."""
+    """The number of events up to an entry; 0 if it is not in the journal."""
     commits = [entry.commit for entry in journal.entries]
     known = commits.index(commit) + 1 if commit in commits else 0
     return sum(len(entry.tags) for entry in journal.entries[:known])

@@ -1,4 +1,4 @@
-"""Signatures in a project: which tags count with `require_signed`, and signing what this machine records."""
+"""Signatures in a project: which tags count with `require_signed`, and signing the tags that this machine records."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lastgood.adapters.git.signatures import Checker, Programs
 
 CHECKED = "signatures.json"
-"""Below our directory: what was found out about each tag object, as long as signers and keys are the same."""
+"""A file below lastgood's directory: the result for each tag object, valid while signers and keys are the same."""
 MIRRORED = "mirror.signers"
 """A serving host's copy of the default branch's file of allowed signers, as of the last sync."""
 GONE = Signature(why="is not here to be checked")
@@ -28,9 +28,9 @@ Sign = Callable[[bytes], bytes]
 
 
 def judge_tags(project: Project, tags: Iterable[TagObject], journals: Mapping[str, Journal]) -> Verdicts:
-    """Which events do not count: all do where no signatures are required. Checks each tag object once.
+    """The events that are ignored; none if no signatures are required. Checks each tag object once.
 
-    Raises `UsageError` for a configuration that nothing could be checked with.
+    Raises `UsageError` for a configuration with which nothing can be checked.
     """
     rules = project.config.registry.rules
     if not rules.required:
@@ -61,7 +61,7 @@ def _check(project: Project, tags: list[TagObject], journals: Mapping[str, Journ
 
 
 def _bytes(project: Project, tag: TagObject, journals: Mapping[str, Journal]) -> bytes | None:
-    """A tag object's bytes; of a deleted one those that its journal entry keeps."""
+    """A tag object's bytes; for a deleted tag those in its journal entry."""
     objects = project.git.objects
     found = objects.read(tag.oid)
     if found is not None:
@@ -81,7 +81,7 @@ def _kept(objects: ObjectReader, commit: str, oid: str) -> bytes | None:
 
 
 def _checker(project: Project, programs: "Programs") -> "Checker":
-    """Raises `UsageError` where nobody is configured who could sign, or their file cannot be read."""
+    """The checker of signatures. Raises `UsageError` if no signer is configured, or the signers file cannot be read."""
     from lastgood.adapters.git.signatures import Checker
 
     config = project.config.registry
@@ -92,17 +92,17 @@ def _checker(project: Project, programs: "Programs") -> "Checker":
     keys = config.rules.fingerprints
     if not path and not keys:
         raise UsageError(
-            "[registry] require_signed is on, but nobody is named who may sign",
+            "[registry] require_signed is on, but no signer is configured",
             hint="[registry] allowed_signers, or fingerprints of gpg keys in [registry.signers] (docs/signing.md)",
         )
     if path and not Path(path).is_file():
-        raise UsageError(f"the file of allowed signers, {path}, is not there")
+        raise UsageError(f"the file of allowed signers, {path}, does not exist")
     home = str(_beside(project, config.gpg_home)) if config.gpg_home else ""
     return Checker(programs, Path(path) if path else None, home, keys)
 
 
 def _beside(project: Project, named: str, *, mirrored: str = "") -> Path:
-    """A path of the configuration: absolute, or beside the `lastgood.toml` that names it."""
+    """A path of the configuration: absolute, or relative to the `lastgood.toml` that names it."""
     path = Path(named).expanduser()
     here = project.root or project.place.root
     if mirrored and project.root is None and not path.is_absolute() and not (here / FILE).exists():
@@ -132,10 +132,10 @@ def _remember(project: Project, state: str, checked: Mapping[str, Signature]) ->
 
 
 def signer_for(project: Project, tags: Iterable[str]) -> Sign:
-    """How tags of these names are signed: if the user's git signs tags, or where one of them must be signed; not
-    at all otherwise.
+    """The function that signs tags of these names: if the user's git signs tags, or if one of them must be signed.
+    Otherwise `None`.
 
-    Signing raises `RefusedError` where that cannot be done, or where what was signed would not count.
+    Signing raises `RefusedError` if it fails, or if the signed tag would be ignored.
     """
     rules = project.config.registry.rules
     names = [name for tag in tags if (name := grammar.parse(tag)) is not None]
@@ -146,14 +146,14 @@ def signer_for(project: Project, tags: Iterable[str]) -> Sign:
 
 
 def require_able(project: Project, commit: str) -> None:
-    """Raise `RefusedError` now for what could not be signed, or would not count, after a long upload: a trial."""
+    """Raise `RefusedError` now, by a trial, if signing would fail or be ignored after a long upload."""
     name = grammar.version_tag("trial", "v0.0.0")
     header = f"object {commit}\ntype commit\ntag {name}\ntagger {project.identity} {project.now()} +0000\n"
     signer_for(project, (name,))(f"{header}\nCan this be signed?\n".encode(errors="replace"))
 
 
 def _is_true(value: str | None) -> bool:
-    """As git reads it: a key without a value is true, too."""
+    """The value as git reads it: a key without a value is true, too."""
     return value is not None and value.lower() in {"", "true", "yes", "on", "1"}
 
 
@@ -170,7 +170,7 @@ def _sign(project: Project, raw: bytes) -> bytes:
     finding = judge(rules, tag, name, found)
     if finding is not None:
         raise RefusedError(
-            f"what you record would not count: {finding.message}",
-            hint="whose signature counts is said by [registry] allowed_signers and signers (docs/signing.md)",
+            f"what you record would be ignored: {finding.message}",
+            hint="the allowed signers are in [registry] allowed_signers and signers (docs/signing.md)",
         )
     return signed

@@ -1,5 +1,5 @@
-"""Reads the registry from the refs here, after a fetch where a command wants one; restores local tags that a crash left
-out."""
+"""Reads the registry from the local refs, after a fetch if a command wants one, and restores local tags that a crash
+left out."""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
@@ -34,8 +34,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class View:
-    """The registry as read now. `origin` is what the remote has, if it was asked; `as_of` when it last was; `pending`
-    what was done here while it was out of reach, and is in no registry yet."""
+    """The registry as read now. `origin` has the remote's refs, if it was read; `as_of` the time of the last fetch;
+    `pending` the acts that were done offline and are in no registry yet."""
 
     registry: Registry
     origin: refs.Origin | None = None
@@ -44,16 +44,16 @@ class View:
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What every command must say, whatever was asked of it."""
+        """The warnings that every command must print."""
         return (*self.registry.findings, *self.pending)
 
 
 def read(project: Project, *, fetch: bool, offline: bool = False) -> View:
-    """The registry; with `fetch`, after bringing tags and journals from origin. Raises `UnreachableError`.
+    """The registry; with `fetch`, after fetching tags and journals from origin. Raises `UnreachableError`.
 
-    It is fetched unasked where our mirror is empty still, and after a command that died while it pushed; `offline`, it
-    is not asked in any case, and what is not known is told. What origin has and what is here are of one moment: they
-    are read again when another command here has recorded between them.
+    It is also fetched while the mirror is empty, and after a command that crashed during its push. With `offline` it is
+    never fetched, and what is unknown becomes a finding. Origin's refs and the local ones are of one moment: they are
+    read again if another command here has recorded in between.
     """
     if fetch and project.remote is None:
         fetching.require_no_remote(project)
@@ -66,16 +66,14 @@ def _read(project: Project, *, fetch: bool, offline: bool) -> View:
     origin: refs.Origin | None = None
     before: Mapping[str, str] = {}
     if offline and fetching.is_uncertain(project):
-        untold = (Finding(Flaw.UNREACHABLE, str(project.remote), "what became of the last push is not known"),)
+        untold = (Finding(Flaw.UNREACHABLE, str(project.remote), "the result of the last push is unknown"),)
     elif project.remote and (fetch or fetching.is_uncertain(project)):
         try:
             origin, before = fetching.fetch_refs(project)
         except (LockedError, UnreachableError) as error:
             if fetch:
                 raise
-            untold = (
-                Finding(Flaw.UNREACHABLE, project.remote, f"what was recorded last is not known: {error.message}"),
-            )
+            untold = (Finding(Flaw.UNREACHABLE, project.remote, f"the newest records are unknown: {error.message}"),)
     with _uncollected():
         walks: dict[str, Iterator[bytes]] = {}
 
@@ -102,8 +100,8 @@ def _read(project: Project, *, fetch: bool, offline: bool) -> View:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """No search for cycles of garbage, while values are made and afterwards: a registry has none, and to look through
-    its values again and again, while they become a million, takes a quarter of the time."""
+    """Pause the garbage collector: a registry has no cycles, and scanning up to a million values costs a quarter of the
+    run time."""
     enabled = gc.isenabled()
     gc.unfreeze()  # what the last reading has left alone
     gc.disable()
@@ -116,7 +114,7 @@ def _uncollected() -> Iterator[None]:
 
 
 def retrying(project: Project, attempt: Callable[[View], T]) -> T:
-    """Do something on a fresh view, and again whenever somebody else was faster. Raises `RaceError`."""
+    """The result of `attempt` on a fresh view, repeated whenever somebody else was faster. Raises `RaceError`."""
     return repeat(lambda: attempt(read(project, fetch=True)))
 
 
@@ -127,8 +125,8 @@ def _require_one_moment(
     origin: refs.Origin | None,
     before: Mapping[str, str],
 ) -> None:
-    """Raise `StaleError` where another command here recorded while this one read, and it shows: in a journal that is
-    neither what it was before nor what origin had, or in something to tell of."""
+    """Raise `StaleError` if another command here recorded during this read, and it shows: a journal is neither the
+    earlier one nor origin's, or there are findings."""
     moved = origin is not None and any(
         tip not in {before.get(ref), origin.refs.get(ref)} for ref, tip in journals.items()
     )
@@ -152,7 +150,7 @@ def _read_journals(
 def _put_unfinished(
     project: Project, tags: refs.Tags, journals: Mapping[str, Journal], origin: refs.Origin | None
 ) -> refs.Tags:
-    """Write the local tags of a transaction that was recorded but whose process died before it wrote them."""
+    """Write the local tags of a recorded transaction whose process crashed before it wrote them."""
     absent: list[Recorded] = []
     for journal in journals.values():
         newest = {tag.oid for tag in journal.entries[-1].tags} if journal.entries else set()
@@ -169,7 +167,7 @@ def _put_unfinished(
 def _correct(
     project: Project, tags: refs.Tags, journals: Mapping[str, Journal], origin: refs.Origin | None
 ) -> Corrections:
-    """Where origin has, or had when it was last asked, other tags than this clone."""
+    """Apply origin's tags, current or remembered, where this clone has others."""
     there = origin.tags if origin is not None else origin_tags.recall(project)
     corrections = Corrections.find(project, tags, there, _recorded_names(journals))
     if origin is not None:
@@ -202,7 +200,7 @@ def _build(
         findings.setdefault(artifact, []).append(finding)
     strays: list[Finding] = []
     for name in _unpublished(project, objects, journals, origin):
-        text = f"tag {name} is only in this clone and counts for nothing (git push origin refs/tags/{name})"
+        text = f"tag {name} is only in this clone and is ignored (git push origin refs/tags/{name})"
         strays.append(Finding(Flaw.UNPUBLISHED, name, text))
         objects.pop(name)
     for artifact, finding in origin_tags.withdrawn(tags.objects, objects):
@@ -225,7 +223,7 @@ def _build(
 
 
 def _known(project: Project, history: History, origin: refs.Origin | None) -> tuple[Finding, ...]:
-    """A history's findings but for what cannot be known here: that the journal lacks a tag.
+    """A history's findings, without those that cannot be known here: that the journal lacks a tag.
 
     `git pull` brings tags without their journal, a shallow clone has only its end.
     """
@@ -270,14 +268,14 @@ def _absent(objects: Mapping[str, TagObject], journals: Mapping[str, Journal], o
 
 
 def _unread(others: Mapping[str, str], journals: Mapping[str, Journal]) -> Iterator[tuple[str, Finding]]:
-    """Tags that would be events but are not annotated here, while origin was never asked what they are there."""
+    """Tags that would be events but are not annotated here, while origin was never read."""
     recorded = _recorded_names(journals)
     for name in others:
         if name not in recorded and (parsed := grammar.parse(name)) is not None:
-            text = f"tag {name} is not annotated here: what it says is unknown until origin is asked (use --fetch)"
+            text = f"tag {name} is not annotated here: its meaning is unknown until origin is read (use --fetch)"
             yield parsed.artifact, Finding(Flaw.UNREAD, name, text)
 
 
 def _recorded_names(journals: Mapping[str, Journal]) -> set[str]:
-    """The names that the journals know, those of tags out of count among them."""
+    """The names that the journals know, also those of discounted tags."""
     return {tag.name for journal in journals.values() for _, tag in journal.recorded} | discounted.names(journals)

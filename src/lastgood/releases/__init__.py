@@ -1,1 +1,1 @@
-"""What lives in our directory: releases, the live links, proofs and locks."""
+"""The contents of lastgood's directory: releases, the live links, proofs and locks."""

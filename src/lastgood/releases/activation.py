@@ -1,4 +1,5 @@
-"""Which release is live in a stage on this machine, and switching it: one rename, the old one whole or the new one."""
+"""Which release is live in a stage on this machine, and switching it by one rename: either the old release or the new
+one is live."""
 
 import json
 import os
@@ -17,11 +18,11 @@ SWITCHED = "switched"
 
 
 def switch(place: Place, artifact: str, stage: str, release: Release, *, now: datetime | None = None) -> Path | None:
-    """Make a release live in a stage, on disk when this returns; the release directory that was live before.
+    """Make a release live in a stage, on disk when this returns. Returns the release directory that was live before.
 
     The new link is written beside the old one and renamed over it, so that a reader finds one of the two at every
-    instant. It is relative: the place can be moved or mounted elsewhere. History is written last; a switch that died
-    before it, or for which the disk had no room, is entered by the next: it is no failure, the new release is live.
+    instant. It is relative: the place can be moved or mounted elsewhere. History is written last. If the process
+    crashes before that, or the disk is full, the next switch logs it: the new release is live, so this is no failure.
     """
     link = place.live_link(artifact, stage)
     durable.make_directories(link.parent)
@@ -61,7 +62,7 @@ def _enter(place: Place, artifact: str, stage: str, release: Release, previous: 
 
 
 def last_switch(place: Place, artifact: str, stage: str) -> Mapping[str, Json] | None:
-    """The last switch of a stage that history holds: `at`, `version`, `from` and `to` (relative to the place)."""
+    """The last switch of a stage in history: `at`, `version`, `from` and `to` (relative to the place)."""
     for event in reversed(log.read(place.history)):
         if (event.get("event"), event.get("artifact"), event.get("stage")) == (SWITCHED, artifact, stage):
             return event
@@ -69,7 +70,7 @@ def last_switch(place: Place, artifact: str, stage: str) -> Mapping[str, Json] |
 
 
 def target_of(link: Path) -> Path | None:
-    """Where a live link points to, as an absolute path without `..`, there or not; `None` where there is no link."""
+    """The target of a live link, as an absolute path without `..`, whether it exists or not; `None` without a link."""
     try:
         target = os.readlink(link)  # noqa: PTH115  # as it is written
     except OSError:
@@ -78,7 +79,7 @@ def target_of(link: Path) -> Path | None:
 
 
 def live(place: Place, artifact: str, stage: str) -> Release | None:
-    """The release that is live in a stage; `None` for nothing or no release (`inspect_live` tells which)."""
+    """The release that is live in a stage; `None` if there is none (`inspect_live` returns why)."""
     return inspect_live(place, artifact, stage)[0]
 
 
@@ -89,13 +90,15 @@ def is_live(place: Place, directory: Path) -> bool:
 
 
 def inspect_live(place: Place, artifact: str, stage: str) -> tuple[Release | None, tuple[Finding, ...]]:
-    """The live release, or what is wrong with the link: no link, pointing outside, or to no finished release."""
+    """The live release, or findings about the link: it is no link, points outside, or to no finished release."""
     link = place.live_link(artifact, stage)
     if not os.path.lexists(link):
         return None, ()
     target = target_of(link)
     if target is None:
-        return None, (Finding(Flaw.STRANGE_LINK, str(link), f"{link} is no symbolic link; lastgood did not make it"),)
+        return None, (
+            Finding(Flaw.STRANGE_LINK, str(link), f"{link} is not a symbolic link; lastgood did not make it"),
+        )
     if target.parent.parent != Path(os.path.normpath(place.releases)):
         return None, (Finding(Flaw.STRANGE_LINK, str(link), f"{link} points outside of {place.releases}: {target}"),)
     if not target.is_dir():
@@ -107,7 +110,7 @@ def inspect_live(place: Place, artifact: str, stage: str) -> tuple[Release | Non
 
 
 def live_links(place: Place) -> tuple[tuple[str, str, Path], ...]:
-    """(artifact, stage, release directory) of every live link, wherever it leads."""
+    """(artifact, stage, release directory) of every live link, whatever it points to."""
     links = [link for link in sorted(place.live.glob("*/*")) if not link.name.startswith(".")]
     targets = [(decode_name(link.parent.name), decode_name(link.name), target_of(link)) for link in links]
     return tuple((artifact, stage, target) for artifact, stage, target in targets if target is not None)
@@ -123,14 +126,14 @@ def follow(place: Place, artifact: str, stage: str) -> None:
 
 
 def unfollow(place: Place, artifact: str, stage: str) -> None:
-    """Forget it; not followed is fine."""
+    """Forget that this machine follows a stage; a no-op if it does not."""
     _follow_file(place, artifact, stage).unlink(missing_ok=True)
     if place.follow.is_dir():
         durable.fsync_directory(place.follow)
 
 
 def followed(place: Place) -> tuple[tuple[str, str], ...]:
-    """(artifact, stage) of everything this machine follows; files that do not read are left out."""
+    """(artifact, stage) of everything this machine follows; unreadable files are skipped."""
     found = []
     for path in place.follow.glob("*.json"):
         try:

@@ -1,4 +1,4 @@
-"""Building a release: in staging, proved, read-only, on disk, then born whole by one rename."""
+"""Builds a release: in staging, verified, read-only, on disk, then named by one rename."""
 
 import errno
 import os
@@ -51,11 +51,11 @@ OnFile = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """What to build: a version, the outputs to place, and three ways to its content.
+    """A request to build: a version, the outputs to place, and three ways to its content.
 
-    `export` writes the version's code into an empty directory. `object_path` maps (md5, legacy) to the place of an
-    object in DVC's cache, there or not. `members` reads a directory output's listing. All have fetched already.
-    `environment` is the digest to note of the version's environment.
+    `export` writes the version's code into an empty directory. `object_path` maps (md5, legacy) to the path of an
+    object in DVC's cache, existing or not. `members` reads a directory output's listing. Everything has been fetched
+    already. `environment` is the digest of the version's environment, for the description.
     """
 
     manifest: Manifest
@@ -68,10 +68,11 @@ class BuildRequest:
 
 
 def build(request: BuildRequest, place: Place, proofs: Proofs, on_file: OnFile | None = None) -> Release:
-    """The release of a version: the one that is there, else a new one. Whatever dies, there is a whole one or none.
+    """The release of a version: the existing one, or a new one. After a crash there is either a complete release or
+    none.
 
     Raises `FindingsError` (kinds `missing`, `unsafe-path`, `bad-hash`, `collision`, `changed`),
-    `CorruptedObjectsError`, and `NotCarriedOutError` when the disk is full or fails. Then nothing is left behind.
+    `CorruptedObjectsError`, and `NotCarriedOutError` if the disk is full or fails. Then nothing is left behind.
     `on_file` is called with (files placed, files in all).
     """
     clean_staging(place)
@@ -91,7 +92,7 @@ def build(request: BuildRequest, place: Place, proofs: Proofs, on_file: OnFile |
             request.export(tree)
             fitting = _make_room(tree, request)
             counts = _place(parts, states, tree, on_file or _silent)
-            contents = _settle(tree, parts, states, proved, proofs)
+            contents = _seal(tree, parts, states, proved, proofs)
             description = _describe(request, contents, fitting.tracked, counts)
             durable.fsync_tree(tree)
             with staging.gate(place):
@@ -105,7 +106,8 @@ def _silent(_done: int, _total: int) -> None:
 
 
 def _check_space(parts: Sequence[Part], states: Mapping[str, os.stat_result], place: Place) -> None:
-    """Refuse before anything is written what surely does not fit; an unexpected copy fails later, as cleanly."""
+    """Raise an error, before anything is written, if the release certainly does not fit. An unexpected copy fails
+    later, as cleanly."""
     device = place.staging.stat().st_dev
     needed = 0
     for part in parts:
@@ -118,9 +120,10 @@ def _check_space(parts: Sequence[Part], states: Mapping[str, os.stat_result], pl
 
 
 def _make_room(tree: Path, request: BuildRequest) -> Fit:
-    """Make the directories of the outputs, the empty ones too, and take away what the outputs hold as well.
+    """Make the directories of the outputs, also empty ones, and remove the files of the code that the outputs hold as
+    well.
 
-    Raises `FindingsError` where code and outputs want the same place, or a link would lead an output elsewhere.
+    Raises `FindingsError` if code and outputs need the same path, or a link would lead an output elsewhere.
     """
     code = {path: S_ISREG(status.st_mode) for path, status in walk(tree)[0].items()}
     found = fit(code, request.outputs, request.members, lambda path, md5: hashing.digests(tree / path).md5 == md5)
@@ -136,7 +139,7 @@ def _make_room(tree: Path, request: BuildRequest) -> Fit:
 
 
 def _place(parts: Sequence[Part], states: Mapping[str, os.stat_result], tree: Path, on_file: OnFile) -> dict[str, int]:
-    """Place every part in real directories, and count how; what came of it `_settle` looks at."""
+    """Place every part in real directories and count how; `_seal` verifies the result."""
     device, placer = tree.stat().st_dev, Placer()
     made: set[str] = set()
     for number, (output, path, _, source) in enumerate(parts, start=1):
@@ -149,14 +152,14 @@ def _place(parts: Sequence[Part], states: Mapping[str, os.stat_result], tree: Pa
     return {str(how): count for how, count in placer.counts.items()}
 
 
-def _settle(
+def _seal(
     tree: Path,
     parts: Sequence[Part],
     states: Mapping[str, os.stat_result],
     proved: Mapping[str, Digests],
     proofs: Proofs,
 ) -> Contents:
-    """Make a filled tree read-only and look at it: copies are read back, links must still be of the proved inodes."""
+    """Make a filled tree read-only and verify it: copies are read back, links must still have the verified inodes."""
     found, directories = walk(tree)
     digests: dict[str, Digests] = {}
     moved: list[tuple[State, State]] = []
@@ -181,7 +184,7 @@ def _settle(
 
 
 def _describe(request: BuildRequest, contents: Contents, tracked: tuple[str, ...], counts: dict[str, int]) -> bytes:
-    """The description of a release, from what lies in its tree."""
+    """The description of a release, from the contents of its tree."""
     manifest = request.manifest
     kept = [output for output in request.outputs if output.storage != "url"]
     owned, rest = divide(contents.states, kept, tracked)
@@ -203,9 +206,10 @@ def _describe(request: BuildRequest, contents: Contents, tracked: tuple[str, ...
 
 
 def _placed(output: Output, contents: Contents, paths: Sequence[str]) -> Output:
-    """The output with the digest, size and number of files that lie in the release.
+    """The output with the digest, size and number of files in the release.
 
-    One kept in git is what the commit holds, and `dvc.lock` may name an older one: `dvc pull` does not look either.
+    An output kept in git is what the commit holds, and `dvc.lock` may name an older one: `dvc pull` does not compare
+    either.
     """
     files = {path: contents.digests[path] for path in paths if path in contents.digests}
     # What came from DVC was proved file by file: against this, where it is pinned.
@@ -218,10 +222,10 @@ def _placed(output: Output, contents: Contents, paths: Sequence[str]) -> Output:
 
 
 def _protect(tree: Path, states: Mapping[str, os.stat_result], directories: Sequence[str]) -> None:
-    """Let everybody read and nobody write, whatever the umask says; but for the tree's own write permission, which
-    renaming it into another directory needs.
+    """Make everything readable by all and writable by nobody, whatever the umask; except the tree's own directory,
+    which needs write permission for the rename.
 
-    What is hard-linked is so, and left alone: its mode belongs to DVC's cache too.
+    Hard-linked files are so already and are left alone: their mode belongs to DVC's cache too.
     """
     for path, status in states.items():
         if S_ISREG(status.st_mode) and status.st_mode & 0o777 not in {0o444, 0o555}:
@@ -247,7 +251,7 @@ def _publish(contents: Contents, path: Path, manifest: Manifest, description: by
 
 
 def _close(path: Path) -> None:
-    """Take the last write permission; a build that died between its rename and this is finished by the next."""
+    """Remove the last write permission. If a build crashes between its rename and this, the next one does it."""
     if path.stat().st_mode & 0o222:
         path.chmod(0o555)
 

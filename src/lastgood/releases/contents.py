@@ -21,7 +21,7 @@ BYTECODE = "__pycache__"
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What lies in a directory: the states of all that is no directory, the digests of the regular files among it.
+    """The contents of a directory: the states of everything that is no directory, the digests of its regular files.
 
     Paths are from the directory, as text.
     """
@@ -32,9 +32,9 @@ class Contents:
 
 
 def check_release(release: Release, proofs: "Proofs") -> tuple[Finding, ...]:
-    """Whether a release still holds what it was built with: every file is there and has its digest, none came in.
+    """Findings about a release that differs from its build: every file must exist with its digest, and no other.
 
-    Hashes what the proofs do not know. Python's `__pycache__`, which root writes through 0555, does not count.
+    Hashes the files without a proof. Python's `__pycache__`, which root writes through 0555, does not count.
     """
     try:
         contents = look(release.path, proofs)
@@ -55,7 +55,7 @@ def _check_output(output: Output, paths: Sequence[str], contents: Contents) -> I
     if not paths and (output.files or not output.is_directory):
         yield Finding(Flaw.MISSING, str(output.path), f"{output.path} in {contents.root} is gone")
     elif odd := [path for path in paths if path not in contents.digests]:
-        yield Finding(Flaw.CHANGED, str(odd[0]), f"{odd[0]} in {contents.root} is no regular file")
+        yield Finding(Flaw.CHANGED, str(odd[0]), f"{odd[0]} in {contents.root} is not a regular file")
     elif digest_of(output, {path: contents.digests[path] for path in paths}) != output.sha256:
         yield Finding(
             Flaw.CHANGED, str(output.path), f"{output.path} in {contents.root} was changed after it was built"
@@ -63,7 +63,7 @@ def _check_output(output: Output, paths: Sequence[str], contents: Contents) -> I
 
 
 def digest_of(output: Output, content: Mapping[str, Digests]) -> str:
-    """The SHA-256 of an output whose files, by path from the git root, are these."""
+    """The SHA-256 of an output with these files, by path from the git root."""
     if not output.is_directory:
         own = str(output.path)
         return content[own].sha256 if own in content else ""
@@ -74,7 +74,8 @@ def digest_of(output: Output, content: Mapping[str, Digests]) -> str:
 def divide(
     paths: Iterable[str], outputs: Sequence[Output], tracked: Iterable[str]
 ) -> tuple[dict[PurePosixPath, list[str]], list[str]]:
-    """The paths of each output, by its own path; and the rest, which is the code, `tracked` inside of outputs too."""
+    """The paths of each output, by its own path; and the rest, which is the code, also `tracked` ones inside of
+    outputs."""
     owned: dict[PurePosixPath, list[str]] = {output.path: [] for output in outputs}
     by_name = {str(path): found for path, found in owned.items()}
     rest, code = [], frozenset(tracked)
@@ -90,7 +91,7 @@ def divide(
 
 
 def code_digest(contents: Contents, paths: Iterable[str]) -> str:
-    """One digest of what is no output: files, and where links point to."""
+    """One digest of everything that is no output: files, and the targets of links."""
     members = []
     for path in paths:
         if (found := contents.digests.get(path)) is not None:
@@ -103,7 +104,7 @@ def code_digest(contents: Contents, paths: Iterable[str]) -> str:
 
 
 def look(root: Path, proofs: "Proofs") -> Contents:
-    """What lies below `root`; hashes what the proofs do not know."""
+    """The contents below `root`; hashes files without a proof."""
     states, _ = walk(root)
     regular = {path: status for path, status in states.items() if S_ISREG(status.st_mode)}
     places = {f"{root}/{path}": status for path, status in regular.items()}

@@ -1,7 +1,7 @@
 """What was derived from the commit of a tag, in one file for each tag object; a cache, never the truth.
 
-A file is used only if nobody but the owner of the place can have written it, and only as it was written: its first line
-is the SHA-256 of what it answers and of the answer. Any other file counts as absent, and the answer is derived again.
+A file is used only if nobody but the owner of the place can have written it, and only unchanged: its first line is the
+SHA-256 of the question and the answer. Any other file counts as absent, and the answer is derived again.
 """
 
 import errno
@@ -19,7 +19,7 @@ OTHERS_MAY_WRITE = 0o022
 
 
 def recall(place: Place, tag: str, basis: str) -> bytes | None:
-    """What `remember` was given for this tag object and basis; `None` if there is nothing that can be trusted.
+    """The answer that `remember` stored for this tag object and basis; `None` if there is no trusted one.
 
     `basis` is everything besides the tag object that the answer depends on.
     """
@@ -35,10 +35,11 @@ def recall(place: Place, tag: str, basis: str) -> bytes | None:
 
 
 def remember(place: Place, tag: str, basis: str, content: bytes) -> None:
-    """Write what `recall` will return, by one rename (O3). Not flushed: after a power cut the seal does not match.
+    """Store the answer that `recall` will return, by one rename (O3). Not flushed: after a power cut the checksum does
+    not match.
 
-    Only the owner of the place writes, so that root leaves nothing behind that the owner cannot replace. Where that is
-    not possible (a full disk, one that is read only), nothing is remembered.
+    Only the owner of the place writes, so that root leaves nothing behind that the owner cannot replace. If it cannot
+    be written (a full disk, a read-only one), nothing is stored.
     """
     with suppress(OSError, NotWritableError):
         home = place.root if place.root.exists() else place.root.parent
@@ -67,7 +68,7 @@ def _require_trusted(status: os.stat_result, kind: Callable[[int], bool], owner:
 
 
 def _replace(directory: int, name: str, content: bytes) -> None:
-    """Two processes that write at once exchange nothing but equal answers: the seal refuses a mixture."""
+    """Replace a file. Two processes that write at once write equal answers, and the checksum rejects a mixture."""
     fresh = f"{NEW}{name}"  # a crash leaves one such file for each tag at most
     with suppress(FileNotFoundError):
         os.unlink(fresh, dir_fd=directory)
@@ -78,7 +79,7 @@ def _replace(directory: int, name: str, content: bytes) -> None:
 
 
 def _seal(tag: str, basis: str, content: bytes) -> bytes:
-    """Told apart by their lengths, so that no text can be moved from one part to the next."""
+    """The checksum of several parts. Their lengths are included, so that no text can move from one part to the next."""
     digest = sha256()
     for part in (tag.encode(), basis.encode(errors="surrogateescape"), content):
         digest.update(b"%d\n" % len(part))

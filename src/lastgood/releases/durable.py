@@ -1,4 +1,4 @@
-"""Changes to files that survive a power cut and are never seen half done; it knows nothing of releases."""
+"""Changes to files that survive a power cut and are never visible half done. It knows nothing of releases."""
 
 import errno
 import os
@@ -8,19 +8,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 NEW = ".new-"
-"""What the names of unfinished files and links begin with; no artifact, stage or version begins with a dot."""
+"""The beginning of the names of unfinished files and links; no artifact, stage or version begins with a dot."""
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 """linux/fcntl.h, linux/fs.h."""
 NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL}
-"""What a kernel or a file system without RENAME_EXCHANGE says."""
+"""Errors of a kernel or a file system without RENAME_EXCHANGE."""
 
 FEW = 16
-"""Up to here single fsyncs are cheaper than flushing the file system: each costs a journal commit, syncfs only one."""
+"""Up to this number single fsyncs are cheaper than flushing the file system: each costs a journal commit, syncfs only
+one."""
 
 
 def fsync_directory(path: Path) -> None:
-    """Return when the directory's entries are on disk: without it a finished rename can be undone by a power cut."""
+    """Flush the directory's entries to disk: without this a power cut can undo a finished rename."""
     _fsync(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
@@ -33,7 +34,8 @@ def _fsync(path: str | Path, flags: int) -> None:
 
 
 def make_directories(path: Path) -> None:
-    """Make a directory and its parents, each entry on disk: a release in a directory that a power cut loses is lost."""
+    """Make a directory and its parents, and flush each entry: a release in a directory that a power cut loses is
+    lost."""
     missing = []
     while not path.is_dir():
         missing.append(path)
@@ -44,7 +46,7 @@ def make_directories(path: Path) -> None:
 
 
 def read_plain(path: Path) -> bytes:
-    """The content of a regular file: no link is followed, no pipe waited for. Raises `OSError`."""
+    """The content of a regular file, without following a link or waiting for a pipe. Raises `OSError`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -56,7 +58,7 @@ def read_plain(path: Path) -> bytes:
 
 
 def touch(path: Path) -> None:
-    """Have a file there whose time is now, and what it holds as it was; no link is followed."""
+    """Create a file, or set its time to now and keep its content; no link is followed."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         os.utime(descriptor)
@@ -65,7 +67,7 @@ def touch(path: Path) -> None:
 
 
 def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Write a file that is, whatever dies, the old one or the new one: content first, then its name."""
+    """Write a file that is the old or the new one even after a crash: content first, then its name."""
     fresh = path.with_name(f"{NEW}{os.urandom(6).hex()}")
     try:
         write_new(fresh, content, mode=mode)
@@ -77,7 +79,7 @@ def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
 
 def write_new(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Write a file that must not exist yet, and return when its content is on disk; its name may not be yet."""
+    """Write a file that must not exist yet; its content is on disk when this returns, its name may not be."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(content)
@@ -86,16 +88,16 @@ def write_new(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
 
 def rename(source: Path, target: Path) -> None:
-    """Rename, and return when a power cut cannot take the new name away; whoever must know that the old one is gone
+    """Rename, and flush so that a power cut cannot lose the new name. A caller that needs the old name to be gone
     flushes its directory."""
     source.rename(target)
     fsync_directory(target.parent)
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Exchange two directories by one step, and return when a power cut cannot take `other` its new content.
+    """Exchange two directories by one step, flushed so that a power cut cannot undo the new content of `other`.
 
-    Where that is not to be had, two renames: between them `other` has no name. Raises `OSError`, with nothing changed
+    If that is not available, by two renames: between them `other` has no name. Raises `OSError`, with nothing changed
     by the one step.
     """
     code = _exchange_at_once(one, other)
@@ -121,10 +123,11 @@ def _exchange_at_once(one: Path, other: Path) -> int:
 
 
 def fsync_tree(directory: Path) -> None:
-    """Return when everything below a directory is on disk, hard-linked data included.
+    """Flush everything below a directory to disk, also hard-linked data.
 
     DVC never fsyncs what it fetches: a power cut seconds later left 22 of 22 objects empty (facts.md, D9). One syncfs
-    costs one journal commit, 10,000 fsyncs cost 10,000 calls; it flushes other people's writes too, which is the price.
+    costs one journal commit, 10,000 fsyncs cost 10,000 calls. It also flushes writes of other processes; that is the
+    price.
     """
     paths = []
     for parent, directories, files in os.walk(directory):
@@ -142,7 +145,7 @@ def fsync_tree(directory: Path) -> None:
 
 
 def fsync_files(paths: Iterable[str | Path]) -> None:
-    """Return when all these files' contents are on disk; many on one file system by a single flush."""
+    """Flush the contents of all these files to disk; many on one file system by a single flush."""
     by_device: dict[int, list[str | Path]] = {}
     for path in paths:
         by_device.setdefault(os.stat(path).st_dev, []).append(path)  # noqa: PTH116  # text paths too
@@ -155,7 +158,7 @@ def fsync_files(paths: Iterable[str | Path]) -> None:
 
 
 def sync_file_system(path: str | Path) -> None:
-    """Flush the file system that a path lies on: syncfs(2), which reports failed writes since Linux 5.8; else sync."""
+    """Flush the file system of a path: syncfs(2), which reports failed writes since Linux 5.8; else sync."""
     import ctypes  # as above
 
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
@@ -172,10 +175,10 @@ def sync_file_system(path: str | Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a file, a link or a whole read-only tree; links are removed, never followed; nothing there is fine.
+    """Remove a file, a link or a whole read-only tree; a no-op if it does not exist. Links are removed, never followed.
 
-    Directories become writable first: in a read-only one nobody but root may unlink. Files keep their mode: a
-    hard-linked one shares it with DVC's cache, which trusts what is 0444.
+    Directories become writable first: in a read-only one only root may unlink. Files keep their mode: a hard-linked one
+    shares it with DVC's cache, which trusts 0444.
     """
     try:
         mode = path.lstat().st_mode
@@ -194,7 +197,7 @@ def remove_tree(path: Path) -> None:
 
 
 def remove_leftovers(directory: Path) -> None:
-    """Remove unfinished files and links of dead processes; the caller holds the lock under which they are made."""
+    """Remove unfinished files and links of crashed processes. The caller holds the lock under which they are made."""
     for entry in directory.iterdir() if directory.is_dir() else ():
         if entry.name.startswith(NEW):
             entry.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Virtual environments on disk: one per lock, shared by releases, whole before they get their name."""
+"""Virtual environments on disk: one per lock, shared by releases, complete before they get their name."""
 
 import json
 import os
@@ -11,8 +11,9 @@ from lastgood.core.manifest import encode
 from lastgood.releases import durable, lock, staging
 from lastgood.releases.place import Place
 
-NOTE = "lastgood.json"
-"""In each environment, written last: what it was built from. One without it was not built by us."""
+DESCRIPTION = "lastgood.json"
+"""A file in each environment, written last: what it was built from. lastgood did not build an environment without
+one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """The name of the environment: the same for every version whose lock says the same, wherever it lies."""
+        """The name of the environment: the same for every version with an equal lock, whatever the paths."""
         contents = [sha256(content).hexdigest() for content in self.sources]
         kind = self.lock.rpartition("/")[2]
         described = encode({"lock": kind, "sources": [*contents], "python": self.python, "platform": self.platform})
@@ -34,29 +35,29 @@ class Recipe:
 
 
 def environment_path(place: Place, digest: str) -> Path:
-    """Where an environment lies, built or not."""
+    """The path of an environment, built or not."""
     return place.environments / digest
 
 
 def find_environment(place: Place, digest: str) -> Path | None:
     """A finished environment, or `None`."""
     path = environment_path(place, digest)
-    return path if (path / NOTE).is_file() and (path / "bin" / "python").exists() else None
+    return path if (path / DESCRIPTION).is_file() and (path / "bin" / "python").exists() else None
 
 
 def list_environments(place: Place) -> tuple[str, ...]:
     """The digests of all finished environments here."""
-    return tuple(sorted(note.parent.name for note in place.environments.glob(f"*/{NOTE}")))
+    return tuple(sorted(path.parent.name for path in place.environments.glob(f"*/{DESCRIPTION}")))
 
 
 def build_environment(
     place: Place, recipe: Recipe, make: Callable[[Path, Path], str], *, wait: float = lock.PATIENCE
 ) -> Path:
-    """The environment of a recipe: the one that is there, else what `make` makes, read-only and on disk.
+    """The environment of a recipe: the existing one, or the one that `make` makes, read-only and on disk.
 
-    `make` is given an empty directory to work in and the path of the environment, which it makes, and returns what to
-    note of it. A second builder waits for the first, for `wait` seconds. Whatever dies, there is a whole one or none,
-    and what is unfinished is removed by the next `clean_staging`.
+    `make` gets an empty directory to work in and the path of the environment, which it makes. It returns the facts for
+    the description. A second builder waits for the first, for `wait` seconds. After a crash there is either a complete
+    environment or none, and the next `clean_staging` removes the unfinished one.
     """
     digest = recipe.digest
     path = environment_path(place, digest)
@@ -68,8 +69,8 @@ def build_environment(
         with staging.stage(place) as directory:
             made = directory / "environment"
             python = make(directory, made)
-            note = {"schema": 1, "lock": recipe.lock, "python": python, "platform": recipe.platform}
-            durable.write_new(made / NOTE, json.dumps(note).encode() + b"\n")
+            description = {"schema": 1, "lock": recipe.lock, "python": python, "platform": recipe.platform}
+            durable.write_new(made / DESCRIPTION, json.dumps(description).encode() + b"\n")
             _protect(made)
             durable.fsync_tree(made)
             durable.make_directories(path.parent)
@@ -80,7 +81,7 @@ def build_environment(
 
 
 def _protect(directory: Path) -> None:
-    """Take the write permission of all directories below one. Files keep their mode: uv's cache may share it."""
+    """Remove the write permission of all directories below one. Files keep their mode: uv's cache may share it."""
     for parent, names, _ in os.walk(directory):
         for name in names:
             if not (path := Path(parent, name)).is_symlink():

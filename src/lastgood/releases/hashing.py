@@ -1,4 +1,4 @@
-"""Reading files to learn their digests; what was learnt is not remembered here but in `proofs`."""
+"""Reads files to compute their digests. `proofs` remembers them."""
 
 import os
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from lastgood.core.digests import Digests
 from lastgood.errors import Finding, FindingsError, Flaw, NotCarriedOutError
 
 StrPath: TypeAlias = str | Path
-"""Text where there may be 100,000 of them."""
+"""Paths as text, because there may be 100,000 of them."""
 
 BLOCK = 1 << 20
 """Bytes per read. Also the block in which DVC judges and converts text, so a change here breaks `legacy_md5`."""
@@ -23,12 +23,12 @@ TEXT = bytes(range(32, 127)) + b"\n\r\t\f\b"
 
 
 def digests(path: StrPath) -> Digests:
-    """MD5 and SHA-256 of a file in one reading; see `read_stable` for what it raises."""
+    """MD5 and SHA-256 of a file, in one read; it raises as `read_stable` does."""
     return read_stable(path)[0]
 
 
 def read_stable(path: StrPath, *, weak: bool = True) -> tuple[Digests, os.stat_result]:
-    """The digests of a file that did not change while it was read, and the state it was in; MD5 only with `weak`.
+    """The digests of a file that did not change during the read, and its state; MD5 only with `weak`.
 
     Raises `OSError`, and `NotCarriedOutError` for a file that somebody keeps writing.
     """
@@ -50,14 +50,14 @@ def read_stable(path: StrPath, *, weak: bool = True) -> tuple[Digests, os.stat_r
 
 
 def _open(path: StrPath) -> FileIO:
-    """A regular file, open for reading; whatever lies there, opening it does not wait. Raises `OSError`, and
-    `FindingsError` for anything else: to open a device may do something, so that its kind is asked before."""
+    """A regular file, open for reading; opening never waits. Raises `OSError`, and `FindingsError` for anything else:
+    opening a device may have effects, so its kind is tested before."""
     if S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  # 100,000 times
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         if S_ISREG(os.fstat(descriptor).st_mode):
             return FileIO(descriptor)
         os.close(descriptor)
-    message = f"{path} is no regular file"
+    message = f"{path} is not a regular file"
     raise FindingsError(message, [Finding(Flaw.SPECIAL, str(path), message)])
 
 
@@ -66,8 +66,8 @@ def read_many(
 ) -> list[tuple[Digests, os.stat_result]]:
     """`read_stable` of many files of about these sizes, in their order; the large ones on all processors.
 
-    hashlib lets go of Python's lock for those. Small ones would fight for that lock: 10,000 files of 4 KiB took
-    0.57 s in two threads and 0.19 s in one.
+    hashlib releases Python's lock for those. Small ones would compete for that lock: 10,000 files of 4 KiB took 0.57 s
+    in two threads and 0.19 s in one.
     """
     large = [path for path, size in zip(paths, sizes, strict=True) if size >= LARGE]
     if not large:
@@ -82,7 +82,7 @@ def read_many(
 
 
 def state(status: os.stat_result) -> tuple[int, int, int, int, int]:
-    """Device, inode, size, modification and change time: two equal states are taken for the same content."""
+    """Device, inode, size, modification and change time: equal states mean equal content."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
@@ -95,7 +95,7 @@ def legacy_md5(path: StrPath) -> str:
 
 
 def is_legacy_md5(path: StrPath, expected: str) -> bool:
-    """Whether a file has this `md5-dos2unix` as DVC 3 computes it, or DVC 2, which judged the first block only."""
+    """Whether a file has this `md5-dos2unix` as DVC 3 computes it, or DVC 2, which judged only the first block."""
     return expected in (_legacy_md5(path, each=each) for each in (True, False))
 
 

@@ -1,8 +1,8 @@
-"""Who may change something in a place: locks that end with their holder, that no other user can open, with deadlines.
+"""Locks for changes to a place. They end with their holder, no other user can open them, and every wait has a deadline.
 
-All of them are files below `locks/`, which only its owner may enter: flock(2) asks for no more than an open file, so
-that a lock whose file others may read is a lock that others may hold. None is ever removed, or two processes could each
-hold a lock on a file of that name.
+All of them are files below `locks/`, which only its owner may enter: flock(2) needs only an open file, so a lock whose
+file others may read is a lock that others may hold. None is ever removed, or two processes could each hold a lock on a
+file of that name.
 """
 
 import errno
@@ -27,7 +27,7 @@ PATIENCE = 60.0
 
 
 class Lock(NamedTuple):
-    """A lock's file, below `locks/`, and where it was before there was that directory, below the root."""
+    """A lock's file below `locks/`, and its path below the root from before that directory existed."""
 
     name: str
     former: str
@@ -42,7 +42,7 @@ FETCH = Lock("fetch", "mirror.git/fetch.lock")
 
 @contextmanager
 def exclusive(place: Place, purpose: str, *, wait: float = 0) -> Iterator[None]:
-    """Be the only process that changes this place, or raise `LockedError` naming the other one after `wait` seconds."""
+    """Be the only process that changes this place. Raises `LockedError` with the other process after `wait` seconds."""
     place.create()
     with ExitStack() as held:
         try:
@@ -58,7 +58,7 @@ def exclusive(place: Place, purpose: str, *, wait: float = 0) -> Iterator[None]:
 
 @contextmanager
 def hold(place: Place, lock: Lock, purpose: str, *, wait: float = PATIENCE, shared: bool = False) -> Iterator[None]:
-    """Hold a lock during one step. Raises `LockedError` naming the holder after `wait` seconds; `OSError`."""
+    """Hold a lock during one step. Raises `LockedError` with the holder after `wait` seconds; `OSError`."""
     with ExitStack() as held:
         descriptor = _take(held, place, lock, wait, shared=shared)
         if not shared:
@@ -68,7 +68,7 @@ def hold(place: Place, lock: Lock, purpose: str, *, wait: float = PATIENCE, shar
 
 @contextmanager
 def held_by_nobody(place: Place, lock: Lock) -> Iterator[bool]:
-    """Whether nobody holds a lock; while it is `True`, nobody can begin to. It never waits."""
+    """Whether nobody holds a lock; while it is `True`, nobody can take it. It never waits."""
     with ExitStack() as held:
         try:
             _take(held, place, lock, 0)
@@ -80,7 +80,7 @@ def held_by_nobody(place: Place, lock: Lock) -> Iterator[bool]:
 
 
 def is_taken(place: Place, lock: Lock) -> bool:
-    """Whether a living process holds a lock; the answer may be old at once."""
+    """Whether a living process holds a lock; the answer may be outdated at once."""
     if not any(os.path.lexists(path) for path in (place.locks / lock.name, place.root / lock.former)):
         return False
     with held_by_nobody(place, lock) as free:
@@ -88,7 +88,7 @@ def is_taken(place: Place, lock: Lock) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds a lock on a file; no such file is held by nobody."""
+    """Whether a living process holds a lock on a file; false if the file does not exist."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -104,7 +104,7 @@ def is_held(path: Path) -> bool:
 
 
 def obtain(descriptor: int, wait: float = 0, *, shared: bool = False) -> bool:
-    """Lock an open file; `False` if others hold it for `wait` seconds. It polls: no signal or thread is needed."""
+    """Lock an open file; `False` if others hold it for `wait` seconds. It polls, so it needs no signal or thread."""
     deadline = time.monotonic() + wait
     while True:
         try:
@@ -118,7 +118,7 @@ def obtain(descriptor: int, wait: float = 0, *, shared: bool = False) -> bool:
 
 
 def name_holder(descriptor: int) -> tuple[str, str]:
-    """Who holds the lock on an open file, as the file or else the kernel says, and the command that shows it."""
+    """The holder of the lock on an open file, from the file or the kernel, and the command that shows it."""
     holders = find_holders(descriptor)
     try:
         said = json.loads(os.pread(descriptor, 4096, 0))
@@ -132,7 +132,7 @@ def name_holder(descriptor: int) -> tuple[str, str]:
 
 
 def find_holders(descriptor: int) -> list[int]:
-    """The processes that hold a flock on an open file, as far as the kernel tells this one."""
+    """The processes that hold a flock on an open file, as far as the kernel shows them to this process."""
     status = os.fstat(descriptor)
     file = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     try:
@@ -145,9 +145,9 @@ def find_holders(descriptor: int) -> list[int]:
 
 
 def _take(held: ExitStack, place: Place, lock: Lock, wait: float, *, shared: bool = False) -> int:
-    """Lock the file, which is returned open, until `held` ends; and the former one, if there is one.
+    """Lock the file, which is returned open, until `held` ends; and the former lock file, if it exists.
 
-    A lastgood that was started before `locks/` existed knows only that: a watcher may run for months.
+    A lastgood that was started before `locks/` existed knows only that one: a watcher may run for months.
     """
     deadline = time.monotonic() + wait
     descriptor = _open(place, lock)
@@ -175,7 +175,7 @@ def _locked(place: Place, descriptor: int) -> LockedError:
 
 
 def _sign(descriptor: int, purpose: str) -> None:
-    """Write into a lock's file who holds it: for people, only the lock itself counts."""
+    """Write the holder into a lock's file, for people; only the lock itself counts."""
     holder = {"pid": os.getpid(), "purpose": purpose, "since": datetime.now(UTC).isoformat(timespec="seconds")}
     with suppress(OSError):  # a full disk
         os.ftruncate(descriptor, 0)
@@ -214,7 +214,7 @@ def _give(what: int | PurePath, owner: os.stat_result, directory: int | None = N
 
 
 def _open_former(place: Place, lock: Lock) -> int | None:
-    """The file that was this lock, closed to others from now on; `None` if there is none, or none of ours."""
+    """The former file of this lock, closed to others from now on; `None` if it does not exist or belongs to others."""
     try:
         descriptor = os.open(place.root / lock.former, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -229,8 +229,8 @@ def _open_former(place: Place, lock: Lock) -> int | None:
 
 
 def _is_held_by_strangers(descriptor: int) -> bool:
-    """Whether none of the holders is a lastgood that works here: each is another user's, or has ended and left the open
-    file to a child, as lastgood never does. Holders that the kernel does not name may be anybody."""
+    """Whether none of the holders is a lastgood that works here: each belongs to another user, or has ended and left
+    the open file to a child, as lastgood never does. Unknown holders may be anybody."""
     holders, ours = find_holders(descriptor), {os.geteuid(), os.fstat(descriptor).st_uid}
     return bool(holders) and not any(_owner(pid) in ours for pid in holders)
 

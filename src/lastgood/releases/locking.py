@@ -1,4 +1,4 @@
-"""Whether locks of a file system lock: NFS without its lock server refuses all of them, others grant each one."""
+"""Whether the locks of a file system work: NFS without its lock server refuses all of them, others grant each one."""
 
 import errno
 import fcntl
@@ -8,11 +8,11 @@ from pathlib import Path
 from lastgood.errors import NotWritableError
 
 NONE = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
-"""What flock(2) answers where there are no locks."""
+"""Errors of flock(2) on a file system without locks."""
 
 
 def no_locks(path: Path, why: str) -> NotWritableError:
-    """The refusal to work in a directory whose file system cannot keep two commands apart."""
+    """The error for a directory whose file system cannot keep two commands apart."""
     return NotWritableError(
         f"locks do not work in {path} ({why}): two commands could change it at the same time",
         hint="mount it with locks (NFS: without nolock, with rpc.statd running), or use a local disk",

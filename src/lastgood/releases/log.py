@@ -1,4 +1,4 @@
-"""What this machine did, one JSON object a line; the registry's journal is elsewhere, in git."""
+"""The log of what this machine did, one JSON object per line. The registry's journal is elsewhere, in git."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from lastgood.releases import durable
 def append(path: Path, event: Mapping[str, Json]) -> None:
     """Add one event, on disk when this returns. One write with O_APPEND: two processes cannot mix their lines.
 
-    A line torn by a power cut is ended first, so that it takes no later one with it.
+    An incomplete line left by a power cut is ended first, so that no later line is lost with it.
     """
     line = json.dumps(event, sort_keys=True).encode() + b"\n"
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -29,7 +29,7 @@ def append(path: Path, event: Mapping[str, Json]) -> None:
 
 
 def read(path: Path) -> tuple[dict[str, Json], ...]:
-    """All events, oldest first; torn lines and other people's are left out."""
+    """All events, oldest first; incomplete and foreign lines are skipped."""
     try:
         content = durable.read_plain(path)
     except FileNotFoundError:

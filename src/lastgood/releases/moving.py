@@ -1,4 +1,4 @@
-"""Moving an older `.lastgood/` out of the working tree, once: everything in it, by one rename where that can be."""
+"""Moves an older `.lastgood/` out of the working tree, once: everything in it, by one rename if possible."""
 
 import errno
 import fcntl
@@ -16,40 +16,38 @@ from lastgood.releases import durable
 from lastgood.releases.place import IGNORE_ALL, Place
 
 OLDER = PLACE
-"""Where releases and state lay: in the working tree, where a commit can put things, too."""
+"""The former directory of releases and state: in the working tree, where a commit can put things, too."""
 IGNORE = ".gitignore"
 LIVE = "live"
 ELSEWHERE = {errno.EXDEV, errno.EBUSY}
 """Another file system, a mount point."""
 OWN = ("checkout.json", "saved")
-"""What belongs to one working tree."""
+"""Names that belong to one working tree."""
 
 
 def is_left(tree: Path, place: Place) -> bool:
-    """Whether a working tree has an older directory that was not looked at yet."""
+    """Whether a working tree has an older directory that was not moved yet."""
     return not place.moved.exists() and bool(_contents(tree / OLDER))
 
 
 def is_ours(tree: Path) -> bool:
-    """Whether the older directory, and all that lies directly in it, is this user's."""
+    """Whether this user owns the older directory and everything directly in it."""
     older = tree / OLDER
     return all(one.lstat().st_uid == os.geteuid() for one in (older, *older.iterdir()))
 
 
-def settle(place: Place) -> None:
-    """Remember, where there is a place, that an older directory is not looked for any more: one that appears later was
-    brought by somebody else."""
+def remember_moved(place: Place) -> None:
+    """Remember that no older directory is looked for any more: one that appears later comes from somebody else."""
     if place.worktree.is_dir():
         with suppress(OSError):
             place.moved.touch()
 
 
 def move(tree: Path, place: Place) -> None:
-    """Move the older directory of a working tree to our place; whatever dies, the same again finishes it.
+    """Move the older directory of a working tree to lastgood's place. After a crash, running it again finishes it.
 
-    Of `live` a link stays behind, for servers that were given a path through it; nothing of ours reads it. Raises
-    `LockedError` while another lastgood works in there, `RefusedError` where two working trees have unpublished acts of
-    one stage.
+    A link `live` stays behind, for servers that use a path through it; lastgood never reads it. Raises `LockedError`
+    while another lastgood works in there, `RefusedError` if two working trees have unpublished acts of one stage.
     """
     older = tree / OLDER
     with _alone(place.root.parent, older):
@@ -67,7 +65,8 @@ def move(tree: Path, place: Place) -> None:
 
 
 def _contents(older: Path) -> list[str]:
-    """What is in a directory besides what a move leaves; nothing for a link, a file, or where there is none."""
+    """The contents of a directory besides what a move leaves behind; empty for a link, a file, or a missing
+    directory."""
     try:
         if not S_ISDIR(older.lstat().st_mode):
             return []
@@ -79,7 +78,7 @@ def _contents(older: Path) -> list[str]:
 
 @contextmanager
 def _alone(common: Path, older: Path) -> Iterator[None]:
-    """Hold the lock of the move, and that of an older lastgood: neither is waited for, both die with their holder."""
+    """Hold the lock of the move, and that of an older lastgood. It waits for neither; both end with their holder."""
     descriptors = [os.open(common, os.O_RDONLY | os.O_DIRECTORY)]
     try:
         with suppress(FileNotFoundError):
@@ -88,21 +87,21 @@ def _alone(common: Path, older: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        text = f"another process works in {older}, which is to be moved into git's directory"
-        raise LockedError(text, hint="the same command again") from None
+        text = f"another process works in {older}, which must be moved into git's directory"
+        raise LockedError(text, hint="run the same command again") from None
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
 
 
 def _is_husk(root: Path) -> bool:
-    """Whether there is nothing at our place, or only what a move that died was about to leave behind."""
+    """Whether the new place does not exist, or has only what an interrupted move was about to leave behind."""
     return not os.path.lexists(root) or not _contents(root)
 
 
 def _take(older: Path, place: Place) -> None:
-    """Exchange the older directory with what stays behind, so that a path through it leads somewhere at every instant;
-    a copy where it lies on another file system."""
+    """Exchange the older directory with what stays behind, so that a path through it works at every instant; a copy if
+    it is on another file system."""
     durable.remove_tree(place.root)
     place.root.mkdir()
     (place.root / IGNORE).write_text(IGNORE_ALL)
@@ -127,7 +126,8 @@ def _take(older: Path, place: Place) -> None:
 
 
 def _merge(names: Iterable[str], source: Path, target: Path, depth: int = 2) -> None:
-    """Rename what the target has not; what it has is the newer one. `depth`: artifacts below `releases`."""
+    """Rename the entries that the target lacks; the target's own entries are newer. `depth`: artifacts below
+    `releases`."""
     for name in names:
         here, there = source / name, target / name
         if not os.path.lexists(here):
@@ -154,7 +154,7 @@ def _require_published(older: Path, place: Place) -> None:
 
 
 def _leave_link(older: Path, place: Place) -> None:
-    """Have paths through the older `live` lead to ours; where there was none, nobody was given one."""
+    """Make paths through the older `live` lead to the new one, if there was an older one."""
     live = older / LIVE
     if live.is_dir() and not live.is_symlink():
         aside = older / f"{durable.NEW}{LIVE}"

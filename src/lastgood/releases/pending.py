@@ -1,4 +1,4 @@
-"""What was done on this machine while origin was out of reach and is not published: one file per stage, in order."""
+"""Acts done on this machine while origin was down and not published yet: one file per stage, in order."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The acts of one stage, oldest first; `problem` is set instead when its file cannot be read."""
+    """The acts of one stage, oldest first; `problem` is set instead if its file cannot be read."""
 
     path: Path
     artifact: str
@@ -26,7 +26,7 @@ class Pending:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What everybody at this machine should know."""
+        """The findings about waiting acts, for everybody at this machine."""
         told = tuple(
             Finding(Flaw.PENDING, f"{self.artifact}@{self.stage}", f"{act}; not published yet: {act.finish}")
             for act in self.acts
@@ -35,13 +35,13 @@ class Pending:
 
 
 def read(place: Place) -> tuple[Pending, ...]:
-    """Everything that waits here; a file that cannot be read is told by its name and never removed."""
+    """All waiting acts. A file that cannot be read is reported by its name and never removed."""
     return tuple(_read(path) for path in sorted(place.pending.glob("*.json")))
 
 
 def acts(place: Place, artifact: str | None = None, stage: str | None = None) -> tuple[Act, ...]:
-    """The acts that wait here, of one artifact or of all, in order. Raises `LastgoodError` for a file that does not
-    read: what it holds must be neither lost nor passed over."""
+    """The waiting acts, of one artifact or of all, in order. Raises `LastgoodError` for an unreadable file: its acts
+    must be neither lost nor skipped."""
     found = [one for one in read(place) if artifact in {None, one.artifact} and stage in {None, one.stage}]
     for one in found:
         if one.problem is not None:
@@ -56,7 +56,7 @@ def append(place: Place, act: Act) -> None:
 
 
 def remove(place: Place, act: Act) -> None:
-    """Take an act away, which origin has now; not there is fine. The caller holds the place's lock."""
+    """Remove an act that origin has now; a no-op if it is not there. The caller holds the place's lock."""
     _write(place, act, [one for one in acts(place, act.artifact, act.stage) if one.id != act.id])
 
 

@@ -1,4 +1,5 @@
-"""The directories and files of our place, and who must own them. Small files of `registry` are named there."""
+"""The directories and files of lastgood's place, and their allowed owners. Small files of `registry` are named
+there."""
 
 import errno
 import os
@@ -14,17 +15,17 @@ from lastgood.core.tags import file_name, from_file_name
 from lastgood.errors import NotWritableError, RefusedError, UsageError
 
 NAME = "lastgood"
-"""Our directory's below git's."""
+"""The name of lastgood's directory below git's."""
 
 IGNORE_ALL = "# made by lastgood: nothing in here belongs into git\n*\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Our directory: for a clone below git's own, where no commit can put anything; `--root` on a serving host.
+    """lastgood's directory: for a clone below git's own, where no commit can put anything; `--root` on a serving host.
 
-    `own` is what belongs to one working tree, where that is another directory: linked working trees share the rest.
-    docs/design/disk.md lists what lies where.
+    `own` is the directory for one working tree, if it is another one: linked working trees share the rest.
+    docs/design/disk.md lists all files.
     """
 
     root: Path
@@ -38,7 +39,7 @@ class Place:
 
     @property
     def worktree(self) -> Path:
-        """What belongs to this working tree."""
+        """The directory of this working tree."""
         return self.own or self.root
 
     @property
@@ -63,7 +64,7 @@ class Place:
 
     @property
     def pending(self) -> Path:
-        """One file per stage for which something was done here while origin was out of reach."""
+        """One file per stage with offline rollbacks that are not published yet."""
         return self.root / "pending"
 
     @property
@@ -73,32 +74,32 @@ class Place:
 
     @property
     def staging(self) -> Path:
-        """Unfinished work; what no living process holds may be removed at any time."""
+        """Unfinished work. Anything that no living process holds may be removed at any time."""
         return self.root / "staging"
 
     @property
     def saved(self) -> Path:
-        """Work that a checkout put aside, one directory per time; its owner removes it, nobody else."""
+        """Work that a checkout saved, one directory per time; only its owner removes it."""
         return self.worktree / "saved"
 
     @property
     def checkout(self) -> Path:
-        """The note of a checkout that is under way in this working tree."""
+        """The file with the state of a checkout that is in progress in this working tree."""
         return self.worktree / "checkout.json"
 
     @property
     def moved(self) -> Path:
-        """Says that this working tree has no older `.lastgood/` that would still have to be moved here."""
+        """A file: this working tree has no older `.lastgood/` left to move."""
         return self.worktree / "moved"
 
     @property
     def use(self) -> Path:
-        """Locks on releases and environments that somebody works in."""
+        """Locks on releases and environments that are in use."""
         return self.root / "use"
 
     @property
     def proofs(self) -> Path:
-        """The database of what was hashed."""
+        """The database of hashed files."""
         return self.root / "proofs.db"
 
     @property
@@ -108,7 +109,7 @@ class Place:
 
     @property
     def history(self) -> Path:
-        """What this machine did, one JSON object a line."""
+        """The log of this machine, one JSON object per line."""
         return self.root / "history.jsonl"
 
     @property
@@ -132,9 +133,10 @@ class Place:
         return self.root / "cache"
 
     def check(self, accepted: Collection[int] = ()) -> "Place":
-        """Raise `RefusedError` where one of our directories is a link or another user's; nothing there is fine.
+        """Raise `RefusedError` if one of lastgood's directories is a link or belongs to another user; missing ones are
+        fine.
 
-        What others own could be exchanged while we work in it. `accepted` are users who may own it besides us.
+        Another owner could exchange the content while lastgood works in it. `accepted` are other users who may own it.
         """
         owners = {os.geteuid(), *accepted}
         directories = dict.fromkeys((self.root, self.worktree, *self._shared, *self._private, self.mirror))
@@ -145,21 +147,21 @@ class Place:
 
     @property
     def _settings(self) -> tuple[Path, ...]:
-        """What steers git and us: who writes there decides what is run."""
+        """Files that control git and lastgood: whoever writes there decides what runs."""
         return (self.mirror / "config", self.mirror / "HEAD", self.settings)
 
     @property
     def _shared(self) -> tuple[Path, ...]:
-        """What the users who serve may read."""
+        """Directories that the users who serve may read."""
         return (self.releases, self.live, self.environments)
 
     @property
     def _private(self) -> tuple[Path, ...]:
-        """State and locks: nobody else's business."""
+        """State and locks, closed to everybody else."""
         return (self.locks, self.follow, self.staging, self.pending, self.saved, self.use, self.derivations, self.guard)
 
     def create(self) -> "Place":
-        """Make the directory, ignored by git through its own `.gitignore`; what is there is never overwritten.
+        """Create the directory, ignored by git through its own `.gitignore`; existing files are never overwritten.
 
         Raises `NotWritableError` for another user's, or on a read-only disk.
         """
@@ -198,7 +200,7 @@ class Place:
 
 
 def _require_own(path: Path, top: Path, kind: Callable[[int], bool], owners: Collection[int]) -> None:
-    """Raise `RefusedError` for a path of another kind, and for one that is none of these users'."""
+    """Raise `RefusedError` for a path of another kind, or one that belongs to none of these users."""
     status = path.lstat()
     if not kind(status.st_mode):
         strange = "a link" if S_ISLNK(status.st_mode) else "of another kind"
@@ -214,7 +216,7 @@ def _require_own(path: Path, top: Path, kind: Callable[[int], bool], owners: Col
 
 
 def _narrow(directory: Path, most: int) -> None:
-    """Take from a directory of ours the rights that are too many; another user's is not ours to change."""
+    """Remove excess permissions from a directory of the user; another user's is left alone."""
     with suppress(FileNotFoundError):
         status = directory.lstat()
         if S_ISDIR(status.st_mode) and S_IMODE(status.st_mode) & ~most and status.st_uid == os.geteuid():
@@ -235,8 +237,8 @@ def release_name(version: str, commit: str, selection: Iterable[PurePosixPath] |
 def encode_name(name: str) -> str:
     """An artifact's or stage's name as one directory name: `/` becomes `+` and `:` becomes `=`.
 
-    GTO's grammar has neither `+` nor `=` in names, so that nothing is lost; a name with them, or one that a file
-    system or our own temporary files could mistake, is a `UsageError`.
+    GTO's grammar has neither `+` nor `=` in names, so nothing is lost. A name with them, or one that a file system or
+    lastgood's temporary files could confuse, is a `UsageError`.
     """
     bad = any(part in {"", ".", ".."} for part in name.replace(":", "/").split("/"))
     if bad or name.startswith(".") or any(character in "+=\0" for character in name):

@@ -1,4 +1,4 @@
-"""Putting one proved file into a release: shared with DVC's cache where the file system lets us, else copied."""
+"""Puts one verified file into a release: shared with DVC's cache if the file system allows it, else copied."""
 
 import errno
 import fcntl
@@ -20,22 +20,22 @@ NO_REFLINK = {errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.EXDEV, errno.E
 NO_HARD_LINK = {errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
 WRITABLE = 0o222
 READ_ONLY = 0o444
-"""As DVC makes its objects, and as servers of other users need the files of a release."""
+"""The mode of DVC's objects, which servers of other users need for the files of a release."""
 
 
 @dataclass(slots=True)
 class Placer:
-    """Places files and counts how; remembers which file systems cannot reflink: asking costs a file each time."""
+    """Places files and counts how; remembers which file systems cannot reflink, because each try costs a file."""
 
     counts: dict[How, int] = field(default_factory=lambda: {"reflink": 0, "hard link": 0, "copy": 0})
     _no_reflink: set[tuple[int, int]] = field(default_factory=set)
 
     def place(self, source: str, target: str, status: os.stat_result, *, device: int, executable: bool = False) -> How:
-        """Make `target`, which must not exist, a read-only file with the content of `source`, and say how.
+        """Make `target`, which must not exist, a read-only file with the content of `source`. Returns how.
 
-        A hard link is taken only of what nobody else can write (`may_link`) and not for an executable output: owner
-        and mode belong to the inode, which DVC's cache shares. `status` is
-        the source's, `device` that of the target's directory. Raises `OSError` (a full disk, a lost source).
+        A hard link is made only if nobody else can write to the file (`may_link`), and not for an executable output:
+        owner and mode belong to the inode, which DVC's cache shares. `status` is the source's, `device` that of the
+        target's directory. Raises `OSError` (a full disk, a lost source).
         """
         how: How = "copy"
         if (status.st_dev, device) not in self._no_reflink and self._reflink(source, target, status.st_dev, device):
@@ -54,7 +54,7 @@ class Placer:
     def copy(self, source: Path, target: Path, *, device: int) -> None:
         """Make `target` a file of its own with the content of `source`, which its owner may write: never a hard link.
 
-        An executable stays one. `device` is that of the target's directory.
+        An executable stays executable. `device` is that of the target's directory.
         """
         status = source.lstat()
         if (status.st_dev, device) in self._no_reflink or not self._reflink(source, target, status.st_dev, device):
@@ -81,8 +81,8 @@ class Placer:
 
 
 def may_link(status: os.stat_result) -> bool:
-    """Whether a hard link of this file would be as safe as a copy: a regular file of ours that all may read and none
-    write. Its owner may write another user's at any time, whatever its mode says.
+    """Whether a hard link of this file is as safe as a copy: a regular file of this user that all may read and none
+    write. Another user could write to it at any time, whatever its mode.
 
     A POSIX access list grants no more than the mode's bits for the group, which are its mask (acl(5)).
     """
@@ -90,7 +90,7 @@ def may_link(status: os.stat_result) -> bool:
 
 
 def will_copy(status: os.stat_result, device: int, *, executable: bool) -> bool:
-    """Whether placing this file on that device surely takes its size in space (where nothing can be reflinked)."""
+    """Whether placing this file on that device certainly takes its size in space (if it cannot be reflinked)."""
     return executable or status.st_dev != device or not may_link(status)
 
 

@@ -1,4 +1,5 @@
-"""What was hashed, and when that stops being true; a memory that may be thrown away at any time, never a truth."""
+"""Proofs: which files were hashed, and whether that is still valid. They may be deleted at any time; they are never the
+truth."""
 
 import os
 import sqlite3
@@ -30,12 +31,11 @@ CREATE TABLE IF NOT EXISTS proofs (
 
 
 class Proofs:
-    """Digests of files, hashed only when they may have changed; several processes may share one database.
+    """Digests of files, hashed again only if they may have changed; several processes may share one database.
 
-    A proof belongs to an inode and holds while size, modification time and change time stay as they were: a write
-    through 0444 by root, an exchanged file, a `touch` all end it. It is written only when the bytes it speaks of are
-    on disk, so that it cannot outlive them in a power cut. A database that is broken, foreign or out of reach costs
-    the hashing and nothing else.
+    A proof belongs to an inode and holds while size, modification time and change time are unchanged: a write through
+    0444 by root, an exchanged file, a `touch` all end it. It is written only when the bytes are on disk, so that it
+    cannot outlive them in a power cut. A database that is broken, foreign or unreachable costs only the hashing.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], int] = time.time_ns) -> None:
@@ -53,11 +53,11 @@ class Proofs:
         self.close()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._database.close()
 
     def digests(self, path: Path) -> Digests:
-        """The digests of one file, from memory where that still holds. Raises as `hashing.read_stable`."""
+        """The digests of one file, from memory if still valid. Raises as `hashing.read_stable`."""
         return self.digests_of([path])[path]
 
     def digests_of(self, paths: Iterable[P], *, weak: bool = True) -> dict[P, Digests]:
@@ -68,7 +68,7 @@ class Proofs:
         return self.digests_at({path: os.stat(path) for path in paths}, weak=weak)  # noqa: PTH116  # text paths too
 
     def digests_at(self, states: Mapping[P, stat_result], *, weak: bool = True) -> dict[P, Digests]:
-        """As `digests_of`, for files whose state was just looked at."""
+        """As `digests_of`, for files whose state was just read."""
         state_of = {path: hashing.state(status) for path, status in states.items()}
         known = self._recall(state_of.values())
         if weak:
@@ -82,7 +82,7 @@ class Proofs:
         return {path: known[state] for path, state in state_of.items()}
 
     def known(self, states: Mapping[P, stat_result]) -> dict[P, Digests]:
-        """The digests of those files that were hashed and are still as they were; nothing is hashed."""
+        """The digests of those files that were hashed and are unchanged; nothing is hashed."""
         state_of = {path: hashing.state(status) for path, status in states.items()}
         known = self._recall(state_of.values())
         return {path: known[state] for path, state in state_of.items() if state in known}
@@ -94,9 +94,9 @@ class Proofs:
         return True
 
     def moved(self, pairs: Iterable[tuple[State, State]]) -> None:
-        """Keep the proofs of files whose change time we moved ourselves, given their states just before and after.
+        """Keep the proofs of files whose change time lastgood itself changed, given their states just before and after.
 
-        A proof of any other state than the one before stays what it is, and so does one whose file was written since.
+        Only a proof that matches the "before" state is updated; all others are left alone.
         """
         rows = [
             (_signed(ino), old[4], new[4], _signed(dev), size, mtime)
@@ -165,7 +165,8 @@ class Proofs:
         return _connect(":memory:")
 
     def _close_to_others(self) -> None:
-        """SQLite locks parts of these files, as whoever can read them may: then every build would wait for nothing."""
+        """Make the files private: SQLite locks parts of them, and so could every reader. Every build would then wait
+        for nothing."""
         for suffix in FILES:
             with suppress(OSError):
                 path = self._path.with_name(self._path.name + suffix)
@@ -179,12 +180,12 @@ class Proofs:
 
 
 def is_racy(status: stat_result, now: int) -> bool:
-    """Whether a file was written so shortly before `now` that one more write could leave all its times as they are.
+    """Whether a file was written so shortly before `now` that one more write could leave all its times unchanged.
 
     As git does with its index. Time stamps move in steps: at most 10 ms on Linux (a tick of the kernel's clock), up to
-    2 s on coarse file systems. A writable file is given the whole 2 s; an object that is read-only already and whose
-    file system keeps fractions of a second is past being written, and 50 ms are enough, or a model just fetched would
-    be hashed twice. The change time is not asked: links of ours move it, and every write moves the modification time.
+    2 s on coarse file systems. A writable file must be 2 s old. A read-only object on a file system with fractions of a
+    second is no longer written, and 50 ms are enough; otherwise a model just fetched would be hashed twice. The change
+    time is not used: lastgood's own links change it, and every write changes the modification time.
     """
     step = FINE if not status.st_mode & WRITABLE and status.st_mtime_ns % 1_000_000_000 else COARSE
     return abs(now - status.st_mtime_ns) < step

@@ -1,4 +1,4 @@
-"""Whether DVC's cache holds what a version pins: every object there, and its bytes the pinned ones. Writes nothing."""
+"""Verifies that DVC's cache has what a version pins: every object, with the pinned bytes. Writes nothing."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from lastgood.releases.proofs import Proofs
 
 
 class CorruptedObjectsError(FindingsError):
-    """Objects in the cache are not what their names say; `objects` are (md5, legacy, path), to drop and fetch again."""
+    """Objects in the cache do not match their names; `objects` are (md5, legacy, path), to drop and fetch again."""
 
     def __init__(
         self, message: str, findings: Sequence[Finding], objects: Sequence[tuple[str, bool, str]], *, hint: str = ""
@@ -26,7 +26,7 @@ class CorruptedObjectsError(FindingsError):
 
 
 class Part(NamedTuple):
-    """One file to place: its path from the git root, the object's name in the cache, and where that lies.
+    """One file to place: its path from the git root, the object's name in the cache, and the object's path.
 
     Plain text and no dataclass: there may be 100,000 of them, and `pathlib` was half of a build's time.
     """
@@ -42,9 +42,9 @@ Members = Callable[[Output], Sequence[Member]]
 
 
 def gather(outputs: Sequence[Output], object_path: ObjectPath, members: Members) -> tuple[Part, ...]:
-    """Every file that these outputs consist of, those in DVC's cache only.
+    """Every file of these outputs, only those in DVC's cache.
 
-    Raises `FindingsError`, kind `unsafe-path` or `bad-hash`, for anything that names a place outside of the release.
+    Raises `FindingsError`, kind `unsafe-path` or `bad-hash`, for a path outside of the release.
     """
     parts: list[Part] = []
     findings: list[Finding] = []
@@ -70,12 +70,12 @@ def _unsafe(output: str, path: str, md5: str, *, listing: bool) -> list[Finding]
     if why := why_unsafe(path):
         findings.append(Finding(Flaw.UNSAFE_PATH, output, f"{output}: the path {path!r} {why}"))
     if not is_md5(md5) or md5.endswith(".dir") is not listing:
-        findings.append(Finding(Flaw.BAD_HASH, output, f"{output}: {md5!r} is no object of DVC's"))
+        findings.append(Finding(Flaw.BAD_HASH, output, f"{output}: {md5!r} is not a DVC object"))
     return findings
 
 
 def find_missing(parts: Sequence[Part]) -> dict[str, os.stat_result]:
-    """The state of every part's source. Raises `FindingsError`, kind `missing`, naming all that are not there."""
+    """The state of every part's source. Raises `FindingsError`, kind `missing`, with all missing ones."""
     findings = []
     states = {}
     for part in parts:
@@ -100,10 +100,11 @@ def prove(
     object_path: ObjectPath,
     proofs: Proofs,
 ) -> dict[str, Digests]:
-    """The digests of every part's source, all of them what the outputs pin; `states` are those of `find_missing`.
+    """The verified digests of every part's source; all match what the outputs pin. `states` are those of
+    `find_missing`.
 
-    The SHA-256 decides where the manifest has one: of the file, or of the directory's listing. The MD5 decides for
-    adopted versions and says which objects are the culprits. Raises `CorruptedObjectsError` with all of them.
+    The SHA-256 decides if the manifest has one: of the file, or of the directory's listing. The MD5 decides for adopted
+    versions, and identifies the corrupted objects. Raises `CorruptedObjectsError` with all of them.
     """
     by_output: dict[PurePosixPath, list[Part]] = {output.path: [] for output in outputs if output.storage == "dvc"}
     for part in parts:
@@ -129,10 +130,11 @@ def _require_sizes(
     object_path: ObjectPath,
     proofs: Proofs,
 ) -> None:
-    """Refuse an output whose objects have not the size that is recorded, before all others are read and any is copied.
+    """Raise an error for an output whose objects differ from the recorded size, before others are read and any is
+    copied.
 
-    Objects that are not what their names say are `corrupted`, which brings them again. Else the version says what is
-    not so, and its objects stay: another version may need them.
+    Objects that do not match their names are `corrupted`, and fetched again. Otherwise the version's record is wrong,
+    and the objects stay: another version may need them.
     """
     wrong: list[tuple[Output, Sequence[Part]]] = []
     findings = []
@@ -156,7 +158,7 @@ def _require_sizes(
 def _require_right(
     outputs: Sequence[tuple[Output, Sequence[Part]]], found: Mapping[str, Digests], object_path: ObjectPath
 ) -> None:
-    """Raise `CorruptedObjectsError` with all objects of these outputs that are not what they should be."""
+    """Raise `CorruptedObjectsError` with all corrupted objects of these outputs."""
     findings: list[Finding] = []
     objects: list[tuple[str, bool, str]] = []
     for output, parts in outputs:
@@ -184,7 +186,7 @@ def _culprits(
 
 
 def sha256_of(output: Output, parts: Sequence[Part], found: Mapping[str, Digests]) -> str:
-    """The SHA-256 that the output has as its objects lie in the cache."""
+    """The SHA-256 of the output's objects in the cache."""
     if not output.is_directory:
         return found[parts[0].source].sha256
     start = len(f"{output.path}/")
@@ -193,5 +195,5 @@ def sha256_of(output: Output, parts: Sequence[Part], found: Mapping[str, Digests
 
 
 def is_md5_of(path: str | Path, digests: Digests, md5: str, *, legacy: bool) -> bool:
-    """Whether a file with these digests is what DVC calls `md5`, in the old way for `legacy`."""
+    """Whether a file with these digests has this `md5` in DVC, in the old format for `legacy`."""
     return digests.md5 == md5 or (legacy and hashing.is_legacy_md5(path, md5))

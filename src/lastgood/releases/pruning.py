@@ -1,4 +1,4 @@
-"""Taking away what is no longer needed: whole or not at all, and keeping what is known of the files that stay."""
+"""Removes what is no longer needed, completely or not at all, and keeps the proofs of files that stay."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,15 +17,15 @@ from lastgood.releases.use import unused
 
 @dataclass(slots=True)
 class Weigher:
-    """Counts the bytes that removing paths one after the other would free: a file's when its last link goes.
+    """Counts the bytes that removing paths one after the other frees: a file's when its last link goes.
 
-    Blocks that a reflink shares with another file are counted, which cannot be told from outside.
+    Blocks that a reflink shares with another file are counted too: that cannot be seen from outside.
     """
 
     _seen: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def weigh(self, paths: Iterable[Path]) -> int:
-        """The bytes that go with these files and trees, after all that were weighed before."""
+        """The bytes that removing these files and trees frees, after all that were weighed before."""
         return sum(self._weigh(file) for path in paths for file in files_below(path))
 
     def _weigh(self, file: str) -> int:
@@ -38,12 +38,13 @@ class Weigher:
 def remove_directory(
     place: Place, directory: Path, proofs: Proofs, announce: Callable[[], None] = lambda: None
 ) -> bool:
-    """Remove a release or an environment unless it is live or in use, which is looked at again; whether it went.
+    """Remove a release or an environment unless it is live or in use, which is checked again. Returns whether it was
+    removed.
 
-    `announce` is called when that is sure and nothing has happened yet (ordering.md, O5).
+    `announce` is called when that is certain and nothing has happened yet (ordering.md, O5).
 
-    The caller holds the place's exclusive lock, so that nobody switches. One rename takes it out of its place, whole;
-    what a process that dies leaves in staging is removed by the next command.
+    The caller holds the place's exclusive lock, so that nobody switches. One rename removes the whole directory. What a
+    crash leaves in staging, the next command removes.
     """
     with unused(place, directory) as free:
         if not free or is_live(place, directory):
@@ -62,7 +63,7 @@ def remove_directory(
 
 
 def remove_objects(objects: Sequence[Path], proofs: Proofs) -> None:
-    """Remove objects of a cache, keeping what is known of those that a release still links."""
+    """Remove objects of a cache, keeping the proofs of those that a release still links."""
     _unlink((str(path) for path in objects), proofs)
 
 
@@ -86,10 +87,10 @@ def _remove_files(tree: Path, proofs: Proofs) -> None:
 
 
 def _unlink(files: Iterable[str], proofs: Proofs) -> None:
-    """Unlink files, and let the proofs of inodes that have other links follow the change time that this moves.
+    """Unlink files, and update the proofs of inodes with other links, whose change time this changes.
 
-    The file is held open meanwhile: its other names are not known here. A proof that did not hold just before is not
-    taken over, for it does not name the state from which this unlink led to the next.
+    The file is held open meanwhile: its other names are not known here. A proof that was invalid just before is not
+    updated, because it does not describe the state before this unlink.
     """
     moved: list[tuple[State, State]] = []
     for file in files:

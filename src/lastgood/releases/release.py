@@ -1,4 +1,4 @@
-"""A release as it lies on disk: finding it, reading what it says of itself, checking that it still is that."""
+"""A release on disk: finding it, reading its description, checking that its content is unchanged."""
 
 import errno
 import json
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     pass
 
 INSIDE = "release.json"
-"""Where the description lay in releases that were built before code could have a file of that name."""
+"""The file of the description in releases that were built before code could have a file of that name."""
 SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One version's code and outputs in a directory, complete and proved when it was made.
+    """One version's code and outputs in a directory, complete and verified when it was built.
 
     `outputs` are those placed, each with the SHA-256, size and number of files found when it was built. `manifest` is
     the manifest's digest, `code` the `tree_sha256` of everything else, symbolic links counted by their targets.
-    `partial`: it leaves out outputs that the artifact's own `dvc.yaml` needs, for `lastgood.toml` names fewer.
-    `environment` is the digest that names the environment of the version, empty for one that has none. `inside` says
-    that the description lies in the directory, as `release.json`. `tracked` are files of the code inside of outputs.
+    `partial`: it leaves out outputs that the artifact's own `dvc.yaml` needs, because `lastgood.toml` names fewer.
+    `environment` is the digest that names the environment of the version, empty if it has none. `inside` says that the
+    description is in the directory, as `release.json`. `tracked` are files of the code inside of outputs.
     """
 
     path: Path
@@ -49,7 +49,7 @@ class Release:
 
 
 def selected(manifest: Manifest, outputs: Sequence[Output]) -> tuple[PurePosixPath, ...] | None:
-    """The paths that tell a release of these outputs from the whole one, which no paths name (`None`)."""
+    """The paths that distinguish a release of these outputs from the whole one, which no paths name (`None`)."""
     chosen, all_of_it = _stored(outputs), _stored(whole(manifest))
     return None if chosen == all_of_it else tuple(sorted(chosen))
 
@@ -64,15 +64,15 @@ def _stored(outputs: Sequence[Output]) -> frozenset[PurePosixPath]:
 
 
 def release_path(place: Place, manifest: Manifest, outputs: Sequence[Output]) -> Path:
-    """Where the release of these outputs of a version lies, built or not."""
+    """The path of the release of these outputs of a version, built or not."""
     name = release_name(manifest.version, manifest.commit, selected(manifest, outputs))
     return place.releases_of(manifest.artifact) / name
 
 
 def find_release(place: Place, manifest: Manifest, outputs: Sequence[Output] | None = None) -> Release | None:
-    """The finished release of a version and a selection of its outputs (the whole one, without one), or `None`.
+    """The finished release of a version and a selection of its outputs (default: the whole one), or `None`.
 
-    `manifest` is the one under the version's tag: a release that says something else of itself is none of it.
+    `manifest` is the one under the version's tag: a release with another description does not count.
     """
     path = release_path(place, manifest, whole(manifest) if outputs is None else outputs)
     try:
@@ -83,8 +83,8 @@ def find_release(place: Place, manifest: Manifest, outputs: Sequence[Output] | N
 
 
 def is_of(release: Release, manifest: Manifest) -> bool:
-    """Whether what a release says of itself is what the manifest under the version's tag says, all that it holds and
-    that its name promises. Whether its files are that, `check_release` tells."""
+    """Whether a release's description matches the manifest under the version's tag, in its contents and its name.
+    `check_release` verifies the files."""
     if any(getattr(release, name) != getattr(manifest, name) for name in ("artifact", "version", "commit", "tree")):
         return False
     held = {output.path: output for output in release.outputs}
@@ -95,26 +95,28 @@ def is_of(release: Release, manifest: Manifest) -> bool:
 
 
 def _is_same(held: Output, wanted: Output) -> bool:
-    """What a release holds has a SHA-256 always, what was registered long ago or by others may have none."""
+    """Whether two outputs are equal. A release always has a SHA-256; a version registered long ago or by others may
+    have none."""
     known = wanted.sha256 in {None, held.sha256}
     return known and (held.md5, held.storage, held.legacy) == (wanted.md5, wanted.storage, wanted.legacy)
 
 
 def description_path(path: Path) -> Path:
-    """Where the description of the release in this directory lies: beside it, for in it every name may be the code's.
+    """The path of the description of the release in this directory: beside it, because inside every name may belong to
+    the code.
 
-    It is there before the directory gets its name, and goes after it (ordering.md, O1 and O7).
+    It exists before the directory gets its name, and is removed after it (ordering.md, O1 and O7).
     """
     return path.with_name(f"{path.name}.json")
 
 
 def release_directories(place: Place) -> tuple[Path, ...]:
-    """Every directory where a release should be, finished or not."""
+    """The directories of all releases, finished or not."""
     return tuple(path for path in sorted(place.releases.glob("*/*")) if path.is_dir() and not path.is_symlink())
 
 
 def _read_description(path: Path) -> tuple[bytes, bool]:
-    """The description of the release in this directory, and whether it lies inside. Raises `OSError`."""
+    """The description of the release in this directory, and whether it is inside. Raises `OSError`."""
     try:
         content = durable.read_plain(description_path(path))
     except FileNotFoundError:
@@ -125,7 +127,7 @@ def _read_description(path: Path) -> tuple[bytes, bool]:
 
 
 def load_release(path: Path) -> Release:
-    """Read a release's description. Raises `FindingsError`, kind `broken-release`, for what is no finished release."""
+    """The release in a directory. Raises `FindingsError`, kind `broken-release`, if it is not a finished release."""
     try:
         content, inside = _read_description(path)
         document = json.loads(content)
@@ -149,12 +151,12 @@ def load_release(path: Path) -> Release:
             tracked=tuple(str(path) for path in document.get("tracked", ())),  # likewise
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        message = f"{path} is no finished release: {error}"
+        message = f"{path} is not a finished release: {error}"
         raise FindingsError(message, [Finding(Flaw.BROKEN_RELEASE, str(path), message)]) from error
 
 
 def read_placement(release: Release) -> Mapping[str, int]:
-    """How many of a release's output files were placed in which way (`placing.How`), those of none left out."""
+    """How many of a release's output files were placed in which way (`placing.How`), without ways that are not used."""
     try:
         linked = json.loads(_read_description(release.path)[0])["linked"]
         return {str(how): int(count) for how, count in linked.items() if count}
@@ -163,7 +165,7 @@ def read_placement(release: Release) -> Mapping[str, int]:
 
 
 def format_release(release: Release, linked: dict[str, int], built_at: str) -> bytes:
-    """The description of a release; its path is not in it, so that `--root` can be moved."""
+    """The description of a release; it does not contain its path, so that `--root` can be moved."""
     document: dict[str, Json] = {
         "schema": SCHEMA,
         "artifact": release.artifact,
@@ -183,7 +185,7 @@ def format_release(release: Release, linked: dict[str, int], built_at: str) -> b
 
 
 def _sum(document: dict[str, Json]) -> str:
-    """What tells a damaged description from a whole one: nothing else would notice another tree or date in it."""
+    """The checksum that detects a damaged description: nothing else would notice another tree or date in it."""
     return sha256(encode(document).encode("ascii")).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Who may write to what lies in a release: its owner and root, nobody else. It changes nothing."""
+"""Who may write to a release: its owner and root, nobody else. It changes nothing."""
 
 import os
 from collections.abc import Iterator
@@ -10,9 +10,10 @@ from lastgood.releases.contents import walk
 
 
 def find_writable(release: Path, owner: int) -> tuple[Finding, ...]:
-    """What in a release users other than `owner` and root may write; nothing is opened.
+    """Findings about files in a release that users other than `owner` and root may write; nothing is opened.
 
-    Releases built before only our own objects were linked may share a file with another user's object in the cache.
+    Releases that were built before only the user's own objects were linked may share a file with another user's object
+    in the cache.
     """
     found = sorted(_writable(release, owner))
     if not found:

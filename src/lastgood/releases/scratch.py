@@ -1,4 +1,4 @@
-"""A writable copy of a release, for one process to work in: nothing done there reaches the release or a repository."""
+"""A writable copy of a release, for one process to work in. No change there reaches the release or a repository."""
 
 import os
 from collections.abc import Iterator
@@ -13,10 +13,11 @@ from lastgood.releases.release import INSIDE, Release
 
 @contextmanager
 def scratch(place: Place, release: Release) -> Iterator[Path]:
-    """A directory with the release's code and outputs, gone when the block ends or, by the next command, its process.
+    """A directory with the release's code and outputs, removed when the block ends or, after a crash, by the next
+    command.
 
-    The empty directory above it is for what must end a search upwards (`.git`, `.dvc`): the copy holds no more than
-    the release.
+    The empty directory above it is for files that must end a search upwards (`.git`, `.dvc`): the copy holds no more
+    than the release.
     """
     with staging.stage(place) as directory:
         tree = directory / "tree"
@@ -25,7 +26,7 @@ def scratch(place: Place, release: Release) -> Iterator[Path]:
 
 
 def copy_tree(release: Release, target: Path) -> None:
-    """Copy a release, not its description: every file by reflink or in full, all of it writable; links stay links."""
+    """Copy a release without its description: every file by reflink or in full, all writable; links stay links."""
     source = release.path
     target.mkdir()
     device, placer = target.stat().st_dev, Placer()

@@ -1,4 +1,4 @@
-"""Objects as they lie in the releases of this machine: what DVC's cache lacks, or has on another file system."""
+"""Objects in the releases of this machine, for those that DVC's cache lacks, or has on another file system."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -23,10 +23,10 @@ Key = tuple[str, bool]
 def find_objects(
     place: Place, artifact: str, wanted: Collection[str], proofs: Proofs, *, read: bool = False
 ) -> dict[str, str]:
-    """Which of these objects, by MD5, lie in a finished release of an artifact, each with the path of one such file.
+    """Which of these objects, by MD5, are in a finished release of an artifact, each with the path of one such file.
 
-    Only files that may be linked count, and of these the ones that were hashed and are still as they were. With `read`
-    the others are hashed: `dvc gc` unlinks an object that a release shares, and that ends its proof as a write would.
+    Only files that may be linked count, and of these the ones that were hashed and are unchanged. With `read` the
+    others are hashed: `dvc gc` unlinks an object that a release shares, and that ends its proof as a write would.
     """
     found: dict[str, str] = {}
     for release in list_releases(place):
@@ -41,7 +41,7 @@ def find_objects(
 
 
 def find_anywhere(place: Place, wanted: Collection[Key], proofs: Proofs) -> dict[Key, tuple[str, Release]]:
-    """Which of these objects lie in a finished release of any artifact, to be copied from there: path and release."""
+    """Which of these objects are in a finished release of any artifact, to be copied from there: path and release."""
     found: dict[Key, tuple[str, Release]] = {}
     for release in list_releases(place):
         with suppress(OSError, NotCarriedOutError):  # as above
@@ -55,8 +55,8 @@ def find_anywhere(place: Place, wanted: Collection[Key], proofs: Proofs) -> dict
 def write_listings(
     place: Place, wanted: Iterable[Output], directory: Path, proofs: Proofs
 ) -> dict[Key, tuple[str, Release]]:
-    """Make the listings of these directory outputs anew, from releases that hold them: path below `directory` and
-    release. One that is not byte for byte what its id says is left out.
+    """Make the listings of these directory outputs again, from releases that hold them: path below `directory` and
+    release. A listing that does not match its id byte for byte is left out.
 
     The format: dvc_data/hashfile/tree.py, `Tree.as_bytes`.
     """

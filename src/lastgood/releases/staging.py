@@ -1,4 +1,4 @@
-"""Where unfinished work lives: directories that are removed when they are left, or when their maker is dead."""
+"""Directories for unfinished work. They are removed when the block ends, or by the next command after a crash."""
 
 import fcntl
 import os
@@ -11,15 +11,15 @@ from lastgood.releases.place import Place
 
 HELD = "lock"
 GATE = PurePath(lock.STAGING.former).name
-"""Left here by a lastgood of before, whose lock of the same meaning it is."""
+"""A file that an older lastgood left here, whose lock has the same meaning."""
 
 
 @contextmanager
 def stage(place: Place) -> Iterator[Path]:
-    """An empty directory on the file system of the releases, gone with all it holds when the block ends.
+    """An empty directory on the file system of the releases, removed with its content when the block ends.
 
-    Its maker holds a lock in it, which the kernel frees: so `clean_staging` tells living work from dead. The gate is
-    held while directory and lock are made, or a cleaner could come between the two.
+    Its maker holds a lock in it, which the kernel frees: so `clean_staging` distinguishes living work from dead. The
+    gate is held while directory and lock are made, or a cleaner could come between the two.
     """
     place.create()
     directory = place.staging / os.urandom(8).hex()
@@ -36,16 +36,15 @@ def stage(place: Place) -> Iterator[Path]:
 
 @contextmanager
 def gate(place: Place, *, wait: float = lock.PATIENCE) -> Iterator[None]:
-    """Alone with what takes two steps: a directory here and its lock, a release and its description."""
+    """Be alone while doing something in two steps: a directory here and its lock, a release and its description."""
     with lock.hold(place, lock.STAGING, "work in staging", wait=wait):
         yield
 
 
 def clean_staging(place: Place, *, wait: float = lock.PATIENCE) -> int:
-    """Remove the unfinished work of dead processes, never that of living ones; how many there were.
+    """Remove the unfinished work of crashed processes, never that of living ones. Returns how many there were.
 
-    Descriptions go whose release never got its name, or has lost it. Raises `LockedError` if another process is at it
-    for `wait` seconds.
+    Descriptions without a release are removed. Raises `LockedError` if another process is cleaning for `wait` seconds.
     """
     if not place.staging.is_dir():
         return 0

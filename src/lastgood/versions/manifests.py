@@ -108,7 +108,9 @@ def _require_code(project: Project, version: Version) -> None:
     except UnreachableError as error:  # a finding about this version: others can be looked at
         why = f": {error.message}"
     if why or not repository.has_commit(project.git, version.commit):
-        finding = Finding(Flaw.CODE, version.commit, f"the commit of {name}, {version.commit[:12]}, cannot be had{why}")
+        finding = Finding(
+            Flaw.CODE, version.commit, f"the commit of {name}, {version.commit[:12]}, is not available{why}"
+        )
         raise FindingsError(f"{finding.message}", [finding], hint="git fetch --unshallow")
 
 

@@ -20,7 +20,7 @@ def unpinned(manifest: Manifest) -> tuple[Finding, ...]:
     """What a restored version still depends on and nothing pins: an artifact whose path is a URL."""
     if "://" not in manifest.path:
         return ()
-    text = f"{manifest.artifact} lies at {manifest.path}: no version pins what is there, and none brings it back"
+    text = f"{manifest.artifact} lies at {manifest.path}: no version pins it, so none can restore it"
     return (Finding(Flaw.UNPINNED, manifest.path, text),)
 
 

@@ -11,17 +11,17 @@ from lastgood.errors import FindingsError, RefusedError, named
 from lastgood.project import Project
 from lastgood.versions.manifests import read_pinned
 from lastgood.worktree.outputs import Content, files_at, read_outputs
-from lastgood.worktree.state import Note, is_saved
+from lastgood.worktree.state import CheckoutState, is_saved
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What outputs are judged by: the version wanted, an interrupted checkout's note, the paths that are `clean` for
-    git, and whether files that DVC ignores stay `hidden` from it."""
+    """What outputs are judged by: the version wanted, the state of an interrupted checkout, the paths that are `clean`
+    for git, and whether files that DVC ignores stay `hidden` from it."""
 
     project: Project
     manifest: Manifest
-    note: Note | None
+    interrupted: CheckoutState | None
     clean: Collection[str]
     hidden: bool
 
@@ -49,7 +49,7 @@ def edited_outputs(look: Look, former: str, head: str) -> tuple[dict[str, tuple[
     contents = read_outputs(project, looked_at)
     if special := [one.special for one in contents.values() if one.special is not None]:
         raise RefusedError(
-            f"no version can hold what lies among the outputs: {named(special)}",
+            f"a version cannot contain these files among the outputs: {named(special)}",
             hint="remove it (rm), or move it away",
         )
     edited = {}
@@ -60,7 +60,9 @@ def edited_outputs(look: Look, former: str, head: str) -> tuple[dict[str, tuple[
         if not linked and hidden and _is_recorded(look, content, known[output.path]):
             continue  # DVC would follow a link to a directory, and write and delete at its end
         files = tuple(path for path in _unknown_files(look, output.path, known) if path not in look.clean)
-        lacks = output in here and content.md5 is not None and lying and look.note is None  # somebody took files away
+        lacks = (
+            output in here and content.md5 is not None and lying and look.interrupted is None
+        )  # somebody took files away
         if files or lacks:
             edited[str(output.path)] = files
     return edited, [str(output.path) for output in looked_at]
@@ -91,7 +93,7 @@ def _is_recorded(look: Look, content: Content, known: Collection[Output]) -> boo
     lying = replace(next(iter(known)), md5=content.md5)
     if store.missing_in_cache([lying]):
         return False
-    return not _unknown_files(replace(look, note=None), lying.path, {lying.path: [lying]})
+    return not _unknown_files(replace(look, interrupted=None), lying.path, {lying.path: [lying]})
 
 
 def _unknown_files(
@@ -99,7 +101,7 @@ def _unknown_files(
 ) -> tuple[str, ...]:
     """The files at an output's path that are not one of the known outputs' files; after an interruption, also not the
     beginning of one, and not put aside."""
-    note = look.note
+    interrupted = look.interrupted
     objects = _objects(look, [one for group in known.values() for one in group if _overlap(one.path, path)])
     alone = look.hidden and all(one.is_directory for one in known[path])  # DVC leaves what it ignores
     lying = files_at(look.root / path)
@@ -109,9 +111,9 @@ def _unknown_files(
         name = file.relative_to(look.root).as_posix()
         wholes = objects.get(PurePosixPath(name), ())
         broken = file.is_symlink() and not file.exists()  # into a cache that lost the object
-        if file in hidden or broken or any(_begins(file, whole, partly=note is not None) for whole in wholes):
+        if file in hidden or broken or any(_begins(file, whole, partly=interrupted is not None) for whole in wholes):
             continue
-        if note is None or not is_saved(look.project, note, name):
+        if interrupted is None or not is_saved(look.project, interrupted, name):
             unknown.append(name)
     return tuple(sorted(unknown))
 

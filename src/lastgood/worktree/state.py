@@ -1,4 +1,4 @@
-"""The note of a checkout that is under way: what lets the next one finish it, and `status` name the state."""
+"""The state of a checkout in progress, in a file. The next checkout uses it to finish, and `status` shows it."""
 
 import filecmp
 import json
@@ -15,9 +15,9 @@ those where the working tree had something else."""
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """What a checkout was doing: from which commit to which, the tag that names it, and the names below
-    `saved/` of our directory under which it put work aside, or was about to."""
+class CheckoutState:
+    """A checkout in progress: the commits it goes from and to, the tag, and the names below `saved/` that hold saved
+    work or are about to."""
 
     tag: str
     former: str
@@ -25,41 +25,41 @@ class Note:
     saved: tuple[str, ...] = ()
 
 
-def read_note(project: Project) -> Note | None:
-    """What an interrupted checkout left, or `None`."""
+def read_state(project: Project) -> CheckoutState | None:
+    """The state that an interrupted checkout left, or `None`."""
     try:
-        document = json.loads(durable.read_plain(_place(project)))
+        document = json.loads(durable.read_plain(_path(project)))
         saved = tuple(Path(str(name)).name for name in document.get("saved", ()))
-        return Note(str(document["tag"]), str(document["former"]), str(document["commit"]), saved)
+        return CheckoutState(str(document["tag"]), str(document["former"]), str(document["commit"]), saved)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError):
-        remove_note(project)
+        remove_state(project)
         return None
 
 
-def write_note(project: Project, note: Note) -> None:
-    """Have the note on disk; the caller holds the lock of this clone."""
-    document = {"schema": 1, "tag": note.tag, "former": note.former, "commit": note.commit, "saved": note.saved}
+def write_state(project: Project, state: CheckoutState) -> None:
+    """Write the state to disk, flushed. The caller holds the lock of this clone."""
+    document = {"schema": 1, "tag": state.tag, "former": state.former, "commit": state.commit, "saved": state.saved}
     project.place.create()
-    durable.remove_leftovers(project.place.worktree)  # under the lock of the one command that writes so beside the note
-    durable.write_atomic(_place(project), json.dumps(document).encode())
+    durable.remove_leftovers(project.place.worktree)  # under the lock of the only command that writes here
+    durable.write_atomic(_path(project), json.dumps(document).encode())
 
 
-def remove_note(project: Project) -> None:
-    """Nothing is under way any more."""
-    _place(project).unlink(missing_ok=True)
+def remove_state(project: Project) -> None:
+    """Remove the state file: no checkout is in progress."""
+    _path(project).unlink(missing_ok=True)
 
 
-def is_saved(project: Project, note: Note, path: str) -> bool:
+def is_saved(project: Project, state: CheckoutState, path: str) -> bool:
     """Whether this checkout put aside what lies at a path of the working tree, or what lay there and is gone."""
     here = project.worktree.directory / path
-    return any(not os.path.lexists(here) or _is_same(here, copy) for copy in saved_copies(project, note, path))
+    return any(not os.path.lexists(here) or _is_same(here, copy) for copy in saved_copies(project, state, path))
 
 
-def saved_copies(project: Project, note: Note, path: str) -> list[Path]:
+def saved_copies(project: Project, state: CheckoutState, path: str) -> list[Path]:
     """What this checkout put aside of a path: what lay there, what was staged."""
-    copies = [project.place.saved / name / kind / path for name in note.saved for kind in (FILES, STAGED)]
+    copies = [project.place.saved / name / kind / path for name in state.saved for kind in (FILES, STAGED)]
     return [copy for copy in copies if os.path.lexists(copy)]
 
 
@@ -69,5 +69,5 @@ def _is_same(one: Path, other: Path) -> bool:
     return one.is_file() and other.is_file() and (one.samefile(other) or filecmp.cmp(one, other, shallow=False))
 
 
-def _place(project: Project) -> Path:
+def _path(project: Project) -> Path:
     return project.place.checkout

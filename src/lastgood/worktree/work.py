@@ -12,7 +12,7 @@ from lastgood.errors import RefusedError, named
 from lastgood.project import Project
 from lastgood.worktree.edited import Look, edited_outputs
 from lastgood.worktree.outputs import blocked_by, occupants
-from lastgood.worktree.state import Note, is_saved, saved_copies
+from lastgood.worktree.state import CheckoutState, is_saved, saved_copies
 
 INDEXED = "MARCT"
 """git's letters for what the index has and the commit has not."""
@@ -54,7 +54,7 @@ class Work:
 NONE = Work({}, (), {})
 
 
-def find_work(project: Project, manifest: Manifest, note: Note | None, former: str) -> Work:
+def find_work(project: Project, manifest: Manifest, interrupted: CheckoutState | None, former: str) -> Work:
     """What a checkout of the manifest's version from `former` would lose.
 
     After an interruption what that one left is nobody's work: old content, new content, a part of the new, or what it
@@ -66,7 +66,7 @@ def find_work(project: Project, manifest: Manifest, note: Note | None, former: s
     staged = {path: index[path].blob for path, letters in dirty.items() if letters[0] in INDEXED and path in index}
 
     def is_work(path: str) -> bool:
-        return note is None or not _is_left(project, note, manifest.commit, path, staged.get(path))
+        return interrupted is None or not _is_left(project, interrupted, manifest.commit, path, staged.get(path))
 
     changed = {path: letters for path, letters in dirty.items() if letters != repository.UNTRACKED}
     untracked = {path for path in dirty if path not in changed}
@@ -80,7 +80,7 @@ def find_work(project: Project, manifest: Manifest, note: Note | None, former: s
         in_the_way |= set(occupants(git.directory, path)) - tracked
     blobs = {path: entry.blob for path, entry in index.items()}
     hidden = _ignoring(blobs) == _ignoring(code)  # what DVC ignores now, it ignores then
-    look = Look(project, manifest, note, tracked - changed.keys(), hidden)
+    look = Look(project, manifest, interrupted, tracked - changed.keys(), hidden)
     edited, judged = edited_outputs(look, former, head or former)
     outputs = {path for path in in_the_way if any(_is_within(path, place) for place in judged)}
     return Work(
@@ -110,16 +110,16 @@ def _ignoring(blobs: Mapping[str, str | None]) -> dict[str, str | None]:
     return {path: oid for path, oid in blobs.items() if PurePosixPath(path).name == ".dvcignore"}
 
 
-def _is_left(project: Project, note: Note, commit: str, path: str, staged: str | None) -> bool:
+def _is_left(project: Project, interrupted: CheckoutState, commit: str, path: str, staged: str | None) -> bool:
     """Whether what lies at a path, and the blob that is staged, is what an interrupted checkout left; what differs from
     all of that was edited."""
     git = project.worktree
-    contents = [export.read_file(git, one, path) for one in (note.former, note.commit, commit)]
+    contents = [export.read_file(git, one, path) for one in (interrupted.former, interrupted.commit, commit)]
     if staged is not None:
-        copies = [copy.read_bytes() for copy in saved_copies(project, note, path) if copy.is_file()]
+        copies = [copy.read_bytes() for copy in saved_copies(project, interrupted, path) if copy.is_file()]
         if export.read_blobs(git, [staged])[0] not in [*contents[:2], *copies]:
             return False
-    if is_saved(project, note, path):
+    if is_saved(project, interrupted, path):
         return True
     file = git.directory / path
     if not file.exists() or file.is_symlink() or blocked_by(git.directory, path):

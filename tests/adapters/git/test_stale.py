@@ -116,7 +116,7 @@ def test_a_lock_that_a_living_git_holds_stays_and_its_holder_is_named(project: P
 
 def test_without_a_remote_nothing_is_recorded_past_a_lock(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stale, "PATIENCE", 0.1)
-    monkeypatch.setattr(stale, "SETTLED", 0.0)
+    monkeypatch.setattr(stale, "OLD_ENOUGH", 0.0)
     prepared = prepare(project, "flights@v1.0.0")
     with holding(project.root, prepared.journal_ref), pytest.raises(LockedError):
         land(Git(project.root), prepared, accepted=False)

@@ -16,7 +16,7 @@ from lastgood.adapters.git.transactions import (
     publish,
     put_tags,
     write_adoption,
-    write_note,
+    write_entry,
     write_objects,
 )
 from lastgood.core.events import TagObject
@@ -284,13 +284,15 @@ def test_a_host_that_dies_half_way_has_nothing_and_nothing_is_claimed(project: P
     hook(project, name, script)
     with pytest.raises(UnreachableError, match=r"^origin broke off: .*whether origin took the push is not") as caught:
         publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20)
-    assert caught.value.hint == "the same command again finds out"
+    assert caught.value.hint == "run the same command again to find out"
     assert refs_of(project.origin) == {} == refs_of(project.root)
 
 
 def test_a_host_that_does_not_end_is_left_and_nothing_is_claimed(project: Project) -> None:
     hook(project, "pre-receive", "exec sleep 60")
-    with pytest.raises(UnreachableError, match=r"^git push got no answer .* whether origin took the push is not known"):
+    with pytest.raises(
+        UnreachableError, match=r"^git push got no answer .* whether origin accepted the push is unknown"
+    ):
         publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 0.5)
     assert refs_of(project.origin) == {} == refs_of(project.root)
 
@@ -481,7 +483,7 @@ def test_a_note_says_what_it_says_and_has_no_tags(project: Project) -> None:
     repository = Git(project.root)
     for message in ("Tell\n\nfirst\n\n", "Tell\n\n\ud800 again\n\n"):
         journal = read_journal(repository, "flights", REF)
-        prepared = write_note(repository, journal, message, REF, ADA, BEGIN + 7)
+        prepared = write_entry(repository, journal, message, REF, ADA, BEGIN + 7)
         assert (prepared.artifact, prepared.tags, prepared.journal_ref) == ("flights", (), REF)
         assert prepared.previous == journal.tip
         assert land(repository, prepared, accepted=False)
@@ -497,7 +499,7 @@ def test_a_note_says_what_it_says_and_has_no_tags(project: Project) -> None:
 def test_a_repository_of_longer_ids_gets_a_note_in_its_own(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet", "--object-format=sha256", ".")
     repository = Git(tmp_path)
-    prepared = write_note(repository, Journal("flights"), "Tell\n\n", REF, ADA, BEGIN)
+    prepared = write_entry(repository, Journal("flights"), "Tell\n\n", REF, ADA, BEGIN)
     assert len(prepared.journal) == 64
     assert land(repository, prepared, accepted=False)
     assert git(tmp_path, "fsck", "--strict") == ""

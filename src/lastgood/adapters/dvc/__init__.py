@@ -1,1 +1,1 @@
-"""The only place that knows DVC; every module of DVC is imported inside a function (CONTRIBUTING.md, "Start-up")."""
+"""The only package that knows DVC; every module of DVC is imported inside a function (CONTRIBUTING.md, "Start-up")."""

@@ -5,11 +5,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 
 BATCH = 512
-"""Objects brought before they are hashed, flushed and get their names: with `HEAVY` what a kill costs at most."""
+"""Objects downloaded before they are hashed, flushed and named: with `HEAVY` the most that a kill loses."""
 
 
 HEAVY = 1 << 30
-"""Bytes, where they are known, that close a batch."""
+"""Bytes, if known, that close a batch."""
 
 
 def _overlapped(
@@ -18,7 +18,7 @@ def _overlapped(
     keep: Callable[[Mapping[str, str]], None],
     stopped: Event,
 ) -> None:
-    """Bring batch after batch; while one is hashed, flushed and named, the next one comes."""
+    """Download batch after batch; while one is hashed, flushed and named, the next one is downloaded."""
     with ThreadPoolExecutor(1) as pool:
         keeping: Future[None] | None = None
         for batch in _batches(sizes):

@@ -1,6 +1,7 @@
-"""What a version's YAML may cost: aliases of aliases grow without end when they are followed, and a version is data.
+"""Limits on a version's YAML: aliases of aliases grow without end when they are followed, and a version is data.
 
-Forty lines of `a2: &a2 [*a1, *a1]` stand for a million million values: DVC and whoever reads its answer would not end.
+Forty lines of `a2: &a2 [*a1, *a1]` stand for a million million values: DVC, and every reader of its answer, would not
+end.
 """
 
 import io
@@ -10,7 +11,7 @@ from typing import Any
 MOST = 1_000_000
 """Values that a file may stand for. `dvc.lock` of 10,000 outputs has some 100,000."""
 LONGEST, DEEPEST = 1024, 256
-"""A path longer than the system allows; DVC asks each of its parts in turn whether any above it is ignored."""
+"""A path longer than the system allows; DVC tests for each of its parts in turn whether any above it is ignored."""
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*\S")
 _MATRIX = re.compile(r"^\s*matrix\s*:", re.MULTILINE)
 MOST_STAGES = 10_000
@@ -21,7 +22,7 @@ class EndlessError(ValueError):
 
 
 def require_finite(text: str, path: str) -> str:
-    """`text`, if what it stands for can be read in finite time. Raises `EndlessError`; what is no YAML passes."""
+    """`text`, if it can be read in finite time. Raises `EndlessError`; invalid YAML passes."""
     if any(
         len(line) > LONGEST and max(word.count("/") for word in line.split()) > DEEPEST for line in text.split("\n")
     ):
@@ -44,7 +45,7 @@ def require_finite(text: str, path: str) -> str:
 
 
 def _size(node: Any, known: dict[int, int], above: set[int]) -> int:
-    """How many values a node stands for; each one is counted once, and one that holds itself has no end."""
+    """How many values a node stands for. Each is counted once; one that contains itself is infinite."""
     if id(node) in above:
         return MOST + 1
     if id(node) not in known:
@@ -76,7 +77,7 @@ def _stages(node: Any) -> int:
 
 
 def bounded(kind: type) -> type:
-    """DVC's file system of a commit, which gives no text that would not end."""
+    """DVC's file system of a commit, which refuses text that would not end."""
 
     class Bounded(kind):  # type: ignore[misc]  # DVC ships no types
         def open(self, path: str, mode: str = "r", **more: Any) -> Any:

@@ -1,4 +1,4 @@
-"""DVC's cache as files, read without DVC: where an object lies, what a directory holds, what is absent."""
+"""DVC's cache as files, read without DVC: the path of an object, the members of a directory, the missing objects."""
 
 import os
 from collections.abc import Collection, Iterable, Iterator
@@ -18,23 +18,23 @@ class Cache:
     directory: Path
 
     def path_of(self, md5: str, *, legacy: bool = False) -> Path:
-        """Where the object lies, present or not: DVC 3's layout, or DVC 2's for `md5-dos2unix`."""
+        """The path of the object, existing or not: DVC 3's layout, or DVC 2's for `md5-dos2unix`."""
         return Path(self.place_of(md5, legacy))
 
     def place_of(self, md5: str, legacy: bool) -> str:  # the builder's own signature
-        """As `path_of`, in text: a version may have 100,000 objects."""
+        """As `path_of`, as text: a version may have 100,000 objects."""
         return f"{self.directory}/{md5[:2]}/{md5[2:]}" if legacy else f"{self.directory}/files/md5/{md5[:2]}/{md5[2:]}"
 
     def has(self, md5: str, *, legacy: bool = False) -> bool:
-        """Whether the object is there. A file's content is not looked at; a listing must be whole to count."""
+        """Whether the object exists. A file's content is not read; a listing must be intact to count."""
         place = self.place_of(md5, legacy)
         if not os.path.isfile(place):  # noqa: PTH113  # 100,000 times
             return False
         return not md5.endswith(".dir") or is_listing(Path(place).read_bytes(), md5)
 
     def members(self, output: Output) -> tuple[Member, ...]:
-        """The files of a directory output; none for a file. Raises `FindingsError` as `parse_listing` does, and when
-        the listing is not in the cache."""
+        """The files of a directory output; none for a file. Raises `FindingsError` as `parse_listing` does, and if the
+        listing is not in the cache."""
         if not output.is_directory:
             return ()
         path = self.path_of(output.md5, legacy=output.legacy)
@@ -54,14 +54,14 @@ class Cache:
         yield Missing(output, output.md5)
 
     def stored(self) -> Iterator[tuple[str, bool, Path]]:
-        """Every object that is here: md5, whether in DVC 2's layout, and where; nothing else that lies about."""
+        """Every object here: md5, whether in DVC 2's layout, and its path; other files are skipped."""
         for legacy, base in ((False, self.directory / "files" / "md5"), (True, self.directory)):
             for path in sorted(base.glob("[0-9a-f][0-9a-f]/*")):
                 if is_md5(path.parent.name + path.name) and path.is_file():
                     yield path.parent.name + path.name, legacy, path
 
     def missing(self, outputs: Iterable[Output]) -> tuple[Missing, ...]:
-        """What is not there. A listing that is absent hides its members: only the listing is named."""
+        """The missing objects. A missing listing hides its members: only the listing is named."""
         found: list[Missing] = []
         for output in outputs:
             if not self.has(output.md5, legacy=output.legacy):
@@ -71,9 +71,10 @@ class Cache:
         return tuple(found)
 
     def size_of_missing(self, needs: Iterable[Missing]) -> int | None:
-        """How many bytes these objects have, none of which is here; `None` where nobody knows.
+        """How many bytes these missing objects have; `None` if that is unknown.
 
-        DVC's listings hold no sizes. So for a directory it is what the version records of all of it, less what is here.
+        DVC's listings have no sizes. So for a directory it is the recorded size of the whole, less the members that are
+        here.
         """
         wanted: dict[Output, set[str]] = {}
         seen: set[tuple[str, bool]] = set()

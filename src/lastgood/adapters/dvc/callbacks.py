@@ -1,4 +1,4 @@
-"""The meter as DVC's and fsspec's transfers call it; imported in the worker only."""
+"""The meter in the form that DVC's and fsspec's transfers call; imported in the worker only."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,16 +8,17 @@ from dvc.fs import Callback
 from lastgood.adapters.dvc.progress import Meter
 
 Fits = Callable[[str, int, bool], bool]
-"""Whether an object, by its id, may have so many bytes; with the last one true, whether it may have begun with them."""
+"""Whether an object, by its id, may have this many bytes; with the last argument true, whether it may begin with
+them."""
 
 
 class WrongSizeError(Exception):
-    """An object has not the size that the version records: its transfer ends here."""
+    """An object's size differs from the version's record: its transfer ends here."""
 
 
 class Objects(Callback):  # type: ignore[misc]  # DVC ships no types
-    """For a batch: one step is one object, its children count bytes. `objects` is what it counted, `wrong` the sizes of
-    those that may not have theirs."""
+    """The callback of a batch: one step is one object, its children count bytes. `objects` is the count, `wrong` the
+    sizes of objects that do not fit."""
 
     def __init__(self, meter: Meter, fits: Fits = lambda *_: True) -> None:
         super().__init__()
@@ -27,7 +28,7 @@ class Objects(Callback):  # type: ignore[misc]  # DVC ships no types
         self.wrong: dict[str, int] = {}
 
     def relative_update(self, inc: int = 1) -> None:
-        """One object more has moved."""
+        """Count one more object."""
         self.objects += inc
         self.meter.beat(objects=inc)
 
@@ -51,11 +52,11 @@ class Bytes(Callback):  # type: ignore[misc]  # DVC ships no types
         self.reached = 0
 
     def relative_update(self, inc: int = 1) -> None:
-        """Bytes have moved."""
+        """Count moved bytes."""
         self._count(inc)
 
     def absolute_update(self, value: int) -> None:
-        """So many bytes of this object have moved in all."""
+        """Set the number of moved bytes of this object."""
         self._count(max(0, value - self.reached))
 
     def _count(self, size: Any) -> None:

@@ -1,4 +1,4 @@
-"""Runs the worker and watches it: passes its progress on, raises its errors, ends it when it falls silent."""
+"""Runs the worker and watches it: passes its progress on, raises its errors, ends it if it is silent."""
 
 import json
 import os
@@ -26,13 +26,14 @@ START_UP = 60.0
 """Seconds for the interpreter and DVC's import on a busy machine, before the deadline begins to count."""
 
 ELSEWHERE = "/"
-"""Where the worker works: nothing that it does needs the project as its working directory."""
+"""The worker's working directory: nothing that it does needs the project there."""
 
 
 class Worker:
-    """A worker process: it imports DVC, waits for the one request, and ends with this object at the latest.
+    """A worker process: it imports DVC, waits for one request, and ends with this object at the latest.
 
-    `subject` is what it talks to, as far as it has said: it knows the configuration, and we need not import DVC for it.
+    `subject` is the remote it talks to, as far as it has said: it knows the configuration, so this process need not
+    import DVC.
     """
 
     subject = "the DVC remote"
@@ -71,8 +72,8 @@ def ask(
 ) -> list[dict[str, Any]]:
     """The worker's answer to `request`. `deadline` is in seconds without a sign of life.
 
-    `worker` is one that was started before. Raises what the worker raised, and `UnreachableError` when it was silent
-    for too long.
+    `worker` is one that was started before. Raises the worker's error, and `UnreachableError` if it was silent for too
+    long.
     """
     worker = worker or Worker(environ, (Path(request["root"]),))
     try:
@@ -91,7 +92,7 @@ def converse(
     deadline: float,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """As `ask`, of a worker that goes on living. Raises `EOFError` when it has ended."""
+    """As `ask`, for a worker that continues to run. Raises `EOFError` if it has ended."""
     process = worker.process
     if process.stdin is None or process.stdout is None:  # pragma: no cover (both are pipes)
         raise EOFError
@@ -129,7 +130,7 @@ def _lines(stream: IO[bytes], first: float, deadline: float, worker: Worker) -> 
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Without `GIT_*`, which hooks and CI set for another repository."""
+    """The environment without `GIT_*`, which hooks and CI set for another repository."""
     kept = {name: value for name, value in anchored(child_environment(environ)).items() if not name.startswith("GIT_")}
     return {**kept, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
 

@@ -1,4 +1,4 @@
-"""What the worker does for `gc`: tell which objects of the remotes nothing needs, and remove them. Worker only."""
+"""The worker's part of `gc`: find the objects on the remotes that nothing needs, and remove them. Worker only."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
@@ -19,19 +19,20 @@ from lastgood.errors import Finding, FindingsError, Flaw, counted
 
 Document = dict[str, Any]
 LAYOUTS = (False, True)
-NOBODY = "nobody can tell which objects are needed"
+NOBODY = "the needed objects are unknown"
 
 
 def survey(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:
-    """The objects on the remotes that neither of two readings needs, how many there are, and those needed again of
-    `more["taken"]`.
+    """The objects on the remotes that neither of two readings needs, their total number, and those of `more["taken"]`
+    that are needed again.
 
-    The first one takes for needed whatever looks like a hash in `more["written"]`, in the outputs' listings, and in any
-    listing that these name. The second asks DVC: the outputs that its index has at each of the commits (`commit`,
+    The first reading counts as needed whatever looks like a hash in `more["written"]`, in the outputs' listings, and in
+    any listing that these name. The second uses DVC: the outputs in its index at each of the commits (`commit`,
     `project`, `name`), and the members that its own parser finds. `more["parts"]` has for each DVC project of the
-    checkout its `root`, and `outputs` and `commits` that are its business; what one needs is needed everywhere.
+    checkout its `root`, and its `outputs` and `commits`; what one project needs is needed everywhere.
 
-    Raises `FindingsError` for a commit that DVC cannot read and for a listing that is nowhere: then nobody can tell.
+    Raises `FindingsError` for a commit that DVC cannot read and for a listing that is missing everywhere: then the
+    needs are unknown.
     """
     written = {str(one) for one in more["written"]}
     there: dict[tuple[str, str, bool], dict[str, Found]] = {}
@@ -66,7 +67,7 @@ def _wheres(job: Job, pinned: Iterable[Output]) -> list[Where]:
 
 
 def _pinned(job: Job, git: str, commits: Sequence[Sequence[str]]) -> list[Output]:
-    """What DVC's index says that the commits' outputs are, but for those that `dvc import` takes from elsewhere."""
+    """The outputs of the commits in DVC's index, without those that `dvc import` takes from elsewhere."""
     found: dict[tuple[str, bool, str | None], Output] = {}
     job.meter.start("reading commits", len(commits))
     for commit, project, name in commits:
@@ -90,7 +91,7 @@ def _outputs(repo: Any) -> Iterator[Output]:
 
 
 def _bring_listings(job: Job, directories: Sequence[Output], offered: Iterable[str]) -> None:
-    """Have the listings in the cache: those of outputs, which must be had, and others that the remotes offer."""
+    """Fetch listings into the cache: those of outputs, which are required, and others that the remotes have."""
     each = {(output.md5, output.legacy, output.remote): output for output in directories}
     lost = job.bring([Missing(output, output.md5) for output in each.values()])
     if lost:
@@ -98,12 +99,12 @@ def _bring_listings(job: Job, directories: Sequence[Output], offered: Iterable[s
             Finding(
                 Flaw.MISSING,
                 str(one.path),
-                f"the listing of {one.path} ({one.md5}) is neither here nor on the remote",
+                f"the listing of {one.path} ({one.md5}) is neither in the cache nor on the remote",
             )
             for one in lost
         ]
         hint = "lastgood repair, or dvc push in a clone that has them"
-        raise FindingsError(f"{counted(len(found), 'listing')} cannot be had; {NOBODY}", found, hint=hint)
+        raise FindingsError(f"{counted(len(found), 'listing')} cannot be read; {NOBODY}", found, hint=hint)
     known = {output.md5 for output in directories}
     others = [one for one in offered if one.endswith(".dir") and one not in known]
     job.bring([Missing(Output(PurePosixPath(one), one, legacy=legacy), one) for one in others for legacy in LAYOUTS])
@@ -137,7 +138,7 @@ def _read_by_dvc(job: Job, pinned: Iterable[Output]) -> set[str]:
 
 
 def remove(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:
-    """Remove `more["objects"]` that still lie on their remotes as they were shown; these are returned.
+    """Remove `more["objects"]` that are still on their remotes as they were shown. Returns the removed ones.
 
     Listings of all remotes go first: one that stays must mean that its members are there (facts.md, D10).
     """
@@ -160,8 +161,9 @@ def remove(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:
 
 
 def mend(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:
-    """Push what the remotes lack and the cache has whole, and what is in `more["replace"]` because it is corrupted
-    there; returned is what was pushed. A listing stays behind while a member of it is nowhere (facts.md, D10)."""
+    """Push the objects that the remotes lack and the cache has intact, and those in `more["replace"]`, which are
+    corrupted there. Returns the pushed ones. A listing is not pushed while one of its members is missing everywhere
+    (facts.md, D10)."""
     lost = job.listings()
     needs = job.needs(lost)
     absent = job.absent(needs)

@@ -8,7 +8,7 @@ from lastgood.errors import LastgoodError, NotAProjectError
 
 
 def read_config(root: Path) -> dict[str, Any]:
-    """System, user, `.dvc/config` and `.dvc/config.local`, merged and validated."""
+    """The system, user, `.dvc/config` and `.dvc/config.local` levels, merged and validated."""
     if not (root / ".dvc").is_dir():
         raise NotAProjectError(f"{root} is not a DVC project", hint="dvc init")
     with translated(f"DVC's configuration in {root}"):
@@ -18,7 +18,7 @@ def read_config(root: Path) -> dict[str, Any]:
 
 
 def cache_directory(config: dict[str, Any], root: Path) -> Path:
-    """Where `dvc cache dir` would point. Raises when the cache is not on this machine."""
+    """The directory that `dvc cache dir` prints. Raises an error if the cache is not on this machine."""
     settings = config["cache"]
     if name := settings.get("local"):
         address = config["remote"].get(str(name).lower(), {}).get("url")

@@ -1,4 +1,4 @@
-"""Everything that lies on a remote, with sizes and times as far as its kind tells them; inside the worker only."""
+"""The contents of a remote, with sizes and times as far as its kind reports them; inside the worker only."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -10,11 +10,11 @@ from lastgood.core.listing import is_md5
 
 PREFIXES = tuple(f"{number:02x}" for number in range(256))
 TIMES = ("LastModified", "last_modified", "updated", "mtime", "modified", "created")
-"""What fsspec's file systems call the time of a file (s3fs, adlfs, gcsfs, sftp and local, webdav …)."""
+"""The names of a file's time in fsspec's file systems (s3fs, adlfs, gcsfs, sftp and local, webdav …)."""
 
 
 class Found(NamedTuple):
-    """Size in bytes and time in seconds since 1970; `None` where it is not told."""
+    """Size in bytes and time in seconds since 1970; `None` if unknown."""
 
     size: int | None
     modified: float | None
@@ -42,7 +42,8 @@ def _entries(path: str) -> Iterator[os.DirEntry[str]]:
 
 
 def list_far(filesystem: Any, path: str, tell: Callable[[], object]) -> dict[str, Found]:
-    """The objects below a directory of one of DVC's file systems, by id; prefix by prefix, so that it is not silent."""
+    """The objects below a directory of one of DVC's file systems, by id; prefix by prefix, so that it reports
+    progress."""
 
     def ask(prefix: str) -> dict[str, Found]:
         try:

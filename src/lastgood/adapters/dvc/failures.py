@@ -1,4 +1,4 @@
-"""Errors of a worker as one JSON object, and back: the parent raises what the child could not do."""
+"""Errors of a worker as one JSON object, and back: the parent raises the child's error."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -21,7 +21,7 @@ ERRORS: dict[str, type[LastgoodError]] = {
 
 
 def describe(error: LastgoodError) -> dict[str, Any]:
-    """An error as `restore` reads it."""
+    """An error as JSON, for `restore`."""
     findings = [asdict(finding) for finding in error.findings] if isinstance(error, FindingsError) else []
     return {"error": type(error).__name__, "message": error.message, "hint": error.hint, "findings": findings}
 

@@ -1,4 +1,4 @@
-"""The md5 that DVC gives the content of a file or stream, read chunk by chunk; inside the worker only."""
+"""The md5 that DVC computes for a file or stream, read chunk by chunk; inside the worker only."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,9 +18,9 @@ def hash_file(
 def hash_stream(
     file: Any, tell: Callable[[int], object], *, legacy: bool, copy: Callable[[bytes], object] | None = None
 ) -> str:
-    """The md5 that DVC gives what an open file has left; in the legacy layout text is hashed with unix line ends.
+    """The md5 that DVC computes for the rest of an open file; in the legacy layout text is hashed with unix line ends.
 
-    `tell` is told how many bytes were read, `copy` gets them.
+    `tell` gets the number of bytes read, `copy` gets the bytes.
     """
     from dvc_data.hashfile.hash import get_hash_stream
 
@@ -32,14 +32,15 @@ def hash_stream(
 
 
 class _Whole:
-    """Reads whole chunks: a network's stream gives what has come, and where chunks end decides what DVC converts."""
+    """Reads whole chunks. A network stream returns what has arrived, and DVC's conversion depends on where chunks
+    end."""
 
     def __init__(self, file: Any, tell: Callable[[int], object]) -> None:
         self._file = file
         self._tell = tell
 
     def read(self, size: int) -> bytes:
-        """`size` bytes, fewer at the end only."""
+        """`size` bytes; fewer only at the end."""
         parts: list[bytes] = []
         while size > 0 and (part := self._file.read(size)):
             self._tell(len(part))

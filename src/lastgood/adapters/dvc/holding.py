@@ -1,4 +1,4 @@
-"""What the worker tells of remotes themselves: which are not there, and what they hold that is wrong. Worker only."""
+"""The worker's checks of remotes: which do not exist, and which of their objects are corrupted. Worker only."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ Bad = tuple[Missing, str]
 
 
 def absent(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:  # noqa: ARG001  # every job's signature
-    """The remotes of the outputs at whose place there is nothing, with what to tell about each."""
+    """The outputs' remotes that have nothing at their address, with a message about each."""
     for where in sorted({job.where(output) for output in job.outputs}):
         try:
             job.remote(where).require_there()
@@ -25,10 +25,8 @@ def absent(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:  # noqa: AR
 
 
 def corrupted(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:
-    """The objects of the outputs whose content at their remote is not what their name, or the version's SHA-256, says:
-    each is read there, whatever the cache has. `more["subset"]` leaves out others than a part's; what the remotes lack
-    is left out, too.
-    """
+    """The objects of the outputs whose content on their remote does not match their name, or the version's SHA-256.
+    Each is read there, whatever the cache has. `more["subset"]` limits them to a part; missing objects are left out."""
     subset = Subset.parse(more["subset"]) if more["subset"] else None
 
     def chosen(needs: Iterable[Missing]) -> list[Missing]:
@@ -47,7 +45,7 @@ def corrupted(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:
 
 
 def _read(job: Job, needs: Iterable[Missing]) -> list[Bad]:
-    """Those of the objects that are corrupted where they should be."""
+    """The corrupted objects among these, on the remote where they should be."""
     groups = job.by_remote(needs)
     if not groups:
         return []
@@ -69,7 +67,7 @@ def _read(job: Job, needs: Iterable[Missing]) -> list[Bad]:
 
 
 def sha256_of(need: Missing) -> str | None:
-    """What the version says of the file; of a directory it says the SHA-256 of the whole, which no object has."""
+    """The recorded SHA-256 of a file; for a directory it covers the whole, which is no single object."""
     return None if need.output.is_directory else need.output.sha256
 
 

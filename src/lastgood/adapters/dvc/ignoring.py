@@ -1,4 +1,4 @@
-"""What DVC does not see of a directory: `.dvcignore` may hide files, which it then neither records nor touches."""
+"""Files that DVC ignores: `.dvcignore` may hide files, which DVC then neither records nor touches."""
 
 from collections.abc import Collection, Iterator
 from itertools import chain
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def ignored(root: Path, directory: Path, files: Collection[Path]) -> set[Path]:
-    """Which of the `files` below a directory DVC ignores; it is asked only where a `.dvcignore` says anything.
+    """Which of the `files` below a directory DVC ignores. DVC is used only if a `.dvcignore` exists.
 
     `root` is the working tree's, or the DVC project's.
     """

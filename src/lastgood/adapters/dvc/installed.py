@@ -6,14 +6,14 @@ from contextlib import suppress
 from functools import cache
 
 PREFIXES = ("dvc-", "dvc_data-", "dvc_objects-", "scmrepo-")
-"""DVC and what reads a commit for it; another release of these may read the same files differently."""
+"""DVC and the packages with which it reads a commit; another release of these may read the same files differently."""
 
 
 @cache
 def find_releases() -> tuple[str, ...]:
-    """Names and versions as their metadata directories have them, of every place that Python imports from.
+    """Names and versions from the metadata directories of every path that Python imports from.
 
-    `importlib.metadata` says the same in many times as much.
+    `importlib.metadata` returns the same, many times slower.
     """
     found: set[str] = set()
     for place in sys.path:

@@ -1,4 +1,4 @@
-"""What the worker does with a request: find what is missing, fetch it, push it. Runs in the worker process only."""
+"""The worker's jobs: find missing objects, fetch them, push them. Runs in the worker process only."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -23,7 +23,7 @@ Where = tuple[str, bool]
 
 @dataclass
 class Job:
-    """One request: the trusted configuration, the cache, the outputs asked for, and the remotes opened so far."""
+    """One request: the trusted configuration, the cache, the outputs, and the remotes opened so far."""
 
     config: dict[str, Any]
     cache: Cache
@@ -32,12 +32,12 @@ class Job:
     have: frozenset[str] = frozenset()
     """Objects that need not be fetched: a release has them."""
     expected: bool = True
-    """Whether something was pushed to the remotes before, so that one where nothing is is not there."""
+    """Whether something was pushed to the remotes before, so that an empty one counts as unreachable."""
     remotes: dict[Where, Remote] = field(default_factory=dict)
     stopped: Event = field(default_factory=Event)
 
     def where(self, output: Output) -> Where:
-        """The output's own remote where the trusted configuration knows it, else the default one."""
+        """The output's own remote if the trusted configuration knows it, else the default one."""
         name = (output.remote or "").lower()
         if name not in self.config["remote"]:
             name = self.config["core"].get("remote", "")
@@ -52,7 +52,7 @@ class Job:
         return self.remotes[where]
 
     def absent(self, needs: Iterable[Missing]) -> list[Missing]:
-        """Those of `needs` that their remote does not have."""
+        """The objects of `needs` that their remote lacks."""
         groups = self.by_remote(needs)
         if not groups:
             return []
@@ -67,7 +67,8 @@ class Job:
         return found
 
     def bring(self, needs: Iterable[Missing]) -> list[Missing]:
-        """Download what the cache lacks of `needs` into it, from all remotes at once; what they lack is returned.
+        """Download the objects of `needs` that the cache lacks, from all remotes at once. Returns those that the
+        remotes lack.
 
         Raises `FindingsError` with the objects that are corrupted there.
         """
@@ -116,8 +117,8 @@ class Job:
         return brought
 
     def push(self, absent: Iterable[Missing]) -> None:
-        """Upload these objects of the cache, to all remotes at once; then see that what every output's remote holds,
-        whoever put it there, survives a power cut."""
+        """Upload these objects of the cache, to all remotes at once; then flush every output's remote, whoever wrote
+        the objects there."""
         groups = self.by_remote(absent)
         if groups:
             sizes = (
@@ -126,10 +127,11 @@ class Job:
             self.meter.start(f"pushing to {names(groups)}", count(groups), sum(sizes), moves=True)
             self.together(groups, self._upload)
         everything = self.by_remote(Missing(output, output.md5) for output in self.outputs)
-        self.together(everything, lambda remote, _: remote.settle(self.meter))
+        self.together(everything, lambda remote, _: remote.flush(self.meter))
 
     def _upload(self, remote: Remote, group: Sequence[Missing]) -> None:
-        """Listings go last: one on the remote must mean that its members are there (facts.md, D10)."""
+        """Upload objects, listings last: a listing on the remote must mean that its members are there (facts.md,
+        D10)."""
         identifiers = _unique(group)
         for directories in (False, True):
             part = [one for one in identifiers if one.endswith(".dir") is directories]
@@ -138,11 +140,13 @@ class Job:
             _check_after_upload(self, remote, identifiers)
 
     def listings(self) -> list[Missing]:
-        """Have every directory's listing in the cache, to know its members; returns those that are nowhere."""
+        """Fetch every directory's listing into the cache, to know its members. Returns those that are missing
+        everywhere."""
         return self.bring([Missing(output, output.md5) for output in self.outputs if output.is_directory])
 
     def needs(self, without: Iterable[Missing] = ()) -> list[Missing]:
-        """Every object of the outputs, members before their listing, except for outputs whose listing is nowhere."""
+        """Every object of the outputs, members before their listing, without outputs whose listing is missing
+        everywhere."""
         hidden = {need.output for need in without}
         return [need for output in self.outputs if output not in hidden for need in self.cache.objects(output)]
 
@@ -150,7 +154,7 @@ class Job:
         return need.md5 not in self.have and not self.cache.has(need.md5, legacy=need.output.legacy)
 
     def by_remote(self, needs: Iterable[Missing]) -> dict[Where, list[Missing]]:
-        """The needs, by the remote that should have them."""
+        """The needs, grouped by the remote that should have them."""
         groups: dict[Where, list[Missing]] = {}
         for need in needs:
             groups.setdefault(self.where(need.output), []).append(need)
@@ -188,7 +192,7 @@ def missing(job: Job) -> list[Missing]:
 
 
 def fetch(job: Job) -> list[Missing]:
-    """Everything into the cache: the listings, which say what else is needed, then all objects of all outputs."""
+    """Fetch everything into the cache: the listings, which name the other objects, then all objects of all outputs."""
     lost = job.listings()
     lost += job.bring(job.needs(lost))
     if lost:
@@ -207,7 +211,7 @@ def push(job: Job) -> list[Missing]:
 
 
 def _check_before_upload(job: Job, lost: Sequence[Missing], absent: Sequence[Missing]) -> None:
-    """Each object is in the cache and is what its name says: DVC would upload a corrupted one as it is."""
+    """Raise an error unless each object is in the cache and matches its name: DVC would upload a corrupted one."""
     found = [_lost(need) for need in lost]
     job.meter.start("hashing", len(absent))
     for need in absent:
@@ -231,7 +235,7 @@ def _check_after_upload(job: Job, remote: Remote, identifiers: Sequence[str]) ->
     ]
     if len(whole) < len(identifiers):
         message = f"remote `{remote.name}` took {len(identifiers)} objects and has {len(whole)} of them"
-        raise LastgoodError(message, hint="say it again; what arrived is not sent twice")
+        raise LastgoodError(message, hint="run the command again; objects that arrived are not sent twice")
 
 
 def _size(cache: Cache, md5: str, *, legacy: bool) -> int:
@@ -239,7 +243,7 @@ def _size(cache: Cache, md5: str, *, legacy: bool) -> int:
 
 
 def _weight(output: Output) -> int:
-    """About how many bytes an object of the output has; for cutting batches, never shown."""
+    """The approximate bytes of an object of the output; only for cutting batches, never shown."""
     return (output.size or 0) // max(1, output.files or 1)
 
 
@@ -248,12 +252,12 @@ def _unique(needs: Iterable[Missing]) -> list[str]:
 
 
 def count(groups: Mapping[Where, Sequence[Missing]]) -> int:
-    """How many objects they are."""
+    """The number of objects."""
     return sum(len(_unique(group)) for group in groups.values())
 
 
 def names(groups: Iterable[Where]) -> str:
-    """The remotes, for people."""
+    """The remotes' names, for people."""
     return ", ".join(sorted({f"`{name}`" for name, _ in groups}))
 
 
@@ -283,7 +287,7 @@ JOBS: dict[str, Callable[[Job], list[Missing]]] = {"missing": missing, "fetch": 
 def load(
     root: Path, outputs: Sequence[Output], meter: Meter, have: Iterable[str] = (), *, expected: bool = True
 ) -> Job:
-    """A job with the configuration that `root/.dvc` and the levels above it give."""
+    """A job with the configuration in `root/.dvc` and the levels above it."""
     from lastgood.adapters.dvc.configuration import cache_directory, read_config
 
     config = read_config(root)

@@ -1,4 +1,4 @@
-"""What the outputs of a commit were made from. DVC's own graph raises on a cycle, this one ends."""
+"""The outputs that each output of a commit was made from. DVC's own graph raises on a cycle, this one ends."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -21,8 +21,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The outputs of a DVC project: `below` by every path that holds them or is theirs, `direct` what each was made
-    from. `stored` are those that DVC stores. All paths are from the git root."""
+    """The outputs of a DVC project: `below` by every path that contains them or is inside them, `direct` what each was
+    made from. `stored` are those that DVC stores. All paths are from the git root."""
 
     below: Mapping[PurePosixPath, Paths]
     direct: Mapping[PurePosixPath, Paths]
@@ -37,8 +37,8 @@ class Graph:
         }
 
     def needed(self, directory: PurePosixPath, artifact: str) -> Paths:
-        """What the DVC files at or below a directory need: their outputs, those that lie there, the artifact's own,
-        what their pipeline stages depend on, and whatever all these were made from."""
+        """The outputs needed by the DVC files at or below a directory: their outputs, those inside the directory, the
+        artifact's own, the dependencies of their pipeline stages, and whatever all these were made from."""
         own = self.below.get(directory, NONE)
         if "://" not in artifact:
             own |= _at(self.below, PurePosixPath(artifact))
@@ -81,7 +81,7 @@ def _step(stage: Any, below: Mapping[PurePosixPath, Paths]) -> Step:
 
 
 def _at(below: Mapping[PurePosixPath, Paths], path: PurePosixPath) -> Paths:
-    """The outputs that a path names, holds, or lies in."""
+    """The outputs that a path names, contains, or is inside of."""
     return below.get(path, NONE).union(one for one in path.parents if one in below.get(one, NONE))
 
 

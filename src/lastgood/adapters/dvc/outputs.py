@@ -1,4 +1,4 @@
-"""The outputs of a commit as lastgood's values, and what makes them unrestorable elsewhere."""
+"""The outputs of a commit as lastgood's values, and the problems that make them unrestorable elsewhere."""
 
 from pathlib import PurePosixPath
 from typing import Any
@@ -9,7 +9,7 @@ from lastgood.errors import Finding, Flaw
 
 
 def check_outputs(repo: Any, trusted: frozenset[str] | None) -> tuple[tuple[Output, ...], tuple[Finding, ...]]:
-    """All outputs whose path and hash can be used, and every problem; `trusted` are the known remotes' names."""
+    """All outputs with a usable path and hash, and every problem; `trusted` are the known remotes' names."""
     outputs: list[Output] = []
     problems: list[Finding] = []
     for out in sorted(repo.index.outs, key=lambda out: str(out.fs_path)):
@@ -26,7 +26,7 @@ def check_outputs(repo: Any, trusted: frozenset[str] | None) -> tuple[tuple[Outp
 
 
 def _refuse(out: Any) -> Finding | None:
-    """Why nothing may be done with the output at all: where it is, or where it says it is."""
+    """Why the output must not be used at all: because of its path, or its recorded location."""
     shown = str(out.def_path)
     if not out.is_in_repo:
         advice = "copy it into the project and track it there"

@@ -10,10 +10,11 @@ INTERVAL = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a phase is: `doing` says what, objects done of those known so far, bytes moved or hashed in this phase.
+    """The progress of a phase: `doing` describes it, with the objects done of those known so far, and the bytes moved
+    or hashed.
 
-    `size` is how many bytes it will be, `None` where nobody knows: DVC's listings hold no sizes. `moves` says that
-    outputs go from one place to another, not just that something is asked or hashed.
+    `size` is the total of bytes, `None` if unknown: DVC's listings have no sizes. `moves` says that outputs are
+    transferred, not only looked up or hashed.
     """
 
     doing: str
@@ -39,7 +40,7 @@ class Meter:
         self._moves = False
 
     def start(self, doing: str, total: int, size: int | None = None, *, moves: bool = False) -> None:
-        """Begin a phase of `total` objects and, where that is known, `size` bytes."""
+        """Begin a phase of `total` objects and, if known, `size` bytes."""
         with self._lock:
             self._moves = moves
             self._doing, self._done, self._total, self._bytes, self._size = doing, 0, total, 0, size
@@ -47,7 +48,7 @@ class Meter:
         self.beat()
 
     def beat(self, *, objects: int = 0, size: int = 0) -> None:
-        """Something moved; or, with negative numbers, what was counted has to be moved again."""
+        """Count moved objects and bytes; with negative numbers, take back those that must be moved again."""
         with self._lock:
             self._done += objects
             self._bytes += size

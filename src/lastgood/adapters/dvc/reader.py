@@ -1,7 +1,7 @@
-"""The worker's part of reading versions: one fork for each commit, which ends at its limits and takes nothing along.
+"""The worker's part of reading versions: one fork for each commit, which ends at its limits and leaves nothing behind.
 
-What a version's files stand for cannot be seen by looking at them (a `matrix:` over `${…}`, a `.dvcignore` of a hundred
-`*`), so the system counts what DVC really uses.
+The cost of a version's files cannot be seen from outside (a `matrix:` over `${…}`, a `.dvcignore` of a hundred `*`), so
+the system counts what DVC really uses.
 """
 
 import json
@@ -18,10 +18,10 @@ from lastgood.adapters.dvc.failures import describe
 from lastgood.errors import LastgoodError
 
 MEMORY = 1 << 30
-"""Bytes above what the process has after its imports. 10,000 outputs and 4.6 MB of parameters take 0.4 GB."""
+"""Bytes on top of those after the imports. 10,000 outputs and 4.6 MB of parameters take 0.4 GB."""
 
 PATIENCE = 5
-"""The longest that one reading may take on the clock, as a multiple of its processor time: other processes run too."""
+"""The longest time for one read on the clock, as a multiple of its processor time: other processes run too."""
 
 LONGEST = 64 << 20
 """Bytes of an answer, which the parent must hold and which becomes a manifest."""
@@ -31,7 +31,7 @@ WORDS = {signal.SIGXCPU: "{cpu} s of processor time", signal.SIGALRM: "{wall} s"
 
 
 def serve(first: str, requests: IO[str], say: Callable[..., None]) -> None:
-    """Answer one request after the other until there is none."""
+    """Answer requests, one after the other, until there are none."""
     line = first
     while line:
         request = json.loads(line)
@@ -73,7 +73,7 @@ def _exceeded(request: Mapping[str, Any], code: int, *, long: bool) -> dict[str,
 
 
 def _read_and_end(request: Mapping[str, Any], answers: int) -> NoReturn:
-    """In the fork: read within the limits, write the answer, end without any clean-up of what was forked."""
+    """In the fork: read within the limits, write the answer, end without cleaning up what was forked."""
     code = 1
     try:
         _limit(int(request["seconds"]))
@@ -91,7 +91,7 @@ def _read_and_end(request: Mapping[str, Any], answers: int) -> NoReturn:
 
 
 def _limit(seconds: int) -> None:
-    """End this process by a signal when it has used its time, and refuse it more memory than it may have."""
+    """Limit this process: a signal ends it after its time, and the system refuses it more memory."""
     for number in (signal.SIGXCPU, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

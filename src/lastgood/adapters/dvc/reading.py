@@ -1,4 +1,4 @@
-"""Asks a worker what DVC says of commits; a version that costs too much gets a finding, and the next one is read."""
+"""Reads commits through a worker with DVC. A version that costs too much gets a finding, and the next one is read."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,9 +12,9 @@ from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError
 
 
 class Reader:
-    """One worker for all versions that a command reads; it is started for the first of them.
+    """One worker for all versions that a command reads; it starts with the first of them.
 
-    `seconds` of processor time are what one version may take; `avoid` are directories that it must not import from.
+    `seconds` of processor time are the limit for one version; it must not import from the directories in `avoid`.
     """
 
     def __init__(self, environ: Mapping[str, str], seconds: int, avoid: Iterable[Path]) -> None:

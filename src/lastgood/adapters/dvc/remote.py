@@ -1,6 +1,6 @@
-"""One remote of the trusted configuration, inside the worker process: what it has, bring it here, put it there.
+"""One remote of the trusted configuration, inside the worker process: its objects, download and upload.
 
-Objects are moved by DVC's own file systems, so every kind of remote works that DVC knows; those of a local remote are
+DVC's own file systems move the objects, so every kind of remote works that DVC knows; those of a local remote are
 copied and hashed in one go. lastgood hashes them all itself.
 """
 
@@ -28,13 +28,13 @@ EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 """The md5 of no bytes."""
 
 AHEAD = 8 << 20
-"""Bytes that a remote which gives ranges is asked for at once; each reader has so many in memory."""
+"""Bytes of a range that are requested at once; each reader has that many in memory."""
 
 READERS = 16
-"""The most objects that are read at the same time, whatever the remote's `jobs` says."""
+"""The most objects that are read at the same time, whatever the remote's `jobs`."""
 
 LAYOUT = re.compile(r"files|[0-9a-f]{2}")
-"""What lies at the top of every remote that something was pushed to, by DVC 3 or DVC 2."""
+"""The names at the top of every remote that something was pushed to, by DVC 3 or DVC 2."""
 
 
 class Remote:
@@ -61,8 +61,8 @@ class Remote:
         self._is_http = self._odb.fs.protocol in ("http", "https")
 
     def require_there(self) -> None:
-        """Raise `AbsentRemoteError` where there is nothing of DVC's: a disk that is not mounted leaves no directory, or
-        an empty one, and nothing is lost. Who serves files over HTTP cannot be asked that."""
+        """Raise `AbsentRemoteError` if the remote has nothing of DVC's: an unmounted disk leaves no directory, or an
+        empty one, and nothing is lost. Over HTTP this cannot be tested."""
         if self._is_http:
             return
         try:
@@ -73,20 +73,20 @@ class Remote:
             return
         if not self._is_local:
             raise AbsentRemoteError(
-                f"remote `{self.name}` holds nothing at its address",
+                f"remote `{self.name}` is empty at its address",
                 unchanged=True,
-                hint="see dvc remote list; if it is new, or what it held is lost for good: dvc push && lastgood repair",
+                hint="see dvc remote list; if it is new, or its objects are lost for good: dvc push && lastgood repair",
             )
         state = "does not exist" if names is None else "holds no objects"
         raise AbsentRemoteError(
-            f"remote `{self.name}` is not there: {self._path} {state} (a disk that is not mounted?)",
+            f"remote `{self.name}` does not exist: {self._path} {state} (a disk that is not mounted?)",
             unchanged=True,
-            hint="mount it; if it is new, or what it held is lost for good: "
+            hint="mount it; if it is new, or its objects are lost for good: "
             f"mkdir -p {shlex.quote(f'{self._path}/files/md5')} && lastgood repair",
         )
 
     def present(self, identifiers: Sequence[str], meter: Meter) -> frozenset[str]:
-        """Those of the objects that the remote has, each asked for or listed by name (facts.md, D10)."""
+        """Those of the objects that the remote has, each looked up or listed by name (facts.md, D10)."""
         found: set[str] = set()
         for start in range(0, len(identifiers), 2000):  # so that many silent requests cannot pass for a dead remote
             batch = identifiers[start : start + 2000]
@@ -102,7 +102,8 @@ class Remote:
         return frozenset(found)
 
     def _present_http(self, identifiers: Sequence[str], meter: Meter) -> list[str]:
-        """fsspec takes a refused connection and a 5xx for "no such file" unless told to be strict."""
+        """The same over HTTP. fsspec takes a refused connection and a 5xx for "no such file" unless it is set to be
+        strict."""
         filesystem = self._odb.fs
 
         def ask(identifier: str) -> bool:
@@ -115,9 +116,8 @@ class Remote:
         return [one for one, there in zip(identifiers, answers, strict=True) if there]
 
     def download(self, wanted: Wanted, cache: Path, meter: Meter, *, shared: bool, stopped: Event) -> Brought:
-        """Bring objects into the cache at `cache`. An object appears there whole, hashed and flushed to disk, or not
-        at all. `stopped` ends it before the next batch.
-        """
+        """Download objects into the cache at `cache`. An object appears there complete, hashed and flushed to disk, or
+        not at all. `stopped` ends it before the next batch."""
         brought = Brought()
         with Staging(cache, meter, legacy=self.legacy, shared=shared) as staging:
 
@@ -131,11 +131,11 @@ class Remote:
                 brought.corrupted.update(self._keep(digests, staging, meter))
 
             _overlapped(wanted.sizes, bring, keep, stopped)
-            staging.settle()
+            staging.flush_directories()
         return brought
 
     def _keep(self, digests: Mapping[str, str], staging: Staging, meter: Meter) -> set[str]:
-        """Give objects their names; but for those whose digest is not the name, which are returned."""
+        """Give objects their names, except those whose digest differs, which are returned."""
         found = {one: md5 or self.hash_of(staging.path_of(one), lambda _: meter.beat()) for one, md5 in digests.items()}
         corrupted = {one for one, md5 in found.items() if md5 != one.removesuffix(".dir")}
         staging.keep([one for one in found if one not in corrupted])
@@ -144,8 +144,8 @@ class Remote:
     def _bring(
         self, identifiers: Sequence[str], staging: Staging, meter: Meter, fits: Callable[[str, int, bool], bool]
     ) -> tuple[dict[str, str], dict[str, int]]:
-        """Those of the objects that the remote has, now in `staging`, with their md5 or "" where it is not known; and
-        the sizes of those that were left because they do not fit."""
+        """Those of the objects that the remote has, now in `staging`, with their md5 or "" if unknown; and the sizes of
+        those that were skipped because they do not fit."""
         if not self._is_local:
             return self._bring_far(identifiers, staging, meter, fits)
         sizes = {one: size for one in identifiers if (size := self.size(one)) is not None}
@@ -155,7 +155,7 @@ class Remote:
     def _bring_far(
         self, identifiers: Sequence[str], staging: Staging, meter: Meter, fits: Callable[[str, int, bool], bool]
     ) -> tuple[dict[str, str], dict[str, int]]:
-        """Nobody is asked first whether it has the objects: only when something went wrong."""
+        """The same from a remote that is not local. Objects are looked up only if a download failed."""
         from lastgood.adapters.dvc.callbacks import Objects
 
         counted, rest = Objects(meter, fits), list(identifiers)
@@ -185,7 +185,7 @@ class Remote:
         generic.copy(self._odb.fs, sources, localfs, targets, callback=counted)
 
     def upload(self, identifiers: Sequence[str], cache: Path, meter: Meter, *, stopped: Event) -> None:
-        """Put objects of the cache to the remote; their content must have been hashed before."""
+        """Upload objects of the cache; their content must have been hashed before."""
         from dvc_objects.fs import localfs
 
         from lastgood.adapters.dvc.callbacks import Objects
@@ -201,8 +201,8 @@ class Remote:
             self._odb.add(sources, localfs, list(identifiers), check_exists=False, verify=False, callback=callback)
 
     def _put(self, sources: Mapping[str, str], meter: Meter, stopped: Event) -> None:
-        """Into a local remote as into a cache. DVC itself would not flush, and where the file system can reflink take
-        an emptied object for a whole one."""
+        """Write into a local remote as into a cache. DVC itself would not flush, and on a file system with reflinks
+        would take an emptied object for a complete one."""
         sizes = {one: os.stat(path).st_size for one, path in sources.items()}  # noqa: PTH116  # 100,000 times
         with Staging(Path(self._path), meter, legacy=self.legacy, shared=self._shared) as staging:
 
@@ -211,13 +211,13 @@ class Remote:
                     raise LastgoodError(f"{min(changed)} changed in the cache while it was pushed to `{self.name}`")
 
             _overlapped(sizes, lambda batch: staging.copy({one: sources[one] for one in batch}), keep, stopped)
-            staging.settle()
+            staging.flush_directories()
 
     def digests(
         self, identifiers: Mapping[str, bool], meter: Meter, *, stopped: Event
     ) -> dict[str, tuple[str, str | None]]:
-        """The md5 of what this remote really holds under these names, read as a stream, and where it is asked for the
-        SHA-256; without those that it lacks."""
+        """The md5 of the real content on this remote under these names, read as a stream, and the SHA-256 if requested;
+        without missing ones."""
 
         def read(identifier: str) -> tuple[str, str | None] | None:
             if stopped.is_set():
@@ -246,18 +246,18 @@ class Remote:
         except FileNotFoundError as error:  # fsspec's word for a server that failed, too
             if not self.present([identifier], Meter(lambda _: meter.beat())):
                 return None
-            raise UnreachableError(f"remote `{self.name}` has {identifier} and does not give it") from error
+            raise UnreachableError(f"remote `{self.name}` has {identifier} and does not return it") from error
 
     def contents(self, meter: Meter) -> dict[str, Found]:
-        """Every object that is here. Raises `LastgoodError` where the remote's kind cannot list what it has."""
+        """Every object here. Raises `LastgoodError` if the remote's kind cannot list its objects."""
         if self._is_local:
             return list_local(str(self._odb.path), meter.beat)
         if not self._odb.fs.CAN_TRAVERSE or self._is_http:
-            raise LastgoodError(f"remote `{self.name}` cannot list what it has, so nothing can be told to be unneeded")
+            raise LastgoodError(f"remote `{self.name}` cannot list its objects, so unneeded ones cannot be found")
         return list_far(self._odb.fs, self._odb.path, meter.beat)
 
     def remove(self, identifiers: Sequence[str], meter: Meter) -> None:
-        """Remove objects, by DVC's own object database; one that is gone already is no error."""
+        """Remove objects, by DVC's own object database; one that is already gone is no error."""
         for start in range(0, len(identifiers), BATCH):
             batch = identifiers[start : start + BATCH]
             try:
@@ -268,13 +268,13 @@ class Remote:
                         self._odb.delete(one)
             meter.beat(objects=len(batch))
 
-    def settle(self, meter: Meter) -> None:
-        """Return when what this remote holds survives a power cut, also what others put there: DVC never flushes."""
+    def flush(self, meter: Meter) -> None:
+        """Flush everything on this remote, also what others put there: DVC never flushes."""
         if self._is_local:
             flush_all(self._odb.path, meter)
 
     def size(self, identifier: str) -> int | None:
-        """An object's size at a local remote; `None` when it is not there, no file, or emptied by a power cut
+        """An object's size at a local remote; `None` if it does not exist, is no file, or was emptied by a power cut
         (facts.md, D9)."""
         try:
             status = os.stat(self._odb.oid_to_path(identifier))  # noqa: PTH116  # 100,000 times
@@ -283,9 +283,9 @@ class Remote:
         return status.st_size if S_ISREG(status.st_mode) and (status.st_size or identifier == EMPTY) else None
 
     def knows_sizes(self) -> bool:
-        """Whether `size` can be asked: of a local remote only, where it costs nothing."""
+        """Whether `size` can be used: only for a local remote, where it costs nothing."""
         return self._is_local
 
     def hash_of(self, path: str, tell: Callable[[int], object]) -> str:
-        """The md5 that DVC gives the file in this layout; `tell` is told how many bytes were read."""
+        """The md5 that DVC computes for the file in this layout; `tell` gets the number of bytes read."""
         return hash_file(path, tell, legacy=self.legacy)

@@ -1,4 +1,4 @@
-"""Opens the DVC project of a commit without touching the working tree and without the version's own configuration."""
+"""Opens the DVC project of a commit, without the working tree and without the version's own configuration."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError, NotAPro
 
 
 class _AnyRemote(dict[str, dict[str, str]]):
-    """Remotes that a version names, none of them reachable: `remote://NAME/…` parses and leads nowhere."""
+    """The remotes that a version names, all unreachable: `remote://NAME/…` parses and leads nowhere."""
 
     def __missing__(self, name: str) -> dict[str, str]:
         return {"url": f"/nonexistent/{name}"}
@@ -19,8 +19,8 @@ class _AnyRemote(dict[str, dict[str, str]]):
 
 @contextmanager
 def opened(git_dir: Path, commit: str, project: PurePosixPath) -> Iterator[Any]:
-    """DVC's `Repo` for `commit`, read from git objects. Pipeline files that DVC refuses are raised as `FindingsError`
-    (kind `unreadable`), a plug-in that reading needs as `LastgoodError` with the extra."""
+    """DVC's `Repo` for `commit`, read from git objects. Raises `FindingsError` (kind `unreadable`) for pipeline files
+    that DVC refuses, `LastgoodError` with the extra for a missing plug-in."""
     quiet()
     from dvc.exceptions import NotDvcRepoError
     from dvc_objects.fs.errors import RemoteMissingDepsError

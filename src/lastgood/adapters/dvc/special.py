@@ -1,4 +1,4 @@
-"""FIFOs, sockets and devices: no version can hold one, and who opens one to read it may wait for ever."""
+"""FIFOs, sockets and devices: a version cannot contain one, and a process that opens one to read may wait for ever."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ WORDS = {
 
 
 def find_special(path: Path) -> Iterator[tuple[Path, str]]:
-    """What at a path or below it is neither file nor directory, a link to such a thing too, and what it is instead."""
+    """The special files at a path or below it, also links to them, each with its kind."""
     if word := _word(str(path)):
         yield path, word
     waiting = [str(path)] if path.is_dir() else []

@@ -1,4 +1,4 @@
-"""Objects on their way into a directory: beside it first, proved and flushed there, then renamed to their names.
+"""Objects on their way into a directory: first beside it, verified and flushed there, then renamed to their names.
 
 The directory is DVC's cache or a local remote; in both DVC trusts a 0444 file unread, for ever (facts.md, D9 and D16).
 """
@@ -21,13 +21,14 @@ from lastgood.adapters.dvc.progress import Meter
 NAME = "lastgood"
 
 COPIERS = min(4, os.cpu_count() or 1)
-"""Threads that copy and hash, both of which leave Python's lock for all but the smallest files."""
+"""Threads that copy and hash; both release Python's lock for all but the smallest files."""
 
 FEW = 16
-"""Up to here single fsyncs are cheaper than a flush of the file system: each costs a journal commit, that only one."""
+"""Up to this number single fsyncs are cheaper than a flush of the file system: each costs a journal commit, the flush
+only one."""
 
 PATIENCE = 600
-"""Seconds that a flush may take before it counts as silence: other people's writes go to the disk with ours."""
+"""Seconds that a flush may take before it counts as silence: it also writes other processes' data to the disk."""
 
 ABANDONED = 24 * 3600
 """Seconds after which a staging directory without a readable lock belongs to a process that was killed."""
@@ -36,7 +37,7 @@ ABANDONED = 24 * 3600
 class Staging:
     """A directory of this process's own in `directory / NAME`, on the file system of the objects' names.
 
-    It is gone at the end. What a killed process left is removed by the next one: its lock died with it.
+    It is removed at the end. The next process removes what a killed one left: its lock ended with it.
     """
 
     def __init__(self, directory: Path, meter: Meter, *, legacy: bool, shared: bool) -> None:
@@ -48,7 +49,7 @@ class Staging:
         self._shared = shared
         self._reflinks = True
         self._lock = -1
-        self._unsettled: set[str] = set()
+        self._unflushed: set[str] = set()
         self._known: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -82,11 +83,11 @@ class Staging:
             self._parent.rmdir()
 
     def path_of(self, identifier: str) -> str:
-        """Where an object lies until it is kept."""
+        """The path of an object until it is kept."""
         return f"{self._path}/{identifier}"
 
     def copy(self, sources: Mapping[str, str]) -> dict[str, str]:
-        """Bring files of this machine here, by identifier, and the md5 of what was brought. Raises `OSError`."""
+        """Copy files of this machine here, by identifier. Returns the md5 of each. Raises `OSError`."""
         items = list(sources.items())
         with ThreadPoolExecutor(COPIERS) as pool:
             shares = list(pool.map(self._copy, [items[number::COPIERS] for number in range(COPIERS)]))
@@ -115,7 +116,8 @@ class Staging:
             return hash_file(source, self._count, legacy=self._legacy, copy=copy.write)
 
     def keep(self, identifiers: Collection[str]) -> None:
-        """Give objects their names. Data first, then the name: a name is never seen with less than its whole data."""
+        """Give objects their names. Data first, then the name: a name is never visible with less than its whole
+        data."""
         staged = [self.path_of(one) for one in identifiers]
         for path in staged:
             os.chmod(path, 0o444)  # noqa: PTH101  # 100,000 times
@@ -124,13 +126,13 @@ class Staging:
             directory = f"{self._base}/{one[:2]}"
             self._make(directory)
             os.rename(path, f"{directory}/{one[2:]}")  # noqa: PTH104  # 100,000 times
-            self._unsettled.add(directory)
+            self._unflushed.add(directory)
         self._meter.beat()
 
-    def settle(self) -> None:
-        """Return when a power cut cannot take the names away that were given so far."""
-        flush(self._unsettled, self._meter)
-        self._unsettled.clear()
+    def flush_directories(self) -> None:
+        """Flush the names given so far, so that a power cut cannot lose them."""
+        flush(self._unflushed, self._meter)
+        self._unflushed.clear()
 
     def _count(self, size: int) -> None:
         self._meter.beat(size=size)
@@ -146,12 +148,12 @@ class Staging:
             directory.mkdir(exist_ok=True)
             if self._shared:
                 directory.chmod(0o2775)
-            self._unsettled.add(str(directory.parent))
+            self._unflushed.add(str(directory.parent))
         self._known.add(name)
 
 
 def flush(paths: Collection[str], meter: Meter) -> None:
-    """Return when these files and directories of one file system are on disk. Raises `OSError`."""
+    """Flush these files and directories of one file system to disk. Raises `OSError`."""
     if len(paths) > FEW and _flush_file_system(next(iter(paths)), meter):
         return
     for path in paths:
@@ -164,13 +166,14 @@ def flush(paths: Collection[str], meter: Meter) -> None:
 
 
 def flush_all(directory: str, meter: Meter) -> None:
-    """Return when everything below a directory is on disk, whoever wrote it."""
+    """Flush everything below a directory to disk, whoever wrote it."""
     if os.path.isdir(directory) and not _flush_file_system(directory, meter):  # noqa: PTH112  # DVC's paths are text
         os.sync()
 
 
 def _flush_file_system(path: str, meter: Meter) -> bool:
-    """One journal commit for any number of files. False where that cannot be had or failed: each fsync then tells."""
+    """Flush with one journal commit, for any number of files. False if that is impossible or failed: single fsyncs then
+    report the error."""
     try:
         process = subprocess.Popen(["sync", "-f", path], stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.DEVNULL)
     except OSError:
@@ -193,7 +196,7 @@ def sweep(directory: Path) -> None:
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Its maker is dead: nobody holds its lock or, where there are no locks, nothing happened for a day."""
+    """Whether its maker has ended: nobody holds its lock or, without locks, nothing happened for a day."""
     if path.suffix != ".new":
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:

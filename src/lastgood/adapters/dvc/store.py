@@ -1,7 +1,7 @@
 """The trusted side of DVC: the cache and the remotes that the directory running the tool configures.
 
-A version is only ever a list of `Output`s here; its own configuration is not read. Remotes are talked to by a child
-process with a deadline, the cache is read without DVC.
+A version is only ever a list of `Output`s here; its own configuration is not read. A child process with a deadline
+talks to remotes; the cache is read without DVC.
 """
 
 import os
@@ -56,7 +56,7 @@ class Store:
         return remote_names(self._config)
 
     def default_remote(self) -> str | None:
-        """The name of the remote used where an output names none."""
+        """The name of the remote for outputs that name none."""
         name = self._config["core"].get("remote")
         return str(name) if name else None
 
@@ -69,19 +69,21 @@ class Store:
         return self.cache().missing(_stored(outputs))
 
     def missing_on_remote(self, outputs: Iterable[Output], *, on_progress: Report | None = None) -> tuple[Missing, ...]:
-        """Every object that the remote lacks, members of directories included, each asked for by name.
+        """Every object that the remote lacks, members of directories included, each looked up by name.
 
-        Listings that the cache lacks are fetched into it first; one that is nowhere stands for its members.
+        Listings that the cache lacks are fetched into it first; one that is missing everywhere stands for its members.
         """
         return self._ask("missing", outputs, on_progress)
 
     def fetch(
         self, outputs: Iterable[Output], *, have: Collection[str] = (), on_progress: Report | None = None
     ) -> None:
-        """Everything that the cache lacks, from the remote, hashed before it is kept; not what the caller says to have.
+        """Fetch everything that the cache lacks from the remote, hashed before it is kept; without what the caller
+        already has.
 
-        Raises `FindingsError` with all that is nowhere (`missing`) or wrong on the remote (`corrupted`); what could be
-        fetched stays in the cache."""
+        Raises `FindingsError` with all that is missing everywhere (`missing`) or wrong on the remote (`corrupted`). The
+        fetched objects stay in the cache.
+        """
         cache = self.cache()
         wanted = [
             output for output in _stored(outputs) if any(need.md5 not in have for need in cache.missing([output]))
@@ -95,17 +97,17 @@ class Store:
     def push(
         self, outputs: Iterable[Output], *, expected: bool = False, on_progress: Report | None = None
     ) -> tuple[str, ...]:
-        """Everything that the remote lacks, from the cache, hashed before; returns the ids uploaded. Raises
-        `FindingsError` before anything is uploaded when an object is nowhere or corrupted; with
-        `expected` `AbsentRemoteError` when a remote is not there; else its place is made, as `dvc push` does."""
+        """Push everything that the remote lacks from the cache, hashed before. Returns the ids uploaded. Raises
+        `FindingsError` before anything is uploaded if an object is missing or corrupted. With `expected`, raises
+        `AbsentRemoteError` if a remote does not exist; otherwise it is created, as `dvc push` does."""
         pushed = self._ask("push", outputs, on_progress, expected=expected)
         return tuple(dict.fromkeys(need.md5 for need in pushed))
 
     def corrupted_on_remote(
         self, outputs: Iterable[Output], subset: Subset | None = None, *, on_progress: Report | None = None
     ) -> tuple[Corrupted, ...]:
-        """Every object that the remote holds with another content than it should have; each is read there, as a stream.
-        With a subset, of that part of the objects. Those that the remote lacks are none."""
+        """Every object on the remote whose content differs from the expected one; each is read there, as a stream. With
+        a subset, of that part of the objects. Missing objects do not count."""
         wanted = list(dict.fromkeys(_stored(outputs)))
         if not wanted:
             return ()
@@ -113,17 +115,17 @@ class Store:
         return tuple(Corrupted(_missing(one, wanted), str(one["remote"])) for one in found)
 
     def require_remotes(self, outputs: Iterable[Output]) -> None:
-        """Raise `AbsentRemoteError` where one of the outputs' remotes is not there."""
+        """Raise `AbsentRemoteError` if one of the outputs' remotes does not exist."""
         wanted = list(dict.fromkeys(_stored(outputs)))
         for one in self.ask("absent", wanted, {}) if wanted else ():
             raise AbsentRemoteError(str(one["message"]), hint=str(one["hint"]))
 
     def absent_remotes(self, outputs: Iterable[Output]) -> frozenset[str]:
-        """The addresses of those of the outputs' remotes that are not there."""
+        """The addresses of the outputs' remotes that do not exist."""
         return frozenset(self._address(str(one["remote"])) for one in self.ask("absent", outputs, {}))
 
     def addresses(self, outputs: Iterable[Output]) -> frozenset[str]:
-        """Where the outputs' remotes are, by the trusted configuration."""
+        """The addresses of the outputs' remotes, by the trusted configuration."""
         names = {output.remote.lower() if output.remote else "" for output in _stored(outputs)}
         return frozenset(self._address(name) for name in names)
 
@@ -133,13 +135,13 @@ class Store:
         return url if "://" in url else os.path.normpath(url)
 
     def drop(self, md5: str, *, legacy: bool = False) -> None:
-        """Remove a corrupted object from the cache, so that `fetch` brings it again."""
+        """Remove a corrupted object from the cache, so that `fetch` downloads it again."""
         self.cache().path_of(md5, legacy=legacy).unlink(missing_ok=True)
 
     def give(self, sources: Mapping[tuple[str, bool], str]) -> frozenset[tuple[str, bool]]:
-        """Copy files into the cache as the objects that they are: by id and layout, each with a path. Which it has now.
+        """Copy files into the cache as objects, by id and layout, each with a path. Returns those that it has now.
 
-        One that is not what its id says is left out; the others are on disk when this returns (ordering.md, O1).
+        A file that does not match its id is left out; the others are on disk when this returns (ordering.md, O1).
         """
         from lastgood.adapters.dvc.progress import Meter
         from lastgood.adapters.dvc.staging import Staging
@@ -154,14 +156,14 @@ class Store:
                     digests = staging.copy(files)
                     whole = [md5 for md5, found in digests.items() if found == md5.removesuffix(".dir")]
                     staging.keep(whole)
-                    staging.settle()
+                    staging.flush_directories()
                     given.update((md5, layout) for md5 in whole)
         return frozenset(given)
 
     def ask(
         self, job: str, outputs: Iterable[Output], more: Mapping[str, Any], on_progress: Report | None = None
     ) -> list[dict[str, Any]]:
-        """What a job of `cleaning` or `holding` answers. Raises what the worker raises."""
+        """The answer of a job of `cleaning` or `holding`. Raises the worker's error."""
         return self._converse(job, list(dict.fromkeys(_stored(outputs))), {"have": [], "more": more}, on_progress)
 
     def _ask(
@@ -199,7 +201,7 @@ class Store:
 
 
 def _stored(outputs: Iterable[Output]) -> list[Output]:
-    """The outputs that DVC stores; those in git or at a URL are none of the store's business."""
+    """The outputs that DVC stores, without those in git or at a URL."""
     return [output for output in outputs if output.storage == "dvc"]
 
 

@@ -1,5 +1,5 @@
-"""The text of a commit's metrics and parameters files: from git, else from DVC's cache, whether a file is an output of
-its own or lies inside one that is a directory. What cannot be read is remembered, for nobody must take it for empty."""
+"""The text of a commit's metrics and parameters files, from git or DVC's cache, for files that are outputs or inside
+one. Unreadable files are remembered, so that nobody takes them for empty."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from lastgood.errors import Finding, FindingsError, Flaw
 
 @dataclass
 class Texts:
-    """Reads files of one commit. `unread` are those that were asked for and not read, each with why."""
+    """Reads files of one commit. `unread` are the files that could not be read, each with the reason."""
 
     repo: Any
     cache: Cache | None
@@ -27,7 +27,7 @@ class Texts:
         self._outputs = tuple(_outputs(self.repo)) if self.cache is not None else ()
 
     def find(self, paths: Iterable[str]) -> list[str]:
-        """The files at these paths and below them, in git and in outputs; a path with none stands for itself."""
+        """The files at these paths and below them, in git and in outputs; a path without files stands for itself."""
         found: list[str] = []
         for path in dict.fromkeys(paths):
             inside = list(self.repo.fs.find(path)) if self.repo.fs.isdir(path) else []
@@ -40,7 +40,8 @@ class Texts:
         return list(dict.fromkeys(found))
 
     def load(self, path: str) -> Any:
-        """The parsed file; `None` and a finding where there is none or it cannot be parsed: DVC's `show` goes on."""
+        """The parsed file; `None` and a finding if it does not exist or cannot be parsed: DVC's `show` continues
+        then."""
         from dvc.exceptions import DvcException
         from dvc.utils.serialize import PARSERS
 
@@ -70,7 +71,7 @@ class Texts:
         return next((one for one in self._outputs if PurePosixPath(name).is_relative_to(one.path)), None)
 
     def _files(self, output: Output) -> Mapping[str, str]:
-        """The files of an output with their objects; none of a directory whose listing is not in the cache."""
+        """The files of an output with their objects; none for a directory whose listing is not in the cache."""
         if not output.is_directory:
             return {str(output.path): output.md5}
         if output.path not in self._listed and self.cache is not None:

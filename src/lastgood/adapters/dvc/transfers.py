@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Brought:
-    """What a download did not bring: objects that the remote lacks, those that are not what their name says, and the
-    sizes of those that the version records with another one."""
+    """The objects that a download did not bring: missing ones, corrupted ones, and the sizes of those with another
+    recorded size."""
 
     absent: set[str] = field(default_factory=set)
     corrupted: set[str] = field(default_factory=set)
@@ -16,7 +16,7 @@ class Brought:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Objects to bring: about how many bytes each has, and whether it may have so many as the remote says."""
+    """Objects to download: the approximate bytes of each, and whether the remote's reported size fits."""
 
     sizes: Mapping[str, int]
     fits: Callable[[str, int, bool], bool]

@@ -1,4 +1,4 @@
-"""DVC's exceptions in lastgood's words; nothing foreign leaves this package, and no URL with a secret."""
+"""DVC's exceptions as lastgood's errors. No foreign exception leaves this package, and no URL with a secret."""
 
 import errno
 import re
@@ -13,12 +13,12 @@ REFUSED = LOCAL_TROUBLE | {errno.EACCES, errno.EPERM, errno.EIO}
 
 
 def scrub(text: str) -> str:
-    """`text` in one line with every URL cut down to its scheme: URLs carry user names, passwords and tokens."""
+    """`text` on one line with every URL cut to its scheme: URLs contain user names, passwords and tokens."""
     return ADDRESS.sub(r"\1://…", " ".join(text.split()))
 
 
 def quiet() -> None:
-    """Make DVC say and send nothing from this process."""
+    """Make DVC print and send nothing from this process."""
     import logging
     import os
 
@@ -31,7 +31,7 @@ def quiet() -> None:
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Raise what DVC, fsspec and the system raise inside as a `LastgoodError`; `doing` begins its message."""
+    """Raise the errors of DVC, fsspec and the system as a `LastgoodError`; `doing` begins its message."""
     import sqlite3
 
     from dvc.exceptions import DvcException
@@ -64,7 +64,7 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def _refusal(error: BaseException | None) -> OSError | None:
-    """What the system had refused when DVC tripped over its own handling of that (`dvc_objects.fs.utils._chmod`)."""
+    """The system's error when DVC failed in its own handling of it (`dvc_objects.fs.utils._chmod`)."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in REFUSED:
             return error
@@ -73,7 +73,7 @@ def _refusal(error: BaseException | None) -> OSError | None:
 
 
 def missing_plug_in(doing: str, error: Exception) -> LastgoodError:
-    """What to install when `error` is DVC's complaint about an address whose plug-in is not there."""
+    """The package to install if `error` is DVC's complaint about an address with a missing plug-in."""
     named = re.match(r"(\w+) is supported, but requires", str(error))  # dvc_objects.fs.known_implementations
     protocol = named[1] if named else str(getattr(error, "protocol", ""))
     if not protocol:

@@ -13,7 +13,7 @@ from lastgood.core.secrets import mask
 
 
 def metrics(repo: Any, texts: Texts) -> dict[str, Json]:
-    """`file:key` to value for every metrics file that can be read."""
+    """`file:key` to value for every readable metrics file."""
     from dvc.repo.metrics.show import _collect_top_level_metrics, _extract_metrics
 
     paths = [out.fs_path for out in repo.index.metrics]
@@ -77,7 +77,7 @@ def _flatten(path: str, document: Any) -> Mapping[str, Json]:
 
 
 def _plain(value: Any) -> Json:
-    """Only what JSON can hold; YAML has dates, TOML has times, JSON in Python has NaN."""
+    """Only what JSON can represent; YAML has dates, TOML has times, JSON in Python has NaN."""
     if isinstance(value, str):
         return mask(value)  # a parameter may be an address with a password, and a manifest is published
     if value is None or isinstance(value, bool | int):

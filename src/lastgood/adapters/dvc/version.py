@@ -1,6 +1,6 @@
-"""What a commit says about its outputs, artifacts, metrics and parameters, read from git objects alone.
+"""The outputs, artifacts, metrics and parameters of a commit, read from git objects alone.
 
-Nothing of the version runs, its remotes are not asked and its `.dvc/config` is not read: a version is data.
+Nothing of the version runs, its remotes are not contacted and its `.dvc/config` is not read: a version is data.
 """
 
 from collections.abc import Mapping
@@ -37,12 +37,12 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """What one commit pins; all paths are relative to the git root.
+    """Everything that one commit pins; all paths are relative to the git root.
 
-    `problems` say what would make it unrestorable elsewhere; an output whose path or hash is refused is not among
+    `problems` name what would make it unrestorable elsewhere; an output whose path or hash is refused is not among
     `outputs`. `imports` are outputs that `dvc import` made. `lineage` maps each output to the data it was made from,
-    `needed` each artifact to the outputs that its own `dvc.yaml` needs: its own ones, and what they were made
-    from. `unread` names the metrics and parameters files that could not be read here.
+    `needed` each artifact to the outputs that its own `dvc.yaml` needs: its own ones, and what they were made from.
+    `unread` names the metrics and parameters files that could not be read here.
     """
 
     outputs: tuple[Output, ...]
@@ -56,15 +56,15 @@ class Pinned:
     unread: tuple[Finding, ...] = ()
 
     def training_data(self, path: str) -> tuple[str, ...]:
-        """The data that the output holding `path` was made from, all the way up. Raises `UnknownError`."""
+        """The data that the output at `path` was made from, all the way up. Raises `UnknownError`."""
         wanted = PurePosixPath(path)
         for output in (wanted, *wanted.parents):
             if output in self.lineage:
                 return self.lineage[output]
-        raise UnknownError(f"{path} is no output of the pipeline")
+        raise UnknownError(f"{path} is not an output of the pipeline")
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, for another process of ours."""
+        """Everything, for another process of lastgood."""
         return {
             "outputs": [one.to_json() for one in self.outputs],
             "artifacts": [asdict(one) for one in self.artifacts],
@@ -101,9 +101,9 @@ def read_version(
     trusted_remotes: frozenset[str] | None = None,
     cache: Cache | None = None,
 ) -> Pinned:
-    """Everything `commit` says. `trusted_remotes` are the names that the trusted configuration has; `None`: unchecked.
+    """Everything that `commit` pins. `trusted_remotes` are the names in the trusted configuration; `None`: unchecked.
 
-    Metrics and parameters that DVC stores are read from `cache` where given, else left out.
+    Metrics and parameters that DVC stores are read from `cache` if given, else left out.
     """
     with opened(git_dir, commit, project) as repo:
         texts = Texts(repo, cache)

@@ -1,9 +1,9 @@
 """The child process that talks to remotes: one JSON request on stdin, JSON lines on stdout, then the end. Or it reads
 versions, one request after the other (`reader`).
 
-Lines are `{"subject": …}`, which names the remote, and `{"progress": {…}}`, at last `{"missing": […]}` or
-`{"error": …}`. It ends when stdin does, so it cannot outlive its parent; the parent ends it when it has been silent for
-too long (facts.md, D13).
+Lines are `{"subject": …}`, which names the remote, and `{"progress": {…}}`, at last `{"missing": […]}` or `{"error":
+…}`. It ends when stdin does, so it cannot outlive its parent; the parent ends it if it is silent for too long
+(facts.md, D13).
 """
 
 import json
@@ -23,7 +23,7 @@ from lastgood.errors import LastgoodError
 
 
 def main() -> None:
-    """Answer the one request."""
+    """Answer one request."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a plug-in prints must not end up between the answers
     lock = threading.Lock()
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _import() -> None:
-    """Import what every request needs while the parent may still be busy; what fails is told with the answer."""
+    """Import what every request needs while the parent may still be busy; an error is reported with the answer."""
     with suppress(ImportError):
         import dvc.config
         import dvc.data_cloud

@@ -1,6 +1,6 @@
-"""The working tree of a DVC project: is its pipeline reproduced, and put its outputs back from the cache.
+"""The working tree of a DVC project: whether its pipeline is reproduced, and restoring its outputs from the cache.
 
-A working tree can be made right again, never atomically (facts.md, D2 and D7): only a release is switched whole.
+A working tree can be restored, but never atomically (facts.md, D2 and D7): only a release is switched as a whole.
 """
 
 import os
@@ -24,8 +24,8 @@ WORDS = {"deleted": "is missing", "not in cache": "is not in the cache", "new": 
 
 
 def pipeline_findings(root: Path, *, patience: float = PATIENCE) -> tuple[Finding, ...]:
-    """Everything in which the working tree is not what `dvc.lock` and the `.dvc` files record, or these are not what is
-    committed. A stage that always runs, and a frozen one, is judged by its recorded hashes. Asks no remote."""
+    """Findings where the working tree differs from `dvc.lock` and the `.dvc` files, or these differ from the committed
+    ones. A stage that always runs, or is frozen, is judged by its recorded hashes. Contacts no remote."""
 
     def work(repo: Any) -> tuple[Finding, ...]:
         if special := _special(repo):
@@ -46,15 +46,15 @@ def checkout_outputs(
     anew: bool = False,
     patience: float = PATIENCE,
 ) -> None:
-    """Make the outputs (`None`: all) what the working tree's `dvc.lock` and `.dvc` files record, from the cache.
+    """Make the outputs (`None`: all) match the working tree's `dvc.lock` and `.dvc` files, from the cache.
 
-    `cache` is the trusted configuration's, for what is checked out may name another one. With `anew` nothing is taken
-    from DVC's data index: an error while it is written leaves a part of a tree there, which DVC takes for the whole
-    ever after, removes the other outputs and calls that up to date (3.67.1). Local changes of outputs are overwritten.
+    `cache` is the trusted configuration's, because the checked-out one may name another. With `anew` DVC's data index
+    is not used: an error while it is written leaves a part of a tree there. DVC then takes that for the whole, removes
+    the other outputs and calls that up to date (3.67.1). Local changes of outputs are overwritten.
 
-    Raises `FindingsError` for outputs that lie outside of the project, also by a link on the way, before DVC acts on
-    any; and naming those whose objects the cache lacks; DVC removes those from the working tree, so have everything in
-    the cache before.
+    Raises `FindingsError` for outputs outside of the project, also by a link on the way, before DVC does anything; and
+    for outputs whose objects the cache lacks. DVC removes those from the working tree, so fetch everything into the
+    cache before.
     """
     targets = None if paths is None else [str((root / path).absolute()) for path in paths]
     if targets == []:
@@ -82,18 +82,19 @@ def checkout_outputs(
 
 
 def _special(repo: Any) -> tuple[Finding, ...]:
-    """The FIFOs, sockets and devices among what DVC would read for this project, links to them too."""
+    """The FIFOs, sockets and devices among the files that DVC would read for this project, also links to them."""
     parts = [part for stage in repo.index.stages for part in (*stage.deps, *stage.outs) if part.fs.protocol == "local"]
     found = {}
     for path in dict.fromkeys(Path(part.fs_path) for part in parts):
         for one, word in find_special(path):
             shown = os.path.relpath(one, repo.root_dir)
-            found[one] = Finding(Flaw.SPECIAL, shown, f"{shown} is {word}, which no version can hold: remove it")
+            found[one] = Finding(Flaw.SPECIAL, shown, f"{shown} is {word}, which a version cannot contain: remove it")
     return tuple(found.values())
 
 
 def _require_inside(repo: Any) -> None:
-    """Whatever a manifest says: DVC goes by the files that were checked out."""
+    """Raise an error for outputs outside of the project, whatever a manifest says: DVC uses the files that were checked
+    out."""
     top, found = os.path.realpath(repo.root_dir), []
     for out in repo.index.outs:
         inside = out.is_in_repo and out.protocol == "local"
@@ -108,7 +109,7 @@ def _require_inside(repo: Any) -> None:
 def _with_repo(
     root: Path, doing: str, work: Callable[[Any], Answer], patience: float, cache: Path | None = None
 ) -> Answer:
-    """Do `work` with DVC's `Repo`, again while another process holds DVC's lock and there is patience left."""
+    """Do `work` with DVC's `Repo`, repeated while another process holds DVC's lock and there is time left."""
     quiet()
     end = monotonic() + patience
     while True:
@@ -132,8 +133,8 @@ def _open(root: Path, cache: Path | None) -> Any:
 
 
 def _bound(state: Any) -> None:
-    """Have DVC's state database tell that it cannot be written: diskcache tries again without a pause and without end,
-    also what SQLite refuses at once (5.6.3, `Cache._transact`)."""
+    """Make DVC's state database raise if it cannot be written: diskcache retries without a pause and without end, even
+    if SQLite refuses at once (5.6.3, `Cache._transact`)."""
     from dvc_data.hashfile.cache import Timeout
 
     def once(cache: Any) -> Any:
@@ -155,8 +156,8 @@ def _bound(state: Any) -> None:
 
 
 def _names(repo: Any) -> dict[str, str]:
-    """Stages, outputs and dependencies as the status calls them, which is relative to the current directory, and as
-    they are called from the project's root."""
+    """Stages, outputs and dependencies as the status names them, relative to the current directory, mapped to their
+    names from the project's root."""
     names = {}
     for stage in repo.index.stages:
         file = repo.fs.relpath(stage.path, repo.root_dir)
@@ -208,6 +209,6 @@ def _files_of(stage: Any) -> Iterator[Path]:
 
 
 def _differs(path: Path, committed: Any, inside: str) -> bool:
-    """Line ends apart, which git may have changed on its way."""
+    """Whether two contents differ, apart from line ends, which git may have changed."""
     with committed.open(inside, mode="rb") as file:
         return bool(file.read().replace(b"\r\n", b"\n") != path.read_bytes().replace(b"\r\n", b"\n"))

@@ -1,1 +1,1 @@
-"""git: the only place with GitPython and the git executable; one small function per question."""
+"""git: the only package with GitPython and the git executable; one small function per question."""

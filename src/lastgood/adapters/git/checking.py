@@ -1,15 +1,16 @@
-"""Whether git's own store is whole: every object is read and hashed by git, which it does at no other time."""
+"""Whether git's own object store is intact: git reads and hashes every object, which it does at no other time."""
 
 from lastgood.adapters.git.command import Git
 from lastgood.errors import Finding, Flaw
 
 MOST = 20
 _FORM = ("error in ", "warning in ", "notice", "Checking ", "dangling ")
-"""What fsck says of the form of old or odd objects, which are whole all the same."""
+"""Messages of fsck about the form of old or odd objects, which are intact."""
 
 
 def check_store(git: Git) -> tuple[Finding, ...]:
-    """Damaged or missing objects of a clone, as `git fsck` names them. Not of our mirror, which lacks some."""
+    """Damaged or missing objects of a clone, as `git fsck` names them. Not for the mirror, which lacks some on
+    purpose."""
     if git.git_dir is not None:
         return ()
     code, out, words = git.attempt("fsck", "--full", "--no-dangling", "--no-progress")
@@ -17,4 +18,4 @@ def check_store(git: Git) -> tuple[Finding, ...]:
         return ()
     lines = (out.decode(errors="replace") + words).splitlines()
     told = [line for line in dict.fromkeys(lines) if line.strip() and not line.startswith(_FORM)]
-    return tuple(Finding(Flaw.GIT, line.split()[-1], f"git's own store is damaged: {line}") for line in told[:MOST])
+    return tuple(Finding(Flaw.GIT, line.split()[-1], f"git's object store is damaged: {line}") for line in told[:MOST])

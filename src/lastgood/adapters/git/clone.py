@@ -13,7 +13,8 @@ PATH_FORMAT = "--path-format=absolute"
 
 
 OLDEST = "2.36"
-"""What README says: `core.fsync`, by which a power cut loses no event, and `fetch --refetch` are that old."""
+"""The oldest supported git, as in README: `core.fsync`, by which a power cut loses no event, and `fetch --refetch` need
+it."""
 
 
 ANSWERS = frozenset({0, 1, 128})
@@ -63,7 +64,7 @@ def _no_clone(start: Path, error: GitError | OSError) -> LastgoodError:
     if "bad config" in words or "bad numeric config" in words or "bad boolean config" in words:
         return UsageError(
             f"git's configuration cannot be read: {first}",
-            hint="mend that line; git config --list tells when it can be read",
+            hint="correct that line; git config --list succeeds when it can be read",
         )
     if any(os.strerror(one) in words for one in (errno.EMFILE, errno.ENFILE)):
         return LastgoodError(
@@ -81,7 +82,7 @@ def _no_clone(start: Path, error: GitError | OSError) -> LastgoodError:
             f"{start} is in a bare repository, which a commit can bring: git is not run by its settings",
             hint="cd into a working tree; a repository of your own is cloned first: git clone DIR",
         )
-    place = "is not inside a git working tree" if start.is_dir() else "is no directory that can be entered"
+    place = "is not inside a git working tree" if start.is_dir() else "is not a directory that can be entered"
     return NotAProjectError(
         f"{start} {place}",
         hint="cd into a git repository with a DVC project, or name it with -C DIR",

@@ -1,4 +1,5 @@
-"""The one door to the git executable: arguments as lists, nothing inherited that steers it elsewhere, deadlines."""
+"""The only module that runs the git executable: arguments as lists, no inherited settings that redirect it,
+deadlines."""
 
 import fcntl
 import os
@@ -27,7 +28,7 @@ SAFE = (
 )  # fmt: skip
 PIECE = 1 << 16
 PIPE_SIZE = 1 << 20
-"""The most that Linux lets a pipe hold: git goes on while we are busy with what it said before."""
+"""The most that Linux lets a pipe hold: git continues while lastgood handles its earlier output."""
 _KEPT = (
     "GIT_ASKPASS",
     "GIT_COMMITTER_",
@@ -48,10 +49,11 @@ _ENVIRONMENT = {
 
 
 def strip_environment() -> None:
-    """Forget the `GIT_*` variables that hooks and CI leave behind (`GIT_DIR`, `GIT_INDEX_FILE` …) and what of `PATH` is
-    relative; keep credentials.
+    """Remove the `GIT_*` variables that hooks and CI leave behind (`GIT_DIR`, `GIT_INDEX_FILE` …) and the relative
+    parts of `PATH`; keep credentials.
 
-    GitPython and DVC hand our whole environment to their children, so it is done in our own process, once, at start.
+    GitPython and DVC pass the whole environment to their children, so this is done in lastgood's own process, once, at
+    start.
     """
     for name in list(os.environ):
         if name.startswith("GIT_") and not name.startswith(_KEPT):
@@ -60,7 +62,7 @@ def strip_environment() -> None:
 
 
 class GitError(LastgoodError):
-    """A git command failed; `code` and `words` are git's exit code and what it said."""
+    """A git command failed; `code` and `words` are git's exit code and output."""
 
     def __init__(self, arguments: tuple[str, ...], code: int, words: str) -> None:
         super().__init__(f"git {arguments[0]} failed ({code}): {words.strip() or 'no message'}")
@@ -83,18 +85,18 @@ class Git:
         environment: Mapping[str, str] | None = None,
         deadline: float | None = None,
     ) -> bytes:
-        """Standard output of a git command. Raises `GitError`, and `UnreachableError` past `deadline` seconds."""
+        """Standard output of a git command. Raises `GitError`, and `UnreachableError` after `deadline` seconds."""
         code, out, words = self.attempt(*arguments, stdin=stdin, environment=environment, deadline=deadline)
         if code != 0:
             raise GitError(arguments, code, words)
         return out
 
     def at(self, directory: Path, git_dir: Path | None = None) -> "Git":
-        """git in another directory, without our environment."""
+        """git in another directory, with the same environment rules."""
         return Git(directory, git_dir)
 
     def line(self, *arguments: str) -> str:
-        """The one line that a git command prints."""
+        """The one line of a git command's output."""
         return self.run(*arguments).decode(errors="replace").rstrip("\n")
 
     def attempt(
@@ -105,11 +107,11 @@ class Git:
         deadline: float | None = None,
         remote: str | None = None,
     ) -> tuple[int, bytes, str]:
-        """Exit code, standard output and standard error. Raises `UnreachableError` past `deadline` seconds, and
-        `GitError` for a git that was killed: that is no answer, as an exit code is.
+        """Exit code, standard output and standard error. Raises `UnreachableError` after `deadline` seconds, and
+        `GitError` for a git that was killed, because that is no answer.
 
-        Met by the lock of a git that was killed, it is tried again without it; `remote` is what is pushed to, for the
-        locks there. Raises `LockedError` for one that stays.
+        If it meets the lock of a killed git, it is repeated without the lock; `remote` is the target of a push, for the
+        locks there. Raises `LockedError` for a lock that stays.
         """
         while True:
             code, out, words = self._attempt(arguments, stdin, environment, deadline)
@@ -141,8 +143,7 @@ class Git:
 
     @cached_property
     def settings(self) -> Mapping[str, str]:
-        """What the configuration says of remotes, of who commits and of signing, by key; read once, a key's last value
-        counts."""
+        """The configuration of remotes, identity and signing, by key; read once, a key's last value counts."""
         wanted = r"^(remote\..*|(committer|user)\.(name|email)|tag\.(gpgsign|forcesignannotated))$"
         code, out, words = self.attempt("config", "-z", "--get-regexp", wanted)
         if code not in {0, 1}:  # 1: nothing found
@@ -171,16 +172,16 @@ class Git:
 
     @cached_property
     def objects(self) -> ObjectReader:
-        """Reads objects without a process for each."""
+        """A reader of objects that needs no process for each."""
         same = replace(self)  # not ourselves: a reader that holds its owner is not ended with it
         return ObjectReader(lambda: same.start(("cat-file", "--batch"), PIPE, DEVNULL))
 
     def start(
         self, arguments: tuple[str, ...], stdin: int, stderr: int, environment: Mapping[str, str] | None = None
     ) -> "Popen[bytes]":
-        """A git process, its pipes and its end the caller's business.
+        """A git process; the caller handles its pipes and its end.
 
-        Not by GitPython: its import takes 40 ms and two processes of its own, which say what version git is.
+        Not through GitPython: its import takes 40 ms and two processes of its own, which only report git's version.
         """
         where = [f"--git-dir={self.git_dir}"] if self.git_dir else []
         try:
@@ -203,6 +204,6 @@ class Git:
 
 
 def _widen(pipe: IO[bytes]) -> None:
-    """Let a pipe hold more, where that can be: Linux gives each user 64 MiB for all his pipes, then it refuses."""
+    """Make a pipe wider, if possible: Linux gives each user 64 MiB for all pipes, then it refuses."""
     with suppress(OSError, AttributeError):  # macOS has no such request
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_SIZE)

@@ -34,7 +34,7 @@ def list_tree(git: Git, commit: str, under: str = "") -> tuple[TreeEntry, ...]:
 
 
 def strange_code(git: Git, entries: Iterable[TreeEntry]) -> tuple[str, ...]:
-    """Paths that an export cannot restore: submodules, and LFS pointers where git attributes are in use."""
+    """Paths that an export cannot restore: submodules, and LFS pointers if git attributes are in use."""
     entries = tuple(entries)
     strange = [entry.path for entry in entries if entry.mode == "160000"]
     if any(PurePosixPath(entry.path).name == ".gitattributes" for entry in entries):
@@ -61,15 +61,15 @@ def read_blobs(git: Git, oids: list[str]) -> list[bytes]:
 
 
 def read_file(git: Git, commit: str, path: str) -> bytes | None:
-    """A file's content at a commit, or `None` when it is not there."""
+    """A file's content at a commit, or `None` if it does not exist."""
     found = git.objects.read(f"{commit}:{path}")
     return found[1] if found is not None and found[0] == "blob" else None
 
 
 def history_of(git: Git, patterns: Iterable[str]) -> Iterator[tuple[str, str, bytes]]:
-    """Commit, path and content of every version of the files that match, in all that is reachable here, newest first.
+    """Commit, path and content of every version of the matching files, in everything reachable here, newest first.
 
-    Where git cannot walk history, there is none.
+    Empty if git cannot walk the history.
     """
     globs = [f":(top,glob){pattern}" for pattern in patterns]
     options = ("--all", "--no-renames", "--diff-filter=AM", "--root", "-m", "--raw", "--no-abbrev", "-z", "--format=%H")
@@ -89,7 +89,7 @@ def history_of(git: Git, patterns: Iterable[str]) -> Iterator[tuple[str, str, by
 
 
 def export_code(git: Git, commit: str, target: Path) -> None:
-    """Write the commit's files below `target`, which exists and is empty, byte by byte as the objects hold them.
+    """Write the commit's files below `target`, which exists and is empty, byte by byte as the objects have them.
 
     Neither index nor working tree of the clone is touched. No filter, line ending, encoding or `ident` of the version's
     attributes applies, and `export-ignore` is not obeyed, as `git archive` would (facts.md, G1).
@@ -109,7 +109,7 @@ def export_code(git: Git, commit: str, target: Path) -> None:
 
 
 def _make_private(path: Path, form: str) -> None:
-    """A git directory without objects, whose attributes and configuration outrank the version's and the user's."""
+    """A git directory without objects, whose attributes and configuration override the version's and the user's."""
     for name in ("refs", "info", "objects"):
         (path / name).mkdir(parents=True)
     (path / "HEAD").write_text("ref: refs/heads/none\n")

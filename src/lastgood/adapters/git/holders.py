@@ -1,6 +1,6 @@
-"""Who may hold a lock of git: a mere file, which says nothing of its maker and outlives it.
+"""Who may hold a lock of git: a plain file, which does not name its maker and outlives it.
 
-It is told by /proc alone: which git processes are at work in the repository, and who has the file open.
+Only /proc decides: which git processes work in the repository, and who has the file open.
 """
 
 import os
@@ -17,14 +17,14 @@ READERS = frozenset(
 )
 """Subcommands that take no lock. Some live long: our own readers, logs in a pager, daemons."""
 ALONE = frozenset({"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs"})
-"""File systems of one machine: who writes to them is a process of this kernel."""
+"""File systems of one machine: every process that writes to them belongs to this kernel."""
 WHOLE = "pid:[4026531836]"
 """The PID namespace that shows all processes of a kernel (`PROC_PID_INIT_INO`, linux/proc_ns.h)."""
 _VALUED = frozenset({"-c", "-C", "--git-dir", "--work-tree", "--namespace", "--shallow-file"})
 
 
 def blindness(repository: Path) -> str | None:
-    """Why it cannot be told here who works in a repository; `None` where every process that may is in sight."""
+    """Why the processes in a repository cannot be seen here; `None` if all of them can."""
     try:
         namespace = str(Path("/proc/self/ns/pid").readlink())
         Path("/proc/1/stat").read_bytes()
@@ -39,9 +39,9 @@ def blindness(repository: Path) -> str | None:
 
 
 def find_holder(lock: Path, repository: Path) -> str | None:
-    """A living process that may hold the lock, for people: one that has it open, or a git at work in the repository,
-    whose git directory (the common one of several working trees) is given. `None` where `blindness` is none and nobody
-    can."""
+    """A living process that may hold the lock, for people: one that has it open, or a git working in the repository,
+    whose git directory (the common one of several working trees) is given. `None` if there is none and `blindness` is
+    `None`."""
     try:
         owner = lock.lstat().st_uid
     except FileNotFoundError:
@@ -91,7 +91,7 @@ def _subcommand(words: list[str]) -> list[str]:
 
 
 def _repositories(process: Path) -> Iterator[Path]:
-    """The repositories that a git process may work in: by its command line, its variables, where it is."""
+    """The repositories that a git process may work in: by its command line, its variables, its directory."""
     place = (process / "cwd").readlink()
     words = _words(process)
     named = [after for word, after in pairwise(words) if word == "--git-dir"]
@@ -107,8 +107,8 @@ def _repositories(process: Path) -> Iterator[Path]:
 
 
 def common(directory: Path) -> Path:
-    """The git directory that holds the refs: `.git` may be a file that names another, and a linked working tree's own
-    names the common one (gitrepository-layout(5))."""
+    """The git directory with the refs: `.git` may be a file that names another, and a linked working tree's own names
+    the common one (gitrepository-layout(5))."""
     if directory.is_file():
         directory = directory.parent / directory.read_text().removeprefix("gitdir:").strip()
     with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Who acts: git's identity, or what a CI runner knows of the person who started it."""
+"""The actor of an event: git's identity, or the person that a CI runner names."""
 
 import os
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What started this process: `manual`, or `ci` with the run's address."""
+    """The trigger of this process: `manual`, or `ci` with the run's address."""
 
     trigger: str = "manual"
     run: str | None = None
@@ -52,7 +52,7 @@ def find_identity(git: Git) -> Identity:
 
 
 def find_start() -> Start:
-    """What the environment says of a CI run around this process."""
+    """The trigger of this process, from a CI run's environment."""
     environ = os.environ
     if environ.get("GITHUB_RUN_ID"):
         server, repository = environ.get("GITHUB_SERVER_URL", ""), environ.get("GITHUB_REPOSITORY", "")
@@ -63,5 +63,5 @@ def find_start() -> Start:
 
 
 def _clean(text: str) -> str:
-    """Without what would break a tagger line (git's own rule, ident.c)."""
+    """The text without characters that would break a tagger line (git's own rule, ident.c)."""
     return " ".join("".join(" " if character in "<>\n\0" else character for character in text).split())

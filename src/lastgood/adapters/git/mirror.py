@@ -1,4 +1,5 @@
-"""Our own bare repository: on a serving host, and for what a shallow clone lacks. The user's clone is never changed."""
+"""lastgood's own bare repository: on a serving host, and for the refs that a shallow clone lacks. The user's clone is
+never changed."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ _COMMITS_ALONE = ("--filter=tree:0", "--depth=1")
 _BRANCH = (f"+HEAD:refs/remotes/{REMOTE}/HEAD",)
 _EVERYTHING = (f"+refs/heads/*:refs/remotes/{REMOTE}/*", f"{TAGS}*:{TAGS}*")
 _NOT_GIVEN = ("unadvertised object", "not our ref", "couldn't find remote ref", "bad pack header")
-"""What git says of an object or a ref that the remote does not give; the last one by protocol 0."""
+"""git's messages for an object or a ref that the remote does not serve; the last one by protocol 0."""
 _BARE = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
 
 
@@ -53,7 +54,7 @@ def open_for_host(path: Path, url: str | None) -> Git:
 
 
 def fetch_branch(git: Git, remote: str, deadline: float) -> str | None:
-    """Bring the remote's default branch without the files; its commit, or `None` in an empty repository."""
+    """Fetch the remote's default branch without the files. Returns its commit, or `None` for an empty repository."""
     try:
         # Asked first: a branch that moves on in between is then fetched with the commit that was named.
         out = git.run("ls-remote", remote, "HEAD", deadline=deadline).decode(errors="replace")
@@ -67,10 +68,11 @@ def fetch_branch(git: Git, remote: str, deadline: float) -> str | None:
 
 
 def fetch(git: Git, remote: str, tags: Sequence[str], journals: Sequence[str], deadline: float) -> None:
-    """Bring tags, by refspecs, with their commits but without the files; and journals whole.
+    """Fetch tags, by refspecs, with their commits but without the files; and whole journals.
 
-    Beside a shallow clone the tags come without the history behind them, if the remote can do so. The tags come first:
-    what the journals name is then here, and its history does not come with them. Raises `UnreachableError`.
+    Beside a shallow clone the tags come without the history behind them, if the remote supports that. The tags come
+    first: the commits that the journals name are then here, and their history is not fetched. Raises
+    `UnreachableError`.
     """
     options = _COMMITS_ALONE if _is_cut_off(git) else _WITHOUT_FILES
     for refspecs, chosen in ((tags, options), (journals, ("--no-filter",))):
@@ -82,7 +84,7 @@ def fetch(git: Git, remote: str, tags: Sequence[str], journals: Sequence[str], d
 
 
 def bring(git: Git, remote: str, commits: Mapping[str, str], deadline: float) -> None:
-    """Have all files of these commits here, by one fetch of all that is missing; without one if nothing is.
+    """Fetch all missing files of these commits, by one fetch; none if nothing is missing.
 
     `commits` maps each to a tag that points to it. Raises `UnreachableError`.
     """
@@ -91,7 +93,7 @@ def bring(git: Git, remote: str, commits: Mapping[str, str], deadline: float) ->
 
 
 def bring_files(git: Git, remote: str, commit: str, paths: Sequence[str], deadline: float) -> None:
-    """Have these files of the default branch's commit here, by one fetch at most. Raises `UnreachableError`."""
+    """Fetch these files of the default branch's commit, by one fetch at most. Raises `UnreachableError`."""
     lines = git.run("ls-tree", "-z", "--full-tree", commit, "--", *paths).decode(errors="replace").split("\0")
     oids = [line.partition("\t")[0].split()[2] for line in lines if line]
     if missing := [oid for oid in oids if git.objects.read(oid) is None]:
@@ -99,9 +101,9 @@ def bring_files(git: Git, remote: str, commit: str, paths: Sequence[str], deadli
 
 
 def _bring(git: Git, remote: str, oids: Sequence[str], refspecs: Sequence[str], deadline: float) -> None:
-    """Fetch objects by their ids; where the remote does not allow that, by the refs that lead to them; else all it has.
+    """Fetch objects by their ids; if the remote does not allow that, by the refs that lead to them; else everything.
 
-    The remote is not told what is here: it would take the files of a commit that is here for here as well.
+    The remote does not learn what is here: it would assume that the files of a commit are here as well.
     """
     depth = ("--depth=1",) if _is_cut_off(git) else ()
     for wanted, more in ((oids, depth), (refspecs, depth), (_EVERYTHING, ())):
@@ -115,7 +117,7 @@ def _bring(git: Git, remote: str, oids: Sequence[str], refspecs: Sequence[str], 
 
 
 def _fetch(git: Git, remote: str, wanted: Iterable[str], deadline: float, options: Iterable[str]) -> None:
-    """One fetch at a time: a second one that cuts history off would fail, and one that was killed leaves its lock."""
+    """Run one fetch at a time: a second one that cuts history off would fail, and a killed one leaves its lock."""
     environment = {**_promising(remote), "LC_ALL": "C"}  # for `_NOT_GIVEN`
     with ExitStack() as held:
         try:  # longer than the deadlines of its holder nobody has to wait
@@ -127,8 +129,8 @@ def _fetch(git: Git, remote: str, wanted: Iterable[str], deadline: float, option
 
 
 def _missing(git: Git, commits: Iterable[str]) -> list[str]:
-    """The trees and blobs of these commits that are not here, as far as is known: what a tree that is missing holds is
-    not. A commit that is missing itself is gone: every tag came with its own."""
+    """The missing trees and blobs of these commits, as far as known: the content of a missing tree is not. A missing
+    commit is lost: every tag came with its own."""
     here = "".join(f"{commit}\n" for commit in commits if git.objects.read(commit) is not None)
     if not here:
         return []
@@ -143,10 +145,10 @@ def _is_cut_off(git: Git) -> bool:
 
 
 def _promising(remote: str) -> dict[str, str]:
-    """Variables by which one git command takes objects that are missing here for what the remote keeps for us.
+    """Variables that make one git command accept missing objects, as ones that the remote keeps.
 
-    Not in the mirror's configuration: there every command, reading ones too, would fetch what it misses, one by one
-    and without a deadline (`GIT_NO_LAZY_FETCH` is of git 2.44).
+    They are not in the mirror's configuration: there every command, also one that reads, would fetch missing objects,
+    one by one and without a deadline (`GIT_NO_LAZY_FETCH` needs git 2.44).
     """
     settings = {f"remote.{remote}.promisor": "true", f"remote.{remote}.partialclonefilter": "blob:none"}
     first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)

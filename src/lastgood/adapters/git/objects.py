@@ -1,4 +1,4 @@
-"""Reading objects one after the other from one `git cat-file --batch`, which is started when the first is asked for."""
+"""Reads objects one after the other from one `git cat-file --batch`, which starts with the first."""
 
 import os
 import select
@@ -9,18 +9,18 @@ from subprocess import Popen
 from typing import IO
 
 PATIENCE = 60.0
-"""Seconds without an answer, after which a question counts as unanswered: git does not notice when it cannot say that
-an object is missing, and disks hang."""
+"""Seconds without an answer, after which a request fails: git does not notice if it cannot write that an object is
+missing, and disks hang."""
 SHORT = 40
 """Hex digits of a SHA-1."""
 TYPES = frozenset({"blob", "tree", "commit", "tag"})
 
 
 class ObjectReader:
-    """Objects by name, each a few microseconds instead of a process. Objects never change, so nothing gets stale: one
-    that is not there is looked for anew each time it is asked for.
+    """Objects by name, each in a few microseconds instead of a process. Objects never change, so nothing gets stale; a
+    missing one is looked up again each time.
 
-    `start` starts the process. It ends with the reader, or with us.
+    `start` starts the process. It ends with the reader, or with lastgood.
     """
 
     def __init__(self, start: Callable[[], "Popen[bytes]"]) -> None:
@@ -30,8 +30,8 @@ class ObjectReader:
         self._end: Callable[[], object] = lambda: None
 
     def read(self, name: str) -> tuple[str, bytes] | None:
-        """An object's type and content, or `None` when it is absent or cannot be read. `name` is what git takes for
-        one: an id, `COMMIT:path`, `COMMIT^{tree}`. Raises `TimeoutError` when git is silent."""
+        """An object's type and content, or `None` if it is missing or unreadable. `name` is in git's syntax: an id,
+        `COMMIT:path`, `COMMIT^{tree}`. Raises `TimeoutError` if git is silent."""
         if "\n" in name:  # the end of a request; `-z` would allow it, from git 2.38 on
             return None
         if self._owner != os.getpid():  # we were forked: two that read the same answers
@@ -52,7 +52,7 @@ class ObjectReader:
             raise
 
     def close(self) -> None:
-        """End the process; the next question starts another."""
+        """End the process; the next read starts another."""
         self._process = None
         self._end()
 
@@ -63,7 +63,7 @@ class ObjectReader:
 
 
 def is_blob(content: bytes, oid: str) -> bool:
-    """Whether this is the content that a blob's id names; git itself does not look when it reads."""
+    """Whether this is the content that a blob's id names; git itself does not check when it reads."""
     digest = sha1(usedforsecurity=False) if len(oid) == SHORT else sha256()
     digest.update(b"blob %d\0" % len(content))
     digest.update(content)

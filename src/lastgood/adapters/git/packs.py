@@ -1,4 +1,4 @@
-"""Writing objects, however many and of whatever kind, by one git process: as a pack that it checks and unpacks."""
+"""Writes objects, of any number and kind, by one git process: as a pack that it checks and unpacks."""
 
 import hashlib
 import zlib
@@ -20,21 +20,21 @@ class Pack:
         self._objects: dict[str, tuple[str, bytes]] = {}
 
     def add(self, kind: str, content: bytes) -> str:
-        """The id that an object will have. `kind` is `blob`, `tree`, `commit` or `tag`."""
+        """Add an object and return its id. `kind` is `blob`, `tree`, `commit` or `tag`."""
         oid = self._hash(f"{kind} {len(content)}\0".encode() + content).hex()
         self._objects[oid] = (kind, content)
         return oid
 
     def add_tree(self, files: Mapping[str, bytes]) -> str:
-        """The id of a tree that holds these files."""
+        """Add a tree with these files and return its id."""
         entries = sorted((name.encode(), self.add("blob", content)) for name, content in files.items())
         return self.add("tree", b"".join(b"100644 %s\0%s" % (name, bytes.fromhex(oid)) for name, oid in entries))
 
     def write(self, git: Git) -> None:
         """Write all as loose objects, flushed to disk.
 
-        Raises `GitError` for one that git finds malformed, or that names an object which is not there; that one is not
-        written, nor is what names it.
+        Raises `GitError` for an object that git finds malformed, or that names a missing object. Such an object is not
+        written, nor are those that name it.
         """
         packed = [_header(kind, len(content)) + zlib.compress(content) for kind, content in self._objects.values()]
         stream = b"PACK" + (2).to_bytes(4) + len(packed).to_bytes(4) + b"".join(packed)

@@ -1,4 +1,4 @@
-"""Reading the registry's refs: annotated tags, journals, and what origin has of both."""
+"""Reads the registry's refs: annotated tags, journals, and origin's state of both."""
 
 import hashlib
 import re
@@ -24,7 +24,7 @@ _SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE
 class Tags:
     """All tags: annotated ones that point to a commit, and the others (lightweight, nested, of trees) by name.
 
-    `more` are the refs that were asked for besides, by full name.
+    `more` are further requested refs, by full name.
     """
 
     objects: Mapping[str, TagObject]
@@ -34,7 +34,7 @@ class Tags:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The refs on the remote as of one answer: object ids by full ref name."""
+    """The refs on the remote in one answer: object ids by full ref name."""
 
     refs: Mapping[str, str] = field(default_factory=dict)
 
@@ -44,7 +44,7 @@ class Origin:
         return {ref.removeprefix(TAGS): oid for ref, oid in self.refs.items() if ref.startswith(TAGS)}
 
     def tag(self, name: str) -> str | None:
-        """The object that origin's tag of that name is, or `None`."""
+        """The object of origin's tag of that name, or `None`."""
         return self.refs.get(TAGS + name)
 
 
@@ -53,8 +53,8 @@ def read_tags(
 ) -> Tags:
     """Every tag with all its fields, and the refs below `prefix`, by one `for-each-ref`.
 
-    `on_more` is told each of these, and its object id, as soon as git names it. A name or message in no known encoding
-    is replaced.
+    `on_more` gets each of these refs and its object id, as soon as git prints it. A name or message in no known
+    encoding is replaced.
     """
     template = "%00".join(f"%({name})" for name in FIELDS) + "%00"
     objects, others, more = {}, {}, {}
@@ -89,18 +89,18 @@ def _split(pieces: Iterable[bytes], end: bytes) -> Iterator[bytes]:
 
 
 def walk_journal(git: Git, tip: str) -> Iterator[bytes]:
-    """Have git walk over a journal's first parents, from now on; for `read_journal`."""
+    """Start git's walk over a journal's first parents, for `read_journal`."""
     return git.stream("log", "--first-parent", "--reverse", "--format=%H%x00%B%x00", tip, "--")
 
 
 def read_journal(
     git: Git, artifact: str, ref: str, tip: str | None = None, walk: Iterator[bytes] | None = None
 ) -> Journal:
-    """The journal of an artifact, by one walk over first parents, begun already or not; empty when there is none.
+    """The journal of an artifact, by one walk over first parents, started already or not; empty if there is none.
 
-    `tip` is what the ref was when it was listed, for it may have moved on since.
+    `tip` is the ref's value when it was listed, because it may have moved on since.
 
-    Raises `GitError` for one that is damaged: taken for empty, it would make every event an adopted one.
+    Raises `GitError` for a damaged journal: taken for empty, it would make every event an adopted one.
     """
     answer = walk or walk_journal(git, tip or ref)
     values = (value.decode(errors="replace") for value in _split(answer, b"\0"))
@@ -125,12 +125,13 @@ def list_refs(git: Git, *prefixes: str) -> dict[str, str]:
 
 
 def _lines(text: bytes) -> list[str]:
-    """The lines of git's answer. Not by `splitlines`: a name may hold U+2028 or U+0085, and end up as another's."""
+    """The lines of git's output. Not by `splitlines`: a name may contain U+2028 or U+0085, and its end would look like
+    another name."""
     return text.decode(errors="replace").split("\n")[:-1]
 
 
 def list_origin(git: Git, remote: str, patterns: Iterable[str], deadline: float) -> Origin:
-    """What the remote has now. Raises `UnreachableError` with git's words when it does not answer in time."""
+    """The remote's current refs. Raises `UnreachableError` with git's words if it does not answer in time."""
     try:
         out = git.run("ls-remote", "--refs", "--end-of-options", remote, *patterns, deadline=deadline)
     except GitError as error:
@@ -150,10 +151,10 @@ def fetch(  # what is fetched, from where, how
     options: Iterable[str] = (),
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Fetch refs. A tag that would be clobbered is left alone (the caller compares with `list_origin`).
+    """Fetch refs. A tag that would be overwritten is left alone (the caller compares with `list_origin`).
 
-    Nothing is pruned, whatever the configuration says: what is only here may be a transaction not yet published.
-    Raises `UnreachableError` when the remote does not answer.
+    Nothing is pruned, whatever the configuration: a local ref may be a transaction not yet published. Raises
+    `UnreachableError` if the remote does not answer.
     """
     try:
         code, _, words = git.attempt(
@@ -168,7 +169,7 @@ def fetch(  # what is fetched, from where, how
 
 
 def read_recorded(git: Git, lost: Iterable[Lost]) -> dict[str, TagObject]:
-    """The tag objects of lost tags, from the bytes that their journal entries keep, by name."""
+    """The tag objects of lost tags, from the bytes in their journal entries, by name."""
     wanted: dict[str, dict[str, str]] = defaultdict(dict)
     for one in lost:
         wanted[one.entry.commit][one.recorded.name] = one.recorded.oid
@@ -182,14 +183,14 @@ def read_recorded(git: Git, lost: Iterable[Lost]) -> dict[str, TagObject]:
 
 
 def recorded_bytes(git: Git, commit: str) -> list[bytes]:
-    """The bytes of the tag objects that a journal entry keeps; those that cannot be read are left out."""
+    """The bytes of the tag objects in a journal entry; unreadable ones are left out."""
     lines = [line.partition(b"\t") for line in git.run("ls-tree", "-z", commit).split(b"\0")]
     found = [git.objects.read(meta.split()[2].decode()) for meta, _, name in lines if name.startswith(b"tag-")]
     return [one[1] for one in found if one is not None and one[0] == "blob"]
 
 
 def is_tag(raw: bytes, oid: str) -> bool:
-    """Whether these are the bytes of the tag that an id names."""
+    """Whether these bytes are the tag that an id names."""
     algorithm = "sha256" if len(oid) == 64 else "sha1"
     return hashlib.new(algorithm, b"tag %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest() == oid
 
@@ -200,7 +201,7 @@ def _header(raw: bytes) -> dict[str, str]:
 
 
 def parse_tag(git: Git, raw: bytes) -> TagObject | None:
-    """A tag object from its bytes, or `None` for bytes that are none; its `oid` is left empty."""
+    """A tag object from its bytes, or `None` for invalid bytes; its `oid` is left empty."""
     lines = _header(raw)
     if lines.get("type") != "commit" or not lines.keys() >= {"tag", "object"}:
         return None
@@ -219,7 +220,7 @@ def parse_tag(git: Git, raw: bytes) -> TagObject | None:
 
 
 def read_tag(git: Git, name: str, oid: str) -> tuple[TagObject | None, bool]:
-    """The annotated tag of a commit that an id names, as the tag called `name`, and whether the object is absent here.
+    """The annotated tag of a commit that an id names, as the tag called `name`, and whether the object is missing here.
 
     `None` for an object of another kind, too.
     """
@@ -232,7 +233,7 @@ def read_tag(git: Git, name: str, oid: str) -> tuple[TagObject | None, bool]:
 
 
 def compare_with_origin(journal: Journal, origin: Origin) -> tuple[Finding, ...]:
-    """Recorded tags that origin lacks or has as another object than recorded."""
+    """Findings about recorded tags that origin lacks or has as another object."""
     findings = []
     for _, recorded in journal.recorded:
         there = origin.tag(recorded.name)
@@ -246,7 +247,7 @@ def compare_with_origin(journal: Journal, origin: Origin) -> tuple[Finding, ...]
 
 
 def unreachable(remote: str, words: str, *, hint: str = "") -> UnreachableError:
-    """The error for a git remote that cannot be used, with what git said."""
+    """The error for a git remote that cannot be used, with git's words."""
     said = " ".join(words.split()) or "no message"
     return UnreachableError(
         f"git remote {remote} cannot be reached: {said}",

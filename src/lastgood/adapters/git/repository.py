@@ -1,4 +1,4 @@
-"""Questions to a repository: where it is, what is clean, what two commits differ in; it writes nothing."""
+"""Questions about a repository: its path, its changes, the differences of two commits. It writes nothing."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 from lastgood.adapters.git.command import Git
 
 UNTRACKED = "??"
-"""git-status(1)'s letters for what git does not know."""
+"""git-status(1)'s letters for untracked files."""
 
 
 UNDER_WAY = {
@@ -22,7 +22,8 @@ UNDER_WAY = {
     "sequencer": ("a cherry-pick or revert", "git cherry-pick --continue, or git cherry-pick --abort"),
     "BISECT_LOG": ("a bisect", "git bisect reset"),
 }
-"""Files of a working tree's git directory, each with what it stands for and how that is ended (git's wt-status.c)."""
+"""Files of a working tree's git directory, each with the operation in progress and the commands that end it (git's
+wt-status.c)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +38,23 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A path of the index: its blob, `None` for what is unmerged and for submodules; and whether git was told to
-    overlook its changes (`update-index --assume-unchanged`, `--skip-worktree`)."""
+    """A path of the index: its blob, `None` for unmerged ones and submodules; and whether git was told to ignore its
+    changes (`update-index --assume-unchanged`, `--skip-worktree`)."""
 
     blob: str | None
     overlooked: bool
 
 
 def under_way(git: Git) -> tuple[str, str] | None:
-    """What git has begun in this working tree and not ended, and the command that ends it; `None` for nothing."""
+    """The git operation in progress in this working tree, and the command that ends it; `None` if there is none."""
     directory = Path(git.line("rev-parse", "--absolute-git-dir"))
-    return next((told for name, told in UNDER_WAY.items() if (directory / name).exists()), None)
+    return next((operation for name, operation in UNDER_WAY.items() if (directory / name).exists()), None)
 
 
 def is_shallow(git: Git) -> bool:
-    """Whether history is cut off here, so that what is not here says nothing.
+    """Whether history is cut off here, so that missing objects mean nothing.
 
-    Not so our mirror: it has every tag with its commit and every journal, and is asked for nothing else.
+    False for the mirror: it has every tag with its commit and every journal, and is used for nothing else.
     """
     return git.git_dir is None and git.line("rev-parse", "--is-shallow-repository") == "true"
 
@@ -75,12 +76,12 @@ def tree_of(git: Git, commit: str) -> str:
 
 
 def is_ancestor(git: Git, old: str, new: str) -> bool:
-    """Whether a commit is another one, or among those that it was made on; also false for a commit that is not here."""
+    """Whether a commit is another one, or among its ancestors; also false for a commit that is not here."""
     return git.attempt("merge-base", "--is-ancestor", old, new)[0] == 0
 
 
 def peel(git: Git, names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """What each name leads to in the end, tags followed: type and id, by one process; none for what is not here."""
+    """The final object of each name, tags followed: type and id, by one process; none for missing ones."""
     given = [name for name in names if "\n" not in name]
     lines = git.run("cat-file", "--batch-check", stdin="".join(f"{name}^{{}}\n" for name in given).encode())
     answers = (line.split() for line in lines.decode(errors="replace").splitlines())
@@ -92,31 +93,31 @@ def peel(git: Git, names: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 
 def has_commit(git: Git, commit: str) -> bool:
-    """Whether the commit and its whole tree listing can be read here; in our mirror, which gets files when they are
-    needed (`mirror.bring`), the commit."""
+    """Whether the commit and its whole tree listing can be read here; in the mirror, which gets files when they are
+    needed (`mirror.bring`), only the commit."""
     return git.objects.read(commit if git.git_dir else f"{commit}^{{tree}}") is not None
 
 
 def dirty(git: Git, *, untracked: bool = True) -> dict[str, str]:
-    """Changed, staged and (unless told otherwise) untracked paths of the working tree, ignored ones not, each with the
-    two letters of git-status(1): what is staged, and what the working tree has."""
+    """Changed, staged and (by default) untracked paths of the working tree, without ignored ones, each with the two
+    letters of git-status(1): the staged change, and the one in the working tree."""
     mode = "all" if untracked else "no"
     out = git.run(
         "status", "--porcelain=v1", "-z", f"--untracked-files={mode}", "--no-renames", "--ignore-submodules=none"
     )
     lines = [line for line in out.decode(errors="surrogateescape").split("\0") if line]
-    return {line[3:]: line[:2] for line in reversed(lines)}  # `D ` is told before `??`: gone from the index alone
+    return {line[3:]: line[:2] for line in reversed(lines)}  # git prints `D ` before `??`: removed from the index alone
 
 
 def unlike(git: Git, commit: str) -> tuple[str, ...]:
-    """The tracked paths where the working tree has something else than git checks out of the commit. Other line ends
-    alone, which make git call a file changed that it has just written, are nothing else."""
+    """The tracked paths where the working tree differs from the commit's checkout. Line ends alone do not count,
+    although git then calls a file changed that it has just written."""
     return tuple(path for path in dirty_paths(git, untracked=False) if not is_checked_out(git, commit, path))
 
 
 def is_checked_out(git: Git, commit: str, path: str) -> bool:
     """Whether a file of the working tree is, byte for byte and in its executable bit, what git would write for that
-    path of the commit; the bit counts where it does for git."""
+    path of the commit; the bit counts if it does for git."""
     code, content, _ = git.attempt("cat-file", "--filters", f"{commit}:{path}")
     file = git.directory / path
     if file.is_symlink():
@@ -130,14 +131,14 @@ def is_checked_out(git: Git, commit: str, path: str) -> bool:
 
 
 def dropped(git: Git, old: str, new: str) -> tuple[str, ...]:
-    """The paths that the old commit has and the new one has not."""
+    """The paths of the old commit that the new one lacks."""
     out = git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=D", old, new)
     return tuple(out.decode(errors="surrogateescape").split("\0")[:-1])
 
 
 def others(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
-    """Which of these files git does not track, ignored ones too. Where names differ by case alone only if the file
-    system tells them apart, one that is tracked by another name is none."""
+    """Which of these files git does not track, also ignored ones. On a case-insensitive file system, a file tracked
+    under another spelling counts as tracked."""
     if not paths:
         return ()
     out = git.run("--literal-pathspecs", "ls-files", "--others", "-z", "--", *paths)
@@ -151,11 +152,11 @@ def dirty_paths(git: Git, *, untracked: bool = True) -> tuple[str, ...]:
 
 
 def index(git: Git) -> dict[str, Entry]:
-    """The index by path; what is unmerged and submodules too."""
+    """The index by path, with unmerged paths and submodules."""
     entries = {}
     for line in git.run("ls-files", "-v", "--stage", "-z").decode(errors="surrogateescape").split("\0")[:-1]:
-        told, _, path = line.partition("\t")
-        letter, mode, oid, stage = told.split()
+        state, _, path = line.partition("\t")
+        letter, mode, oid, stage = state.split()
         blob = oid if stage == "0" and mode != "160000" else None
         entries[path] = Entry(blob, overlooked=letter == "S" or letter.islower())
     return entries
@@ -180,13 +181,13 @@ def remote_branches_with(git: Git, commit: str, remote: str) -> tuple[str, ...]:
 
 
 def tags_at(git: Git, commit: str) -> tuple[str, ...]:
-    """The names of the annotated tags of a commit, those that are in this clone alone too."""
+    """The names of the annotated tags of a commit, also of those only in this clone."""
     out = git.line("for-each-ref", f"--points-at={commit}", "--format=%(objecttype) %(refname)", "refs/tags/")
     return tuple(line.removeprefix("tag refs/tags/") for line in out.split("\n") if line.startswith("tag "))
 
 
 def changes(git: Git, old: str, new: str) -> tuple[Change, ...]:
-    """What differs between two commits: paths with lines added and removed."""
+    """The differences between two commits: paths with lines added and removed."""
     statuses = git.run("diff-tree", "-r", "-z", "--name-status", "--no-renames", old, new).decode(errors="replace")
     words = statuses.split("\0")[:-1]
     letters = dict(zip(words[1::2], words[0::2], strict=True))
@@ -210,7 +211,7 @@ def projects_at(git: Git, commit: str) -> tuple[str, ...]:
 
 
 def names_at(git: Git, commit: str) -> tuple[str, ...]:
-    """The names at the root of a commit; none where its tree is not here."""
+    """The names at the root of a commit; none if its tree is not here."""
     found = git.objects.read(f"{commit}^{{tree}}")
     raw, width, names = (found[1] if found else b""), len(commit) // 2, []
     while raw:  # `mode name NUL id`, git's tree format
@@ -221,11 +222,11 @@ def names_at(git: Git, commit: str) -> tuple[str, ...]:
 
 
 def brought_by(git: Git, name: str, deadline: float) -> str:
-    """What brings a name at the root of the working tree, or brought it once: the index, a commit that is known here,
-    or a pipeline file of one that could have DVC put something there. Empty for what git has never heard of.
+    """What brings, or once brought, a name at the root of the working tree: the index, a commit that is known here, or
+    a pipeline file of one that could make DVC put something there. Empty for a name that git has never seen.
 
-    YAML can write a name in other ways than by its letters: an escape, and a `wdir` that is not told on its line, count
-    as that name. Raises `UnreachableError` past `deadline` seconds for one walk over history.
+    YAML can write a name in other ways than by its letters: an escape, and a `wdir` whose value is not on its line,
+    count as that name. Raises `UnreachableError` after `deadline` seconds for one walk over history.
     """
     pathspec = f":(top,icase){name}"
     if git.run("ls-files", "-z", "--", pathspec):

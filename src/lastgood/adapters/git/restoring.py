@@ -1,4 +1,4 @@
-"""Putting tags back as the journal recorded them: their objects bit for bit, then origin's refs, then ours."""
+"""Restores tags as the journal recorded them: their objects bit for bit, then origin's refs, then the local ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from lastgood.errors import UnreachableError
 
 @dataclass(frozen=True, slots=True)
 class Astray:
-    """A recorded tag that is not where it was recorded. `here` and `there` are what this clone and origin have under
-    its name, `None` for nothing; `there` is as recorded where no origin was asked."""
+    """A recorded tag that is missing or moved. `here` and `there` are the objects of this clone and origin under its
+    name, `None` if missing; `there` is as recorded if no origin was read."""
 
     entry: Entry
     recorded: Recorded
@@ -32,7 +32,7 @@ class Astray:
 
 
 def rebuild(git: Git, astray: Astray) -> bool:
-    """Have the tag's object here, made from the bytes that its journal entry keeps if need be; whether it is."""
+    """Restore the tag's object here, from the bytes in its journal entry if needed. Returns whether it exists."""
     oid = astray.recorded.oid
     if git.objects.read(oid) is not None:
         return True
@@ -43,10 +43,10 @@ def rebuild(git: Git, astray: Astray) -> bool:
 
 
 def push_tags(git: Git, remote: str, tags: Iterable[Astray], deadline: float) -> dict[str, str]:
-    """Give origin's tags their recorded objects; those that were refused, by name, with the reason.
+    """Give origin's tags their recorded objects. Returns the refused ones, by name, with the reason.
 
-    One that origin has otherwise is forced, but only from what it was when it was looked at. Each tag is taken or
-    refused alone: a host that protects one keeps no other from being put back. Raises `UnreachableError`.
+    A tag that differs on origin is forced, but only from the object that was seen. Each tag is accepted or refused
+    alone: a host that protects one does not prevent restoring another. Raises `UnreachableError`.
     """
     wanted = list(tags)
     leases = [f"--force-with-lease={TAGS}{tag.name}:{tag.there or ''}" for tag in wanted]
@@ -55,7 +55,8 @@ def push_tags(git: Git, remote: str, tags: Iterable[Astray], deadline: float) ->
 
 
 def push_together(git: Git, remote: str, wanted: Mapping[str, str], deadline: float) -> str:
-    """Give origin's refs, by full name, these objects: new ones or fast-forwards, all or none; why not, or nothing.
+    """Give origin's refs, by full name, these objects: new ones or fast-forwards, all or none. Returns the reason of a
+    refusal, or an empty text.
 
     Raises `UnreachableError`.
     """
@@ -77,7 +78,7 @@ def _push(git: Git, remote: str, arguments: Sequence[str], deadline: float) -> d
 
 
 def put_here(git: Git, tags: Iterable[Astray]) -> None:
-    """Give our own refs the recorded objects, each only from what it was when it was looked at."""
+    """Give the local refs the recorded objects, each only from the object that was seen."""
     for tag in tags:
         none = "0" * len(tag.recorded.oid)
         git.attempt("update-ref", TAGS + tag.name, tag.recorded.oid, tag.here or none)
@@ -86,7 +87,7 @@ def put_here(git: Git, tags: Iterable[Astray]) -> None:
 def find_astray(
     recorded: Iterable[tuple[Entry, Recorded]], here: Mapping[str, str], there: Mapping[str, str] | None
 ) -> list[Astray]:
-    """Which of the recorded tags are not as recorded, here or on origin; both by full ref name."""
+    """The recorded tags that are missing or moved, here or on origin; both by full ref name."""
     found = []
     for entry, tag in recorded:
         mine = here.get(TAGS + tag.name)

@@ -1,4 +1,4 @@
-"""What a git must be able to do for the modules that `command.Git` itself needs: they cannot import it."""
+"""The methods of git that modules need which `command.Git` itself imports: they cannot import it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Runner(Protocol):
-    """Runs git in a directory; `command.Git` is one."""
+    """A runner of git in a directory; `command.Git` is one."""
 
     @property
     def directory(self) -> Path:

@@ -1,4 +1,4 @@
-"""Signatures of tags: checked by ssh-keygen and gpg, made by git itself; who may sign what is `core.signing`'s.
+"""Signatures of tags: ssh-keygen and gpg check them, git makes them. `core.signing` decides who may sign what.
 
 The programs are those of the user's own configuration, never of a repository's: it could name any other.
 """
@@ -26,29 +26,29 @@ _ARMOR = re.compile(
 _TAGGER = re.compile(rb"^tagger [^\n]*> ([0-9]{1,12}) [+-][0-9]{4}$", re.MULTILINE)
 _SETTINGS = r"^(gpg\..*|user\.signingkey)$"
 _OWN = ("user.signingkey", "gpg.format")
-"""What a repository may say of signing: with which key, and in which of the two formats."""
+"""Settings of signing that a repository may have: the key, and one of the two formats."""
 _BAD = frozenset({"BADSIG", "ERRSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG", "NODATA", "FAILURE"})
 PATIENCE = 60.0
-"""Seconds for one check. Nothing limits signing: a person may be typing a passphrase."""
+"""Seconds for one check. Signing has no limit: a person may be typing a passphrase."""
 UNSIGNED = Signature()
 BROKEN = Signature(why="has a bad signature")
 
 
 @dataclass(frozen=True)
 class Programs:
-    """The user's programs and settings for signatures, as git's configuration outside of repositories has them."""
+    """The user's programs and settings for signatures, from git's configuration outside of repositories."""
 
     settings: Mapping[str, str] = field(default_factory=dict)
     repository: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ssh(self) -> str:
-        """Checks ssh signatures."""
+        """The program that checks ssh signatures."""
         return self.settings.get("gpg.ssh.program", "ssh-keygen")
 
     @property
     def gpg(self) -> str:
-        """Checks OpenPGP signatures."""
+        """The program that checks OpenPGP signatures."""
         return self.settings.get("gpg.openpgp.program") or self.settings.get("gpg.program", "gpg")
 
     @property
@@ -59,7 +59,7 @@ class Programs:
 
 
 def find_programs(git: Git) -> Programs:
-    """What git's configuration says of signatures: of programs and files only what no repository says."""
+    """git's configuration of signatures; for programs and files only settings that do not come from a repository."""
     out = git.attempt("config", "--show-scope", "-z", "--get-regexp", _SETTINGS)[1].decode(errors="surrogateescape")
     words = iter(out.split("\0"))
     own: dict[str, str] = {}
@@ -77,7 +77,7 @@ def find_programs(git: Git) -> Programs:
 class Checker:
     """Checks signatures against a file of allowed ssh signers and a gpg keyring, of which `keys` count.
 
-    `signers` and `home` are `None` where there is none; an empty `home` is gpg's own.
+    `signers` and `home` are `None` if there is none; an empty `home` is gpg's own.
     """
 
     programs: Programs
@@ -87,14 +87,14 @@ class Checker:
 
     @cached_property
     def state(self) -> bytes:
-        """What the outcome of a check depends on besides the tag: the signers, and what gpg knows of the keys."""
+        """Everything besides the tag that a check depends on: the signers, and gpg's facts about the keys."""
         known = self.signers.read_bytes() if self.signers else b""
         listed = _run(*self._gpg("--list-keys", "--with-colons", *self.keys))[1] if self.keys else b""
         lines = [line for line in listed.splitlines() if not line.startswith(b"tru:")]
         return b"\0".join((known, *lines, repr(self.keys).encode()))
 
     def check(self, raws: Iterable[bytes]) -> list[Signature]:
-        """Who signed each of these tag objects; several at once, because each costs a process of 5 ms."""
+        """The signers of each of these tag objects; several at once, because each costs a process of 5 ms."""
         with tempfile.TemporaryDirectory(prefix="lastgood-") as scratch, ThreadPoolExecutor(os.cpu_count()) as pool:
             numbered = enumerate(raws)
             return list(pool.map(lambda one: self._check(one[1], Path(scratch, str(one[0]))), numbered))
@@ -151,7 +151,7 @@ class Checker:
 
 
 def _run(*command: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-    """Exit code, standard output and standard error; one that hangs or is not there has failed."""
+    """Exit code, standard output and standard error; a program that hangs or does not exist has failed."""
     environment = {**child_environment(os.environ), "TZ": "UTC", "LC_ALL": "C"}
     try:
         done = process.run(command, Path("/"), environment, PATIENCE, stdin=stdin)
@@ -163,10 +163,10 @@ def _run(*command: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
 
 
 def sign(git: Git, programs: Programs, raw: bytes) -> bytes:
-    """A tag object with the user's signature, made by `git tag --sign` in a repository of its own: there the ref that
-    it writes is nobody's, and no setting of ours names a program.
+    """A tag object with the user's signature, made by `git tag --sign` in a repository of its own: the ref that it
+    writes exists only there, and no setting of the clone names a program.
 
-    Raises `RefusedError` with git's words where it cannot sign.
+    Raises `RefusedError` with git's words if it cannot sign.
     """
     header, _, message = raw.partition(b"\n\n")
     commit, _, name, tagger = (line.partition(" ")[2] for line in header.decode().split("\n"))

@@ -1,7 +1,7 @@
-"""Locks that git met: removed when nobody can hold them any more, else told with what is to be done.
+"""Locks that git met: they are removed if nobody can hold them any more, else reported with the next command.
 
-git never removes the lock of one that was killed, and everything that needs it fails from then on. Its files say
-nothing of who made them, so that it takes the proof of `holders` that no git is at work there (ordering.md, O8).
+git never removes the lock of a killed git, and everything that needs it fails from then on. The lock files do not name
+their maker, so `holders` must first verify that no git works there (ordering.md, O8).
 """
 
 import os
@@ -20,16 +20,16 @@ from lastgood.errors import LockedError
 from lastgood.releases import lock
 
 PATIENCE = 3.0
-"""Seconds that a living holder is waited for."""
-SETTLED = 2.0
-"""Seconds for which a lock has not changed before it is looked at at all: git's own are held for milliseconds."""
+"""Seconds to wait for a living holder."""
+OLD_ENOUGH = 2.0
+"""Seconds without change after which a lock is examined. git holds its own locks for milliseconds."""
 PAUSE = 0.1
 MET = re.compile(
     r"Unable to create '(?P<lock>/[^\n]*?\.lock)': File exists"
     r"|could not lock config file (?P<config>[^\n]+): File exists"
     r"|unable to create file (?P<fresh>/[^\n]*/packed-refs\.new): File exists"
 )
-"""What git says (lockfile.c, config.c, refs/packed-backend.c) of a lock that is there."""
+"""git's messages (lockfile.c, config.c, refs/packed-backend.c) about an existing lock."""
 _OWN = ("HEAD.lock", "config.lock", "index.lock", "packed-refs.lock", "packed-refs.new", "shallow.lock")
 
 
@@ -42,10 +42,10 @@ class Met:
 
 
 def mend(git: Runner, words: str, remote: str | None = None) -> bool:
-    """Whether a lock that git tells of was removed, so that the same is to be tried again.
+    """Whether a lock that git named was removed, so that the command can be repeated.
 
-    `remote` is what was pushed to: the locks there are looked at if it is on this machine. Raises `LockedError` for a
-    lock that stays: held by a living process, or by nobody knows whom.
+    `remote` is the target of a push: the locks there are examined if it is on this machine. Raises `LockedError` for a
+    lock that stays: a living process holds it, or its holder is unknown.
     """
     own = [line for line in words.splitlines() if not line.startswith("remote:")]
     met = [*_locks(own, git.directory, _directories(git))]
@@ -91,14 +91,14 @@ def _remove(met: Met) -> bool:
     watched_since = time.monotonic()
     while first is not None and _identity(met.lock) == first:
         age = time.time() - first[2] / 1e9
-        if age >= SETTLED or time.monotonic() - watched_since >= SETTLED:
+        if age >= OLD_ENOUGH or time.monotonic() - watched_since >= OLD_ENOUGH:
             holder = _removed_or_held(met, first)
             if holder is None:
                 return True
             if time.monotonic() >= deadline:
                 raise LockedError(
                     f"git's lock {met.lock} is there: {holder} is at work in {met.repository}",
-                    hint="the same command again when that has ended",
+                    hint="run the same command again when it has ended",
                 )
         time.sleep(PAUSE)
     return False
@@ -107,7 +107,7 @@ def _remove(met: Met) -> bool:
 def _removed_or_held(met: Met, first: tuple[int, int, int]) -> str | None:
     """Who holds a lock; nobody, and it is gone. Raises `LockedError` where neither can be had."""
     if why := blindness(met.repository):
-        raise _for_people(met, f"whether a git process holds it cannot be told: {why}")
+        raise _for_people(met, f"it is unknown whether a git process holds it: {why}")
     with _alone(met.repository):
         if _identity(met.lock) != first:
             return None
@@ -120,7 +120,7 @@ def _removed_or_held(met: Met, first: tuple[int, int, int]) -> str | None:
             raise _for_people(met, "no git process holds it, and it is another user's") from error
         for other in _beside(met):
             with suppress(OSError):
-                if time.time() - other.lstat().st_mtime >= SETTLED and find_holder(other, met.repository) is None:
+                if time.time() - other.lstat().st_mtime >= OLD_ENOUGH and find_holder(other, met.repository) is None:
                     other.unlink()
     return None
 

@@ -123,8 +123,8 @@ def write_adoption(  # the facts of one entry
     return Prepared(journal.artifact, tuple(recorded), ref, commit, journal.tip)
 
 
-def write_note(git: Git, journal: Journal, message: str, ref: str, identity: Identity, when: int) -> Prepared:
-    """A journal entry without tags, which changes nothing and is there for people to read."""
+def write_entry(git: Git, journal: Journal, message: str, ref: str, identity: Identity, when: int) -> Prepared:
+    """Write a journal entry without tags, for people to read. It changes nothing."""
     pack = Pack(journal.tip or git.line("hash-object", "-t", "tree", "/dev/null"))
     commit = _add_entry(pack, journal, message, {}, [], (identity, when))
     pack.write(git)
@@ -149,7 +149,7 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
         raise _broken_off(remote, error.message) from error
     if code == 0:
         for there in here:
-            _settle(there if not (there / ".git").is_dir() else there / ".git", prepared)
+            _flush_directories(there if not (there / ".git").is_dir() else there / ".git", prepared)
         return
     lines = [line.split("\t")[1:] for line in out.decode(errors="replace").splitlines() if line.startswith("!")]
     if not lines:
@@ -191,8 +191,8 @@ def _unanswered(remote: str, words: str) -> UnreachableError:
 
 def _broken_off(remote: str, what: str) -> UnreachableError:
     return UnreachableError(
-        f"{what}; nothing was changed here, but whether {remote} took the push is not known",
-        hint="the same command again finds out",
+        f"{what}; nothing was changed here, but whether {remote} accepted the push is unknown",
+        hint="run the same command again to find out",
     )
 
 
@@ -237,7 +237,7 @@ def _land(git: Git, prepared: Prepared, *, accepted: bool) -> bool:
     few = len(prepared.tags) <= MOST_TAGS  # more are an adoption's, and there
     with suppress(GitError):  # killed
         if few and git.attempt("update-ref", "--stdin", stdin="".join(lines).encode())[0] == 0:
-            _settle(git.directory / git.line("rev-parse", "--git-common-dir"), prepared)
+            _flush_directories(git.directory / git.line("rev-parse", "--git-common-dir"), prepared)
             return True
     try:
         git.run("update-ref", prepared.journal_ref, prepared.journal, prepared.previous or none)
@@ -249,9 +249,9 @@ def _land(git: Git, prepared: Prepared, *, accepted: bool) -> bool:
     return False
 
 
-def _settle(repository: Path, prepared: Prepared) -> None:
-    """Return when a power cut leaves the refs, and not the locks that git renamed to them: it flushes what a ref says
-    and never that it has its name, and a lock that came back would stop every later command (ordering.md, O1)."""
+def _flush_directories(repository: Path, prepared: Prepared) -> None:
+    """Flush the directories of the refs just written. git flushes the content of a ref, never its name: after a power
+    cut the lock file could be back and stop every later command (ordering.md, O1)."""
     names = (prepared.journal_ref, *(TAGS + tag.name for tag in prepared.tags))
     for directory in {(repository / name).parent for name in names}:
         with suppress(OSError):  # packed, or a reftable

@@ -6,7 +6,7 @@ from typing import Any
 
 from lastgood.adapters.git import refs, repository
 from lastgood.adapters.git.export import history_of
-from lastgood.core.needed import PINNING, UNNEEDED, Stored, both, exceeds, hashes_in, settled
+from lastgood.core.needed import PINNING, UNNEEDED, Stored, both, exceeds, hashes_in, old_enough
 from lastgood.core.tags import TAGS
 from lastgood.errors import Finding, FindingsError, Flaw, RefusedError, StaleError, counted
 from lastgood.operations.gc.needs import BRANCHES, Needs, find_needs, list_refs
@@ -63,13 +63,13 @@ def prepare(project: Project, *, grace: int | None = None, share: int | None = N
             if finding.kind == Flaw.JOURNAL:
                 raise RefusedError(f"{finding.message}", hint=f"git log {finding.subject}")
     if not view.registry.artifacts:
-        raise RefusedError("origin has no version, so everything would seem unneeded")
+        raise RefusedError("origin has no version, so every object would look unneeded")
     project.on_step("survey")
     needs = find_needs(project, view)
     found = _survey(project, needs)
     grace = project.config.gc.grace if grace is None else grace
     share = project.config.gc.share if share is None else share
-    old, young = settled([_stored(one) for one in _of(found, "unneeded")], project.now(), grace)
+    old, young = old_enough([_stored(one) for one in _of(found, "unneeded")], project.now(), grace)
     totals: dict[str, int] = {}
     for one in _of(found, "remote"):
         totals[one["remote"]] = totals.get(one["remote"], 0) + one["objects"]
@@ -99,19 +99,19 @@ def execute(project: Project, plan: Plan) -> Plan:
 def _require_view(project: Project) -> None:
     """Refuse where this clone cannot know what is needed (facts.md, D11). Raises `RefusedError`."""
     if repository.is_shallow(project.worktree):
-        raise RefusedError("a shallow clone does not know what old versions need", hint="git fetch --unshallow")
+        raise RefusedError("a shallow clone lacks the history of old versions", hint="git fetch --unshallow")
     if project.remote is None:
-        raise RefusedError("without a git remote nobody knows what other clones need")
+        raise RefusedError("without a git remote, the needs of other clones are unknown")
     if not refs.list_refs(project.git, TAGS):
-        raise RefusedError("this clone has no tags, so it knows of no version", hint="git fetch --tags")
+        raise RefusedError("this clone has no tags, so it has no versions", hint="git fetch --tags")
 
 
 def _require_share(plan: Plan) -> Plan:
     if exceeds(len(plan.objects), plan.total, plan.share):
         raise RefusedError(
-            f"{len(plan.objects)} of {counted(plan.total, 'object')} would go, more than {plan.share} %: "
+            f"{len(plan.objects)} of {counted(plan.total, 'object')} would be removed, more than {plan.share} %: "
             "does another repository keep its objects on this remote, too?",
-            hint="look with --dry-run --max-share 100, and allow it with --max-share PERCENT",
+            hint="use --dry-run --max-share 100 to look, and --max-share PERCENT to allow it",
         )
     return plan
 
@@ -135,7 +135,7 @@ def _require_unneeded(project: Project, gone: Plan) -> None:
     needs = find_needs(project, view)
     lost = _of(_survey(project, needs, {one.md5 for one in gone.objects}), "lost")
     if lost:
-        text = "{} is needed by what was recorded while it was removed"
+        text = "{} was removed, but events recorded meanwhile need it"
         found = [Finding(Flaw.MISSING, one["md5"], text.format(one["md5"])) for one in lost]
         raise FindingsError(
             f"{counted(len(found), 'object')} must be pushed again", found, hint="lastgood repair", unchanged=False

@@ -87,7 +87,7 @@ def _gather(
     for oid, name in names.items():
         kind, commit = peeled.get(oid, ("", ""))
         if not kind:
-            raise _unreadable(name, f"{oid[:12]} is not to be had")
+            raise _unreadable(name, f"{oid[:12]} is not available")
         if kind == "commit":
             commits.setdefault(commit, name)
     for history in view.registry.artifacts.values():
@@ -148,7 +148,7 @@ def _read_trees(project: Project, commits: Mapping[str, str]) -> tuple[set[str],
     projects: dict[tuple[str, frozenset[tuple[str, str]]], tuple[str, str, str]] = {}
     for done, (commit, name) in enumerate(commits.items(), 1):
         if not repository.has_commit(project.git, commit):
-            raise _unreadable(name, f"the commit {commit[:12]} is not to be had")
+            raise _unreadable(name, f"the commit {commit[:12]} is not available")
         entries = export.list_tree(project.git, commit)
         blobs |= {entry.oid for entry in entries if is_pinning(entry.path)}
         deciding = frozenset((entry.path, entry.oid) for entry in entries if _decides(entry.path))
@@ -182,7 +182,7 @@ def _hashes(project: Project, blobs: Iterable[str]) -> set[str]:
 def _unreadable(name: str, why: str) -> FindingsError:
     message = f"{name}: {why}"
     return FindingsError(
-        f"{message}; nobody can tell which objects it needs",
+        f"{message}; the objects it needs are unknown",
         [Finding(Flaw.UNREADABLE, name, message)],
         hint="lastgood verify",
     )

@@ -101,7 +101,7 @@ def _require_clean(project: Project) -> str:
     dirty = repository.dirty_paths(project.worktree)
     if dirty:
         raise RefusedError(
-            f"the working tree is not clean ({named(dirty)}): what is not committed could not be restored",
+            f"the working tree is not clean ({named(dirty)}): uncommitted files could not be restored",
             hint="git commit what belongs to the version, git stash or .gitignore the rest",
         )
     return commit
@@ -111,7 +111,7 @@ def _require_unmoved(project: Project, commit: str) -> None:
     if repository.head(project.worktree) != commit:
         raise RaceError(
             "the checked-out commit changed while it was being registered; no version was registered",
-            hint="check out what is to be registered, and again",
+            hint="check out the commit to register, then run the command again",
             unchanged=False,
         )
 
@@ -156,7 +156,7 @@ def _name(project: Project, view: View, wanted: Wanted, *, dry_run: bool) -> str
     except RefusedError as error:
         if dry_run or not retrying(project, lambda fresh: recording.complete(project, fresh, wanted.artifact)):
             raise
-        text = f"{error.message}; {project.remote} had its last event by half, and has all of it now"
+        text = f"{error.message}; {project.remote} had an incomplete last event, which is complete now"
         raise RefusedError(text, hint=error.hint, unchanged=False) from None
 
 

@@ -147,10 +147,10 @@ def _push(part: _Part, wanted: list[Key], replace: list[Key]) -> list[Key]:
 def _left(lost: Missing | None, rotten: Corrupted | None) -> Finding:
     """What a repair could not mend."""
     if rotten is not None:
-        text = f"{rotten.need.path}: {rotten.text}, and no good copy is here"
+        text = f"{rotten.need.path}: {rotten.text}, and there is no good copy here"
         return Finding(Flaw.CORRUPTED, str(rotten.need.path), text)
     path, md5 = (lost.path, lost.md5) if lost is not None else ("", "")
-    return Finding(Flaw.MISSING, str(path), f"{path} ({md5}) is neither on the remote nor here")
+    return Finding(Flaw.MISSING, str(path), f"{path} ({md5}) is neither on the remote nor in the cache")
 
 
 def _drop_corrupted(part: _Part) -> set[Key]:

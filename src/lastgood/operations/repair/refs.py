@@ -41,10 +41,10 @@ def mend_journal(project: Project, view: View, history: History, *, dry_run: boo
             project.git, project.remote, {**lacking, ref: str(journal.tip)}, project.deadline
         )
         if refused:
-            text = f"the journal {ref} cannot be put back: {project.remote} refused it: {refused}"
+            text = f"the journal {ref} cannot be restored: {project.remote} refused it: {refused}"
             return [Finding(Flaw.BEHIND, ref, text)], there
     beside = f", with {len(lacking)} tags" if lacking else ""
-    done = f"{len(entries)} of {len(journal.entries)} entries put back on {project.remote}{beside}"
+    done = f"{len(entries)} of {len(journal.entries)} entries restored on {project.remote}{beside}"
     return [Mended("journal", history.artifact, done, "this clone")], {**there, **lacking, ref: str(journal.tip)}
 
 
@@ -58,21 +58,21 @@ def mend_tags(project: Project, history: History, there: Mapping[str, str], *, m
     astray = restoring.find_astray(recorded, refs.list_refs(project.git, TAGS), asked)
     whole = [tag for tag in astray if restoring.rebuild(project.git, tag)]
     results: Results = [
-        Finding(Flaw.DELETED, tag.name, f"tag {tag.name} cannot be put back: the journal does not hold its bytes")
+        Finding(Flaw.DELETED, tag.name, f"tag {tag.name} cannot be restored: the journal does not hold its bytes")
         for tag in astray
         if tag not in whole
     ]
     forced = [tag for tag in whole if tag.is_moved_there]
     sent = [tag for tag in whole if tag.there != tag.recorded.oid and (moved or not tag.is_moved_there)]
     if not moved:
-        hint = "a forced push, `lastgood repair --moved`, puts it back"
+        hint = "a forced push, `lastgood repair --moved`, restores it"
         results += [Finding(Flaw.MOVED, tag.name, f"tag {tag.name} was moved on origin: {hint}") for tag in forced]
     refused: dict[str, str] = {}
     if sent and not dry_run:
         project.on_step("push tags")
         _keep(project, [tag for tag in sent if tag.is_moved_there])
         refused = restoring.push_tags(project.git, str(project.remote), sent, project.deadline)
-    text = f"cannot be put back: {project.remote} refused it"
+    text = f"cannot be restored: {project.remote} refused it"
     results += [Finding(Flaw.REFUSED, name, f"tag {name} {text}: {why}") for name, why in refused.items()]
     here = [tag for tag in whole if tag.here != tag.recorded.oid and tag.name not in refused]
     if here and not dry_run:
@@ -87,7 +87,7 @@ def _mended(project: Project, tag: Astray, sent: list[Astray], here: list[Astray
     places = [*([f"on {project.remote}"] if tag in sent else []), *(["here"] if tag in here else [])]
     former = sorted({str(one)[:12] for one in (tag.here, tag.there) if one not in {None, tag.recorded.oid}})
     was = f"; it was {' and '.join(former)}" if former else ""
-    return Mended("tag", tag.name, f"put back {' and '.join(places)}{was}", "the journal")
+    return Mended("tag", tag.name, f"restored {' and '.join(places)}{was}", "the journal")
 
 
 def _keep(project: Project, moved: list[Astray]) -> None:

@@ -33,16 +33,16 @@ def mend_releases(project: Project, manifests: Iterable[Manifest], *, deep: bool
                 text = f"{name} is damaged and live, and no version here is built there: assign another one and sync"
                 results += [*findings, Finding(Flaw.BROKEN_RELEASE, str(path), text)]
             elif dry_run or rebuild(project, path, *wanted):
-                results.append(Mended("release", name, "built anew and exchanged, for it is live", "cache and remote"))
+                results.append(Mended("release", name, "rebuilt and exchanged, because it is live", "cache and remote"))
             else:
                 results += findings
         elif dry_run:
-            results.append(Mended("release", name, "removed, for it is damaged and not live", "-"))
+            results.append(Mended("release", name, "removed, because it is damaged and not live", "-"))
         else:
             project.on_step("remove release")
             with Proofs(project.place.proofs) as proofs:
                 removed = remove_directory(project.place, path, proofs)
-            done = Mended("release", name, "removed, for it is damaged and not live", "-")
+            done = Mended("release", name, "removed, because it is damaged and not live", "-")
             results += [done] if removed else findings
     return results
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.reliability import figures
 from tests.reliability.checker import Checker, Known
+from tests.reliability.interleaving import interleaved
 from tests.reliability.killing import child
-from tests.reliability.overtaking import overtaken
 from tests.reliability.scenes import CARE, COMMANDS, V1, V2, V3, V4, V5, Command, Scene
 from tests.world import World
 
@@ -29,7 +29,7 @@ def _acted(world: World, _known: Known) -> None:
     world.rollback(offline=True, leaving=V3)
 
 
-SETTLED = Command("sync of what is live", ("sync", "flights", "--stage", "prod"), _nothing)
+UP_TO_DATE = Command("sync of what is live", ("sync", "flights", "--stage", "prod"), _nothing)
 OFFLINE = Command(
     "rollback offline",
     ("rollback", "flights", "--from", V3, "--to", V1, "--reason", "bad", "--offline"),
@@ -43,7 +43,7 @@ LOOKS = (
     Command("verify", ("verify", "flights"), _nothing),
 )
 """Commands that change nothing, and tell no half."""
-FIRST = (SETTLED, OFFLINE, PUBLISHING, *COMMANDS, *CARE, *LOOKS)
+FIRST = (UP_TO_DATE, OFFLINE, PUBLISHING, *COMMANDS, *CARE, *LOOKS)
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ SECOND = (
     Second("register", ("register", "flights", "--version", V5)),
 )
 SHORT = {
-    (SETTLED.name, "rollback"),
-    (SETTLED.name, "rollback offline"),
+    (UP_TO_DATE.name, "rollback"),
+    (UP_TO_DATE.name, "rollback offline"),
     ("sync", "next rollback"),
     ("rollback", "sync"),
     ("status", "rollback"),
@@ -86,10 +86,10 @@ STRIDE = 9
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS, ids=lambda one: one.name)
-def test_overtaken_before_a_change_they_leave_what_one_after_the_other_would(
+def test_two_interleaved_commands_leave_what_one_after_the_other_would(
     base: tuple[World, Known], memory: Path, first: Command, second: Second
 ) -> None:
-    name = f"overtaken {first.name} by {second.name}"
+    name = f"interleaved {first.name} by {second.name}"
     place = memory / name
     place.mkdir()
     known = Known(dict(base[1].trees), dict(base[1].objects))
@@ -102,7 +102,7 @@ def test_overtaken_before_a_change_they_leave_what_one_after_the_other_would(
     orders = [one_after_the_other(scene, second, who) for who in ("first second", "second first", "first", "second")]
     for number in range(1 - figures.SOAK, total, 1 if figures.SOAK else STRIDE):
         with scene.case() as (root, checker):
-            codes = overtaken(lambda root=root: first.run(root), number, lambda root=root: run(second, root))  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
+            codes = interleaved(lambda root=root: first.run(root), number, lambda root=root: run(second, root))  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
             if codes is None:
                 continue
             cases, waits = cases + 1, waits + codes.waited

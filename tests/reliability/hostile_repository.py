@@ -1,4 +1,4 @@
-"""A repository as an enemy with the right to push leaves it: objects and refs written past all of git's checks."""
+"""A repository written by an attacker with push rights: objects and refs that skip all checks of git."""
 
 import io
 import json
@@ -28,7 +28,7 @@ Entry = tuple[str, bytes, str]
 
 
 @dataclass
-class Enemy:
+class HostileRepository:
     """Writes into a clone and its origin; `canary` is where a command that was run would leave a trace."""
 
     project: Project
@@ -36,8 +36,8 @@ class Enemy:
     refs: dict[bytes, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, project: Project) -> "Enemy":
-        """The enemy of a project; origin shares the clone's objects."""
+    def of(cls, project: Project) -> "HostileRepository":
+        """A hostile copy of a project; origin shares the clone's objects."""
         canary = project.base / "canary"
         canary.mkdir()
         alternates = project.origin / "objects/info/alternates"
@@ -189,7 +189,7 @@ rollback flights --reason x --dry-run""".splitlines()
 ]
 
 
-def survive(enemy: Enemy, more: Sequence[Sequence[str]] = ()) -> list[str]:
+def survive(enemy: HostileRepository, more: Sequence[Sequence[str]] = ()) -> list[str]:
     """Everything wrong with the reading commands, with `more`, with a rollback and what it leaves."""
     at = enemy.project.root
     before = outside(enemy.project.base)
@@ -204,14 +204,14 @@ def survive(enemy: Enemy, more: Sequence[Sequence[str]] = ()) -> list[str]:
     return wrong + escapes(enemy, before)
 
 
-def escapes(enemy: Enemy, before: dict[str, str]) -> list[str]:
+def escapes(enemy: HostileRepository, before: dict[str, str]) -> list[str]:
     """What was run or written that must not be."""
     after = outside(enemy.project.base)
     changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     return [f"ran {one}" for one in enemy.canary.iterdir()] + [f"wrote {path}" for path in changed]
 
 
-def versions_of(enemy: Enemy, artifact: str) -> tuple[Opened, History]:
+def versions_of(enemy: HostileRepository, artifact: str) -> tuple[Opened, History]:
     """The project, opened, and an artifact that the enemy made."""
     opened = Opened.open(enemy.project.root)
     return opened, read(opened, fetch=True).registry.artifacts[artifact]

@@ -1,4 +1,4 @@
-"""Histories for tests, told line by line: `tell("v1.0.0", "v1.0.0 stable", "v1.0.0 prod")`."""
+"""Histories for tests, told line by line: `history_of("v1.0.0", "v1.0.0 stable", "v1.0.0 prod")`."""
 
 from collections.abc import Mapping
 from hashlib import sha1
@@ -59,14 +59,14 @@ def journal(*objects: TagObject, artifact: str = "flights") -> Journal:
     return Journal(artifact, entries[-1].commit if entries else None, entries)
 
 
-def tell(*lines: str, trees: Mapping[str, str] | None = None) -> History:
-    """The history of events that lastgood wrote and journaled."""
+def history_of(*lines: str, trees: Mapping[str, str] | None = None) -> History:
+    """A history of events that lastgood wrote and journaled."""
     objects = script(*lines, trees=trees)
     return read(objects, journal(*objects)).history("flights")
 
 
-def tell_gto(*lines: str) -> History:
-    """The history of events that GTO or a person wrote."""
+def external_history(*lines: str) -> History:
+    """A history of events that GTO or a person wrote."""
     return read(script(*lines, ours=False)).history("flights")
 
 

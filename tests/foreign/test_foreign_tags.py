@@ -9,7 +9,7 @@ MANY = 400
 """More than are fetched by name."""
 
 
-def test_strangers_tags_stay_where_they_are(project: Project) -> None:
+def test_foreign_tags_are_not_fetched(project: Project) -> None:
     project.version("v1.0.0", model="good", mark="stable", stages=["prod"])
     there = project.clone("fresh")
     before = there.git("tag").split()

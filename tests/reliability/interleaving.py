@@ -1,4 +1,4 @@
-"""A command that is stopped before one of its changes, while another is run whole, and then goes on."""
+"""Interleaves two commands: the first is stopped before one of its changes, the second runs, the first continues."""
 
 import os
 import select
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from tests.reliability.killing import await_orphans, become, hook
 
 PATIENCE = 5.0
-"""Seconds for a command that neither ends nor tells that it waits: it waits in the kernel, for a lock."""
+"""Seconds after which a command that neither ends nor reports that it waits counts as waiting in the kernel."""
 Work = Callable[[], int | None]
 
 
 @dataclass(frozen=True)
 class Codes:
-    """How the two ended; `waited`: the second had to wait for the first, and ended after it."""
+    """The two exit codes; `waited`: the second had to wait for the first and ended after it."""
 
     first: int
     second: int
     waited: bool
 
 
-def overtaken(first: Work, number: int, second: Work) -> Codes | None:
+def interleaved(first: Work, number: int, second: Work) -> Codes | None:
     """Run `first` up to its `number`-th change, then `second` until it ends or waits, then what is left of both.
 
     `None` when `first` makes no such change.
@@ -41,11 +41,11 @@ def overtaken(first: Work, number: int, second: Work) -> Codes | None:
         return None
     reader, writer = os.pipe()
 
-    def telling() -> int | None:
-        _tell_waiting(writer)
+    def second_reporting() -> int | None:
+        _report_waiting(writer)
         return second()
 
-    two = _start(telling)
+    two = _start(second_reporting)
     waited = not _ends(two, reader)
     os.kill(one, signal.SIGCONT)
     codes = Codes(_wait(one), _wait(two), waited)
@@ -65,8 +65,8 @@ def _stop() -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def _tell_waiting(writer: int) -> None:
-    """In a child: have it tell when it sleeps, which lastgood does for another process's lock alone."""
+def _report_waiting(writer: int) -> None:
+    """In a child: report each sleep. lastgood sleeps only while another process holds its lock."""
     really = time.sleep
 
     def sleep(seconds: float) -> None:
@@ -77,7 +77,7 @@ def _tell_waiting(writer: int) -> None:
 
 
 def _ends(pid: int, reader: int) -> bool:
-    """Whether a child ends before it tells that it waits."""
+    """Whether a child ends before it reports that it waits."""
     ended = os.pidfd_open(pid)
     try:
         ready, _, _ = select.select([ended, reader], [], [], PATIENCE)

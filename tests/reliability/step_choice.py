@@ -1,4 +1,4 @@
-"""Which steps the stateful test takes, how often, and where it begins."""
+"""The choice of steps in the stateful test: which, how often, and the world they start in."""
 
 import random
 import time
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.reliability.checker import Known
+from tests.reliability.foreign_steps import ForeignSteps
 from tests.reliability.model import Model
 from tests.reliability.scenes import V1, V2, V3, V4
-from tests.reliability.strangers import Strangers
 from tests.world import World
 
 WEIGHTS = {
     "a_while": 2, "rollback": 9, "mark": 5, "assign": 8, "sync": 5, "register": 2, "adopt": 2, "repair": 1, "verify": 1,
-    "prune": 1, "gc": 1, "checkout": 1, "crash": 8, "gto": 2, "by_hand": 2, "astray": 2, "spoil": 3, "scatter": 1,
-    "plain": 1, "ask": 2, "agree": 1,
+    "prune": 1, "gc": 1, "checkout": 1, "crash": 8, "gto": 2, "by_hand": 2, "break_tag": 2, "damage": 3,
+    "add_litter": 1, "plain": 1, "query": 2, "agree": 1,
 }  # fmt: skip
 """How often each step is taken. The first costs nothing: hypothesis takes it again and again in its first run."""
 CRASHED = (
@@ -35,9 +35,9 @@ CRASHED = (
 OWN = ("rollback", "mark", "assign", "sync", "register", "adopt", "repair", "verify", "prune", "gc", "checkout")
 STEPS = 52
 NOTHING = "a while passes"
-"""What is no case: it asks nothing of lastgood."""
+"""This step is not counted as a case: it does not involve lastgood."""
 START = int(time.time()) + 2 * 86400
-"""After all files were made: gc asks how long they lie there."""
+"""After all files were made: gc tests their age."""
 
 
 FAULTS = tuple(
@@ -56,10 +56,10 @@ FAULTS = tuple(
 """What fails, and how, as in test_faults.py."""
 
 
-def beginning(base: tuple[World, Known], memory: Path) -> Callable[[str], Strangers]:
-    """A play in a world of its own: v1.0.0 to v4.0.0, and five commits without one, two of a tree."""
+def beginning(base: tuple[World, Known], memory: Path) -> Callable[[str], ForeignSteps]:
+    """A function that starts random walks: versions v1.0.0 to v4.0.0, and five commits without one, two of a tree."""
     world, known = base
-    begun = world.copy(memory / "play begin")
+    begun = world.copy(memory / "walk begin")
     by_commit = Known()
     for version in (V1, V2, V3, V4):
         commit = begun.project.git("rev-parse", f"refs/tags/flights@{version}^{{commit}}")
@@ -69,13 +69,13 @@ def beginning(base: tuple[World, Known], memory: Path) -> Callable[[str], Strang
             commit = begun.project.commit("Change nothing")
         else:
             commit = begun.project.commit_version(model=f"trained {number}", data={"a.csv": f"{number // 2}\n"})
-        by_commit.learn(commit, begun.root)
+        by_commit.record(commit, begun.root)
     model = story([*by_commit.trees])
     numbers = iter(range(10**9))
 
-    def begin(name: str) -> Strangers:
-        there = begun.copy(memory / f"play {name} {next(numbers)}")
-        return Strangers(there, by_commit, tuple(by_commit.trees), model, START)
+    def begin(name: str) -> ForeignSteps:
+        there = begun.copy(memory / f"walk {name} {next(numbers)}")
+        return ForeignSteps(there, by_commit, tuple(by_commit.trees), model, START)
 
     return begin
 
@@ -89,24 +89,24 @@ def story(commits: list[str]) -> Model:
     return model.switched("prod", V3, follow=True)
 
 
-def step(play: Strangers, name: str, version: int, stage: int, flag: int, number: int) -> None:
+def step(walk: ForeignSteps, name: str, version: int, stage: int, flag: int, number: int) -> None:
     """One step by its name and small numbers."""
     if name == "crash":
-        play.crash(CRASHED[number % len(CRASHED)], version, stage, flag, number // len(CRASHED))
+        walk.crash(CRASHED[number % len(CRASHED)], version, stage, flag, number // len(CRASHED))
     elif name in OWN:
-        play.command(name, version, stage, flag)
+        walk.command(name, version, stage, flag)
     else:
-        getattr(play, name)(version, stage, flag)
+        getattr(walk, name)(version, stage, flag)
 
 
-def random_step(play: Strangers, chance: random.Random, faulty: float) -> None:
+def random_step(walk: ForeignSteps, chance: random.Random, faulty: float) -> None:
     """One step, now and then under a fault."""
     version, stage, flag = chance.randrange(12), chance.choice((0, 0, 0, 1, 2, 3)), chance.randrange(12)
     if chance.random() < faulty:
         calls, error = chance.choice(FAULTS)
         when = f"{int(chance.expovariate(1 / 20)) + 1}{chance.choice(('', '', '+'))}"
         fault = ("-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when={when}")
-        play.fault(chance.choice(CRASHED), version, stage, flag, fault)
+        walk.fault(chance.choice(CRASHED), version, stage, flag, fault)
     else:
         name = chance.choices([*WEIGHTS], [*WEIGHTS.values()])[0]
-        step(play, name, version, stage, flag, chance.randrange(60 * len(CRASHED)))
+        step(walk, name, version, stage, flag, chance.randrange(60 * len(CRASHED)))

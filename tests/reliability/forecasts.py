@@ -1,4 +1,4 @@
-"""How a command ends by the promises: which exit codes it may have, and the model afterwards if it is carried out."""
+"""Forecasts of commands, from the promises: the allowed exit codes, and the model after the command succeeded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from tests.reliability.model import SETTLE, Model
 
 
 class Facts(Protocol):
-    """What was seen of objects and releases before the command; `None` where nobody can tell."""
+    """What was observed of objects and releases before the command; `None` means unknown."""
 
     def here(self, commit: str, version: str) -> bool | None:
         """Whether this machine can make the version live."""
 
     def elsewhere(self, commit: str) -> bool | None:
-        """Whether a machine with nothing but the remote could, as far as names and sizes tell."""
+        """Whether a machine with nothing but the remote could, judged by names and sizes."""
 
     def sound(self, commit: str, version: str) -> bool:
         """Whether the version's release here is whole, if there is one."""
 
     def lacking(self, commit: str) -> frozenset[str]:
-        """What the version needs and the remote does not have."""
+        """The objects that the version needs and the remote lacks."""
 
     @property
     def needed(self) -> Mapping[str, frozenset[str]]:
@@ -28,25 +28,25 @@ class Facts(Protocol):
 
     @property
     def damage(self) -> frozenset[str]:
-        """Everything that is there and is not what its name says: `cache`, `remote` or `release`, and the name."""
+        """Everything whose content does not match its name: `cache`, `remote` or `release`, and the name."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """The exit codes that are right, and the model after it was carried out. A code other than 0 and 7 changes
-    nothing; 7 has recorded and not switched."""
+    """The allowed exit codes, and the model after success. Codes other than 0 and 7 change nothing. 7 means that the
+    command recorded but did not switch."""
 
     codes: frozenset[int]
     after: Model
 
 
 def only(code: int, model: Model) -> Forecast:
-    """One code, for sure."""
+    """A forecast of exactly one code."""
     return Forecast(frozenset({code}), model)
 
 
 def proved(can: bool | None, after: Model, *, refusing: frozenset[int] = frozenset({3, 5})) -> Forecast:
-    """What depends on whether a version can be restored."""
+    """A forecast that depends on whether a version can be restored."""
     if can is None:
         return Forecast(refusing | {0}, after)
     return Forecast(frozenset({0}) if can else refusing, after)
@@ -128,7 +128,7 @@ def rollback(model: Model, facts: Facts, request: Rollback, trees: Mapping[str, 
 
 
 def _fulfilled(model: Model, facts: Facts, stage: str, version: str) -> Forecast:
-    """Recorded already: what is left is to switch here, and 7 says that it could not be done."""
+    """The event is recorded already and only the switch here is left. 7 means that the switch failed."""
     found = _brought(model, facts, stage, version)
     return Forecast(frozenset(7 if code in {3, 5} else code for code in found.codes), found.after)
 
@@ -151,12 +151,12 @@ def register(model: Model, commit: str, version: str, *, clean: bool, whole: boo
 
 
 def verify(model: Model, facts: Facts, *, deep: bool) -> Forecast:
-    """What it must find, and what it may: bytes that rot where it need not look. Listings it fetches again."""
+    """`verify` must find lost objects and wrong tags. It may miss damage unless `--deep`."""
     lost = any(facts.lacking(commit) for commit in model.commits.values())
     needed = {
         f"cache {one}" for commit in model.commits.values() for one in facts.needed[commit] if not one.endswith(".dir")
     }
     rotten = {one for one in facts.damage if one.startswith("release ") or one in needed}
-    if model.astray or lost or (deep and rotten):
+    if model.wrong_tags or lost or (deep and rotten):
         return only(3, model)
     return Forecast(frozenset({0, 3} if facts.damage else {0}), model)

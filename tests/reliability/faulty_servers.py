@@ -1,4 +1,4 @@
-"""Servers on loopback that fail as asked: a DVC remote over HTTP, and git's own http-backend behind the same faults."""
+"""Servers on loopback with chosen faults: a DVC remote over HTTP, and git's own http-backend behind the same faults."""
 
 import os
 import socket
@@ -14,8 +14,8 @@ from tests.adapters.dvc.server import Files, Server
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to requests whose path holds `where`: an answer with `status`, the connection reset after `tenths`
-    of the body, silence, slowness, or something else than was asked for."""
+    """A fault for requests whose path contains `where`: an answer with `status`, a connection reset after `tenths` of
+    the body, silence, slowness, or a wrong document."""
 
     kind: str
     where: str = ""
@@ -115,4 +115,4 @@ class FaultyServer(Server):
         self.fault, self.pause = None, 0.0
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Who is cut off complains, and that is no news."""
+        """Print nothing: a connection that was cut is expected."""

@@ -1,4 +1,4 @@
-"""The peers, asked as their users ask them: real `gto` and `dvc` processes; and lastgood's own answer in one shape."""
+"""Results of the peers, real `gto` and `dvc` processes, and those of lastgood in the same shape."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Pipeline files of a version that are small to write and endless to read."""
+"""Pipeline files that are small to write and take endless time to read."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Times each step where origin has 30,000 strangers' tags: `python -m benchmarks.strangers CLONE NAME VERSION`.
+"""Times each step where origin has 30,000 foreign tags: `python -m benchmarks.foreign_tags CLONE NAME VERSION`.
 
 CLONE is a scratch copy whose origin is a directory; NAME is an artifact that is assigned to prod, VERSION the version
 that is assigned and that the rollback leaves.

@@ -1,4 +1,4 @@
-"""The kinds of DVC remote that the tests have: a directory, files over HTTP, an object store (moto's S3)."""
+"""The kinds of DVC remote in the tests: a directory, files over HTTP, an object store (moto's S3)."""
 
 import logging
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ class Bucket:
 
 @contextmanager
 def remote(kind: str, base: Path) -> Iterator[Kind]:
-    """A remote of this kind that holds what lies below `base`, which is where a directory and HTTP keep it."""
+    """A remote of this kind with the files below `base`. The kinds directory and HTTP serve `base` itself."""
     if kind == "directory":
         yield Directory(base, f"    url = {base}\n")
     elif kind == "http":

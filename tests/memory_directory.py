@@ -1,4 +1,4 @@
-"""Directories in memory, where flushing costs nothing: what power cuts do is one sweep's question, not every test's."""
+"""Directories in memory, where a flush is free. Only one sweep tests power cuts; the other tests need no disk."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ ENOUGH = 1 << 30
 
 
 def in_memory(fallback: Path) -> Path:
-    """A new directory in memory, to be removed by who asked; `fallback` where there is none, or too little of it."""
+    """A new directory in memory, which the caller removes; `fallback` if there is none or it is too small."""
     memory = Path("/dev/shm")  # noqa: S108  # a file system, not a file of known name
     if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < ENOUGH:
         return fallback

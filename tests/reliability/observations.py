@@ -1,4 +1,4 @@
-"""What the stateful test sees after each step, without lastgood: refs, journals, links, and every object and file."""
+"""What the stateful test observes after each step, without lastgood: refs, journals, links, every object and file."""
 
 import os
 from collections.abc import Mapping
@@ -14,9 +14,12 @@ Journal = tuple[tuple[tuple[str, str], ...], ...]
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One look. Tags by name with object and commit; objects of cache and remote by id with whether they are whole;
-    releases by directory name with whether they are; `live` the directory that each stage's link leads to."""
+class Observation:
+    """One observation.
+
+    Tags by name with object and commit. Objects of cache and remote, and releases, by name with whether they are
+    intact. `live` has the directory name that the link of each stage leads to.
+    """
 
     needed: Mapping[str, frozenset[str]] = field(repr=False)
     origin: Refs
@@ -34,7 +37,7 @@ class Seen:
     head: str
     worktree: str | None
     """The commit that is checked out, if its files and no others lie there."""
-    note: bool
+    checkout_state: bool
 
     def here(self, commit: str, version: str) -> bool | None:
         """Whether this machine can make the version live: from a release, or from what is whole in cache or remote."""
@@ -75,9 +78,12 @@ def name_of(version: str, commit: str) -> str:
 
 
 @dataclass
-class Eyes:
-    """Looks at one world. `known` is by commit; what was hashed once is not hashed again while nothing about its inode
-    changed, a journal not read again while its tip is the same commit, and a tag's object but once."""
+class Observer:
+    """Observes one world. `known` is by commit.
+
+    A file is hashed again only if its inode changed. A journal is read again only if its tip moved.
+    A tag object is read once.
+    """
 
     base: Path
     known: Known
@@ -89,12 +95,12 @@ class Eyes:
     def checker(self) -> Checker:
         return Checker(self.base, self.known)
 
-    def look(self) -> Seen:
+    def look(self) -> Observation:
         """Everything."""
         checker = self.checker
         there, here = refs_of(checker.origin), refs_of(checker.clone)
         journal = self._journal(checker.origin, there)
-        return Seen(
+        return Observation(
             needed=self.known.objects,
             origin=self._tags(checker.origin, there),
             clone=self._tags(checker.clone, here),
@@ -108,7 +114,7 @@ class Eyes:
             follows=frozenset(stage for stage in STAGES if self._file_of(stage).exists()),
             head=head_of(checker.clone),
             worktree=self._worktree(),
-            note=(checker.place / "checkout.json").exists(),
+            checkout_state=(checker.place / "checkout.json").exists(),
         )
 
     def lasting(self) -> list[str]:

@@ -1,4 +1,7 @@
-"""What people, tools and bad disks do to the world of the stateful test, none of it by lastgood."""
+"""Steps from outside lastgood in the stateful test: what people, other tools and bad disks do to its world.
+
+Commands of lastgood are started here too, since they are processes like the others.
+"""
 
 import os
 import sys
@@ -15,14 +18,14 @@ from scmrepo.git.backend.pygit2 import Pygit2Backend
 from lastgood.cli.app import main
 from tests.builders import ARTIFACT, Project, git
 from tests.reliability.checker import objects
-from tests.reliability.killing import child, killed, killed_at, let_time_fly
+from tests.reliability.killing import child, killed, killed_at, skip_sleeps
 from tests.reliability.tracing import traced
 
 Work = Callable[[], int | None]
 
 
-class Hands:
-    """Acts on one world, at the times that its clock shows; what a command says goes to `said`."""
+class OutsideSteps:
+    """Runs commands and changes files in one world, by that world's clock. The output of a command goes to `said`."""
 
     def __init__(self, project: Project, now: int) -> None:
         self.project, self.now = project, now
@@ -60,7 +63,7 @@ class Hands:
         return child(self._heard(work))
 
     def _heard(self, work: Work) -> Work:
-        """With the clock of this world, which nobody has to wait for, and with all words in a file."""
+        """`work` with the clock of this world, without real sleeps, and with its output in a file."""
 
         os.ftruncate(self._words, 0)  # open already: a fault may hit the first opening of the child
 
@@ -69,7 +72,7 @@ class Hands:
                 os.dup2(self._words, stream)
             sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
             sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
-            let_time_fly(lambda: self.now)
+            skip_sleeps(lambda: self.now)
             return work()
 
         return heard
@@ -79,7 +82,7 @@ class Hands:
         os.close(self._words)
 
     def words(self) -> str:
-        """What the last command said."""
+        """The output of the last command."""
         return self.said.read_text(errors="replace") if self.said.exists() else ""
 
     def check_out(self, commit: str) -> None:
@@ -89,19 +92,19 @@ class Hands:
             self.dvc("pull", "--force", "--quiet")
 
     def fetch_tags(self) -> None:
-        """What people do before they use gto."""
+        """`git fetch --tags`, as people do before they use gto."""
         self.project.git("fetch", "--quiet", "--tags", "origin")
 
     def tag(self, name: str, commit: str) -> None:
         """An annotated tag by hand, and its push."""
         self.project.tag(name, commit=commit, when=self.now)
 
-    def take_back(self, name: str) -> None:
+    def delete_tag(self, name: str) -> None:
         """Delete a tag on origin and here."""
         self.project.git("push", "--quiet", "--delete", "origin", f"refs/tags/{name}")
         self.project.git("tag", "--delete", name)
 
-    def lead_astray(self, name: str, where: str, how: str, commit: str) -> None:
+    def break_tag(self, name: str, where: str, how: str, commit: str) -> None:
         """Delete or move a tag on origin or in the clone alone."""
         repository = self.project.origin if where == "origin" else self.project.root
         if how == "deleted":
@@ -110,7 +113,7 @@ class Hands:
             git(repository, "tag", "--force", "--annotate", "--message=moved", name, commit, when=self.now)
 
     def litter(self, number: int) -> str:
-        """An object on the remote that nothing names; its id."""
+        """Put an object on the remote that nothing references; its id."""
         content = f"litter {number}\n".encode()
         name = md5(content).hexdigest()
         place = self.project.remote / "files/md5" / name[:2] / name[2:]
@@ -118,20 +121,20 @@ class Hands:
         place.write_bytes(content)
         return name
 
-    def spoil_object(self, store: str, name: str, *, remove: bool) -> None:
+    def damage_object(self, store: str, name: str, *, remove: bool) -> None:
         """Flip a bit of a stored object, or remove it. `store` is `cache` or `remote`."""
         root = self.project.root / ".dvc/cache" if store == "cache" else self.project.remote
-        spoil(objects(root)[name], remove=remove)
+        damage(objects(root)[name], remove=remove)
 
-    def spoil_release(self, name: str, which: int, *, remove: bool) -> None:
-        """The same with one file of a release."""
+    def damage_release(self, name: str, which: int, *, remove: bool) -> None:
+        """Damage or remove one file of a release."""
         release = self.project.root / ".git/lastgood/releases" / ARTIFACT / name
         files = sorted(path for path in release.rglob("*") if path.is_file())
-        spoil(files[which % len(files)], remove=remove)
+        damage(files[which % len(files)], remove=remove)
 
 
-def spoil(path: Path, *, remove: bool) -> None:
-    """Flip the first bit of a file, or remove it: this name of it alone, for it may be linked elsewhere."""
+def damage(path: Path, *, remove: bool) -> None:
+    """Flip the first bit of a file, or remove it. Other hard links to the file keep their content."""
     mode = path.parent.stat().st_mode
     path.parent.chmod(0o755)
     content = path.read_bytes()

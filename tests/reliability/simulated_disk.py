@@ -1,13 +1,12 @@
-"""A disk that keeps what it was told to keep and nothing else, replayed from the system calls of a command.
+"""A simulated disk that keeps only what was flushed, replayed from the system calls of a command.
 
-Every name that a process gives, and every content that it writes, is lost until it is flushed: a file by fsync of the
-file, a name by fsync of its directory, everything by syncfs. That is stricter than ext4, where any fsync commits the
-names that were given before; only for the names of git's objects that is granted, within one repository, for git goes
-by it (it flushes contents, never directories). What lies in DVC's cache at the beginning is not safe either: DVC never
-flushes it.
+Every file name and every content that a process writes is lost until it is flushed: content by fsync of the file, a
+name by fsync of its directory, everything by syncfs. That is stricter than ext4, where any fsync also commits earlier
+names. One exception: names of git objects within one repository, because git relies on it (it flushes contents,
+never directories). Files that are in the DVC cache at the beginning are not safe either: DVC never flushes them.
 
-At each promise (exit 0, a ref on origin, a live link, the end of a note) all that was named before must be safe, and a
-content must be flushed before its name is one that others look at.
+At each promise (exit 0, a ref on origin, a live link, the removal of a state file) every earlier name must be safe, and
+content must be flushed before a name that others read points to it.
 """
 
 import re
@@ -33,7 +32,7 @@ OURS = "work/.git/lastgood/"
 """What is below git's directory and not git's."""
 HASHED = ("/files/md5/", "/work/data/raw/", "/work/models/")
 """Where files are read to be hashed, and not to be hashed again if what came of it can be kept."""
-NOTES = ("/.git/lastgood/checkout.json", "/.git/lastgood/pushing")
+MARKERS = ("/.git/lastgood/checkout.json", "/.git/lastgood/pushing")
 SAFE = (
     "staging/",
     "proofs.db",
@@ -198,7 +197,7 @@ class Disk:
 
     def _unlink(self, path: str) -> None:
         self._begin(path)
-        if path.endswith(NOTES):
+        if path.endswith(MARKERS):
             self._promise(f"the end of {self._shown(path)}")
         for new, former in self._taken.items():
             if path.startswith(f"{new}/"):  # the name goes first, what it named afterwards (ordering.md, O7)

@@ -1,4 +1,4 @@
-"""What people are told of a history: its events, and in their places what changed nothing or no longer counts."""
+"""The timeline of a history for people: its events, with superseded acts and discounted tags in their places."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,20 +11,20 @@ from lastgood.core.offline import Outcome
 from lastgood.core.registry import History
 
 
-def tell(history: History) -> tuple[Event, ...]:
-    """Every event of a history and, each in its place, the acts that were superseded before they were published, the
-    tags that were taken out of count, and the causes that were recorded for failures."""
+def timeline(history: History) -> tuple[Event, ...]:
+    """Every event of a history in order, with superseded acts, discounted tags and recorded causes in their
+    places."""
     entries = history.journal.entries
     waiting = [(place, event) for place, entry in enumerate(entries) for event in _beside(history, entry)]
     if not waiting:
         return history.events
     places = {tag.oid: place for place, entry in enumerate(entries) if not entry.adoption for tag in entry.tags}
-    told: list[Event] = []
+    events: list[Event] = []
     for event in history.events:
         while waiting and waiting[0][0] < places.get(event.oid, -1):
-            told.append(waiting.pop(0)[1])
-        told.append(event)
-    return (*told, *(event for _, event in waiting))
+            events.append(waiting.pop(0)[1])
+        events.append(event)
+    return (*events, *(event for _, event in waiting))
 
 
 def _beside(history: History, entry: Entry) -> Iterator[Event]:
