@@ -1,11 +1,14 @@
 """`[guard.STAGE]` is read as documented, and every mistake in it is named before anything is watched."""
 
+import re
 import tomllib
 from math import log
+from pathlib import Path
 
 import pytest
 
 from lastgood.core.checks import Limits, Policy, Shares
+from lastgood.core.config import Config
 from lastgood.core.durations import format_duration, parse_duration
 from lastgood.core.guarding.check import Buckets, Check, Command, Counts, Expected, Gauge, Http
 from lastgood.core.guarding.guard import Guard, OnFail
@@ -208,3 +211,18 @@ def test_a_length_of_time_has_a_unit(text: str, seconds: int, again: str) -> Non
 def test_anything_else_is_no_length_of_time(text: str) -> None:
     with pytest.raises(ValueError, match="is no length of time"):
         parse_duration(text)
+
+
+def test_the_example_in_the_documentation_is_read() -> None:
+    page = (Path(__file__).parents[2] / "docs/guard.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    guard = Config.parse(example).guard["prod"]
+    assert [check.name for check in guard.checks] == ["errors", "slow", "p99", "ready", "log loss"]
+    assert guard.token_from.startswith("PROMETHEUS_")
+
+
+def test_a_mistake_in_a_guard_names_its_section() -> None:
+    with pytest.raises(UsageError, match=r"lastgood.toml: \[guard.prod\] has no check"):
+        Config.parse("[guard.prod]\n")
+    with pytest.raises(UsageError, match=r"lastgood.toml: \[guard\] must be a table"):
+        Config.parse("guard = 5\n")

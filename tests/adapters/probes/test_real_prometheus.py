@@ -1,23 +1,16 @@
 """The questions are such that a real Prometheus answers as expected: Debian's, on loopback, scraping a real target."""
 
-import shutil
 import signal
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import pytest
 
 from lastgood.core.checks import Kind, Sample
 from tests.adapters.probes.conftest import Ask
-from tests.adapters.probes.server import Server, serve
+from tests.adapters.probes.prometheus import NEEDED, Watched, watch
 
-pytestmark = [
-    pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs Debian's package prometheus"),
-    pytest.mark.xdist_group("prometheus"),
-]
+pytestmark = [NEEDED, pytest.mark.xdist_group("prometheus")]
 COUNTS = {
     "bad": 'predictions_total{version="{version}",status="error"}  # those',
     "total": 'predictions_total{version="{version}"}',
@@ -29,44 +22,10 @@ HEALTHY = 'predictions_total{version="v2.0.0",status="ok"} 90\n'
 PATIENCE = 60
 
 
-@dataclass
-class Watched:
-    """A Prometheus and the target that it scrapes each second."""
-
-    url: str
-    target: Server
-    process: "subprocess.Popen[bytes]"
-
-    def exposes(self, text: str) -> None:
-        body = text.encode()
-        self.target.answer = lambda _path: (200, body, {"Content-Type": "text/plain; version=0.0.4"})
-
-
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    place = tmp_path_factory.mktemp("prometheus")
-    with serve() as target, (place / "log").open("wb") as log:
-        (place / "prometheus.yml").write_text(
-            "global: {scrape_interval: 1s}\n"
-            f"scrape_configs: [{{job_name: model, static_configs: [{{targets: ['127.0.0.1:{target.port}']}}]}}]\n"
-        )
-        port = free_port()
-        process = subprocess.Popen(
-            ["prometheus", "--config.file=prometheus.yml", f"--web.listen-address=127.0.0.1:{port}"],
-            cwd=place, stdout=log, stderr=log,
-        )  # fmt: skip
-        try:
-            yield Watched(f"http://127.0.0.1:{port}", target, process)
-        finally:
-            process.kill()
-            process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+    with watch(tmp_path_factory.mktemp("prometheus")) as found:
+        yield found
 
 
 def await_sample(ask: Callable[[], Sample], until: Callable[[Sample], bool]) -> Sample:
