@@ -8,7 +8,7 @@ import pytest
 
 from lastgood.operations.guard import Looked, Outcome, look
 from tests.adapters.probes.prometheus import NEEDED, Watched, watch
-from tests.operations.world import World
+from tests.world import World
 
 pytestmark = [NEEDED, pytest.mark.xdist_group("prometheus")]
 CONFIG = """\
