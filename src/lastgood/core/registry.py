@@ -251,7 +251,7 @@ def _history(artifact: str, given: list[Named], journal: Journal, verdicts: Verd
     unjournaled: dict[str, bool] = {}
     for tag, name in named:
         event = Event.read(tag, name, name.version or versions.get(tag.commit, ""))
-        oid, place, adoption = recorded.get(tag.name, ("", 0, False))
+        oid, index, adoption = recorded.get(tag.name, ("", 0, False))
         journaled = oid == tag.oid
         strange = compare(tag, name, event, commits)
         if strange is not None:
@@ -265,7 +265,7 @@ def _history(artifact: str, given: list[Named], journal: Journal, verdicts: Verd
             text = f"tag {tag.name} belongs to no version of {artifact} that is here; it is ignored"
             findings.append(Finding(Flaw.STRAY, tag.name, text))
         elif journaled and not adoption:
-            own.append((place, event))
+            own.append((index, event))
         elif event.when > LATEST and event.stage is not None:
             text = f"tag {tag.name} is dated {event.at:%Y-%m-%d}, which gto and dvc cannot order; it is ignored"
             findings.append(Finding(Flaw.FUTURE, tag.name, text))

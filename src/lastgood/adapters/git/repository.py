@@ -128,7 +128,7 @@ def _no_clone(start: Path, error: GitError | OSError) -> LastgoodError:
 def under_way(git: Git) -> tuple[str, str] | None:
     """The git operation in progress in this working tree, and the command that ends it; `None` if there is none."""
     directory = Path(git.line("rev-parse", "--absolute-git-dir"))
-    return next((told for name, told in UNDER_WAY.items() if (directory / name).exists()), None)
+    return next((operation for name, operation in UNDER_WAY.items() if (directory / name).exists()), None)
 
 
 def is_shallow(git: Git) -> bool:
@@ -181,7 +181,7 @@ def dirty(git: Git, *, untracked: bool = True) -> dict[str, str]:
         "status", "--porcelain=v1", "-z", f"--untracked-files={mode}", "--no-renames", "--ignore-submodules=none"
     )
     lines = [line for line in out.decode(errors="surrogateescape").split("\0") if line]
-    return {line[3:]: line[:2] for line in reversed(lines)}  # `D ` is told before `??`: gone from the index alone
+    return {line[3:]: line[:2] for line in reversed(lines)}  # git prints `D ` before `??`: removed from the index alone
 
 
 def unlike(git: Git, commit: str) -> tuple[str, ...]:
@@ -230,8 +230,8 @@ def index(git: Git) -> dict[str, Entry]:
     """The index by path, with unmerged paths and submodules."""
     entries = {}
     for line in git.run("ls-files", "-v", "--stage", "-z").decode(errors="surrogateescape").split("\0")[:-1]:
-        told, _, path = line.partition("\t")
-        letter, mode, oid, stage = told.split()
+        state, _, path = line.partition("\t")
+        letter, mode, oid, stage = state.split()
         blob = oid if stage == "0" and mode != "160000" else None
         entries[path] = Entry(blob, overlooked=letter == "S" or letter.islower())
     return entries
