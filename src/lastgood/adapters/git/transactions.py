@@ -186,12 +186,12 @@ def _unanswered(remote: str, words: str) -> UnreachableError:
     """The error for a push that ended without an answer about any ref: it never began, or the connection broke."""
     if not any(sign in words for sign in _BROKEN_OFF):
         return unreachable(remote, words)
-    return _broken_off(remote, f"{remote} broke off: {' '.join(words.split())}")
+    return _broken_off(remote, f"{remote} closed the connection: {' '.join(words.split())}")
 
 
 def _broken_off(remote: str, what: str) -> UnreachableError:
     return UnreachableError(
-        f"{what}; nothing was changed here, but whether {remote} accepted the push is unknown",
+        f"{what}; nothing was changed here, but it is unknown whether {remote} accepted the push",
         hint="run the same command again to find out",
     )
 
