@@ -29,7 +29,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	$(BIN)/python $(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup  ## register, break, roll back and prove it, on real flights in a scratch directory
+demo: setup  ## register, break, roll back and verify it, on real flights in a scratch directory
 	$(BIN)/python demo/story.py
 
 test: setup repro lint types contracts suite  ## everything that must hold, but for the sweeps

@@ -41,7 +41,7 @@ def test_rollback_shows_the_plan_and_what_happens_next(run: Program) -> None:
     assert lines[2].split() == ["skipped", "v1.1.0", "marked", "failed"]
     assert lines[3].startswith("  target   v1.0.0  stable, registered ")
     assert lines[-1] == "recorded; machines following prod switch at their next sync"
-    assert done.err.splitlines() == ["asking the git remote", "publishing"]
+    assert done.err.splitlines() == ["reading the git remote", "publishing"]
     again = run("rollback", "--from", "v2.0.0", "--reason", "late")
     assert again.out == "nothing to do: prod of flights is assigned to v1.0.0 already\n"
 

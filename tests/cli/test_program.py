@@ -68,7 +68,7 @@ def test_a_terminal_gets_one_line_of_progress_that_is_taken_away_again(story: Pr
     os.close(terminal)
     said = read_all(controller)
     assert (done.returncode, json.loads(done.stdout)["applies"]) == (0, "here")
-    assert "asking the git remote" in said
+    assert "reading the git remote" in said
     assert "building the release" in said
     assert "\n" not in said
     assert said.rsplit("\r", 2)[-2].strip() == said.rsplit("\r", 2)[-1] == ""

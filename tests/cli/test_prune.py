@@ -30,7 +30,7 @@ def test_it_tells_of_each_release_why_it_stays_or_goes(run: Program) -> None:
     assert lines[-1].endswith("; nothing was changed")
     done = run("prune", "--keep", "1")
     assert done.out.splitlines()[-1].startswith("removed 1 of 3 releases, ")
-    assert "removing what is not needed" in done.err
+    assert "removing what this machine does not need" in done.err
     assert run("prune", "flights").out.splitlines()[-1] == "nothing to do: every release here is needed"
 
 

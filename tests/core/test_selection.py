@@ -3,7 +3,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from lastgood.core.manifest import Manifest, Output
-from lastgood.core.selection import Wanted, pins_artifact, places, select, unmatched, whole
+from lastgood.core.selection import Wanted, nameable_paths, pins_artifact, select, unmatched, whole
 
 FILE, DIRECTORY = "a" * 32, "b" * 32 + ".dir"
 
@@ -87,4 +87,4 @@ def test_a_version_that_lacks_its_artifact_is_known(version: Manifest, code: dic
 
 
 def test_every_place_that_could_be_meant() -> None:
-    assert places(ONE.outputs) == ("data", "data/raw", "models", "models/model.pkl", "models/vocabulary.txt")
+    assert nameable_paths(ONE.outputs) == ("data", "data/raw", "models", "models/model.pkl", "models/vocabulary.txt")

@@ -109,8 +109,8 @@ def test_a_foreign_tag_and_a_mark_can_be_taken_out_of_count_too(ahead: World) ->
 @pytest.mark.parametrize(
     ("tag", "error", "words"),
     [
-        ("flights@v4.0.0", UsageError, "no tag of an assignment or mark"),
-        ("nonsense", UsageError, "no tag of an assignment or mark"),
+        ("flights@v4.0.0", UsageError, "not a tag of an assignment or mark"),
+        ("nonsense", UsageError, "not a tag of an assignment or mark"),
         ("flights#prod#99", UnknownError, "no tag flights#prod#99 counts"),
         ("flights#prod#4", RefusedError, "not more than a day ahead"),
         ("delays#prod#4", UnknownError, "no artifact delays"),

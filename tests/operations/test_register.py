@@ -443,7 +443,7 @@ def test_a_tag_of_the_name_that_is_no_version_is_told_and_not_called_a_race(stor
     story.project.commit()
     git(story.root if here else story.project.origin, "tag", "flights@v5.0.0", "main")
     before = story.snapshot()
-    with pytest.raises(RefusedError, match=r"a tag flights@v5\.0\.0 that is no version: not annotated"):
+    with pytest.raises(RefusedError, match=r"the tag flights@v5\.0\.0 exists and is not a version"):
         story.register("v5.0.0")
     assert story.snapshot()["origin"] == before["origin"]
 

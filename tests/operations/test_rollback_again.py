@@ -13,7 +13,7 @@ def test_a_stage_rolled_back_just_now_is_left_alone_until_it_has_settled(story: 
     with pytest.raises(RefusedError) as caught:
         story.rollback(at=when + 99)
     assert caught.value.message == "prod of flights was rolled back to v1.0.0 99 s ago"
-    assert caught.value.hint == "that is done; to leave v1.0.0, too, add --from v1.0.0 or --again"
+    assert caught.value.hint == "to roll back once more, add --from v1.0.0 or --again"
     for more in ({}, {"leaving": "v1.0.0"}, {"again": True}):
         with pytest.raises(NoGoodVersionError):  # it would go on: there is none below
             story.rollback(at=when + (0 if more else 100), **more)

@@ -87,7 +87,7 @@ def test_a_host_that_dies_after_it_took_everything_is_not_called_unchanged(proje
     there = opened(project)
     with pytest.raises(LastgoodError) as cut:
         rollback(there, Request(None, "bad", leaving="v1.1.0"))
-    assert "whether origin accepted the push is unknown" in cut.value.message
+    assert "it is unknown whether origin accepted the push" in cut.value.message
     dying.unlink()
     tags = git(project.origin, "for-each-ref", "refs/tags")
     again = rollback(there, Request(None, "bad", leaving="v1.1.0"))

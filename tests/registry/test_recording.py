@@ -37,7 +37,7 @@ def test_tags_of_half_a_transaction_that_origin_refuses_are_named_and_nothing_is
         story.mark("v4.0.0", "failed")
     refused = "[remote rejected] (hook declined)"
     assert caught.value.message == (
-        "origin has the journal's newest entry without all its tags, and does not accept them:"
+        "origin has the newest journal entry without all its tags, and does not accept them:"
         f" flights#failed#6: {refused}; flights#prod#7: {refused}"
     )
     assert caught.value.hint == "lastgood repair flights"

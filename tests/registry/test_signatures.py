@@ -209,7 +209,7 @@ def test_without_anybody_who_may_sign_nothing_is_answered(signed: World) -> None
     with pytest.raises(UsageError, match="no signer is configured"):
         signed.status()
     signed.settings('[registry]\nrequire_signed = true\nallowed_signers = "nowhere"\n')
-    with pytest.raises(UsageError, match="nowhere, is not there"):
+    with pytest.raises(UsageError, match="nowhere, does not exist"):
         signed.status()
     (Path(os.environ["HOME"]) / "signers").write_text((signed.root / "signers").read_text())
     signed.settings("[registry]\nrequire_signed = true\n")

@@ -283,7 +283,7 @@ def test_a_place_is_ignored_by_git_and_never_overwritten(tmp_path: Path) -> None
 
 def test_a_version_cannot_name_another_directory() -> None:
     for version in ("../v1", ".v1", "a/b"):
-        with pytest.raises(Exception, match="is no version"):
+        with pytest.raises(Exception, match="is not a version"):
             release_name(version, "a" * 40)
 
 

@@ -1,4 +1,4 @@
-"""GTO's own settings, `.gto` at the git root; lastgood reads of them which stages there may be."""
+"""GTO's own settings, `.gto` at the git root; lastgood reads only the allowed stages."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ FILE = ".gto"
 
 
 def read_stages(root: Path) -> tuple[str, ...] | None:
-    """The stages that `.gto` lists, in order; `None` where it lists none, as gto.config reads it.
+    """The stages that `.gto` lists, in order; `None` if it lists none, as gto.config reads it.
 
     Raises `UsageError` for a file that gto could not read either.
     """

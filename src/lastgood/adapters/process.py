@@ -1,4 +1,4 @@
-"""Running one command to its end: as an argument list or a shell line, with a deadline and bounded output."""
+"""Runs one command to its end: as an argument list or a shell line, with a deadline and bounded output."""
 
 import errno
 import os
@@ -12,22 +12,22 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT, Popen, TimeoutExpired
 
 MOST = 1 << 20
-"""Bytes that are kept of each stream. Of a longer one the beginning and the end are kept, half each."""
+"""Bytes that are kept of each stream. Of a longer one, the beginning and the end are kept, half each."""
 PIECE = 1 << 16
 PATIENCE = 2.0
-"""Seconds that a process is given to end when it is asked to."""
+"""Seconds that a process has to end after it was asked to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a command ended. `code` is its exit code, -n when signal n killed it, `None` when its time was over."""
+    """How a command ended. `code` is its exit code, -n if signal n killed it, `None` if its time was over."""
 
     code: int | None
     out: bytes
     err: bytes = b""
 
     def words(self, most: int) -> str:
-        """Its last lines of text, standard error if it wrote there, else standard output."""
+        """The last lines of its output: of standard error if it wrote there, else of standard output."""
         lines = (self.err or self.out).decode(errors="replace").strip().splitlines()
         return "\n".join(lines[-most:])
 
@@ -41,7 +41,7 @@ def run(  # the command, where, with which variables, for how long, with what to
     stdin: bytes = b"",
     merged: bool = False,
 ) -> Outcome:
-    """Run a command in a session of its own; a text is a shell line. Nothing that it started outlives it.
+    """Run a command in a session of its own; a text is a shell line. Every process that it started ends with it.
 
     `timeout` is in seconds. With `merged`, standard error is part of standard output, in the order written. Raises
     `OSError` when the command cannot be started, `FileNotFoundError` when there is none of its name.
@@ -126,7 +126,7 @@ def _give_up(process: "Popen[bytes]", deadline: float | None) -> tuple[()]:
 
 
 def _write(descriptor: int, content: bytes) -> bytes:
-    """What is left to write; nothing once the command has stopped reading."""
+    """The rest of the input to write; empty once the command has stopped reading."""
     try:
         return content[os.write(descriptor, content[:PIECE]) :]
     except BrokenPipeError:
@@ -141,11 +141,11 @@ def _keep(kept: bytearray, piece: bytes) -> bytes:
 
 
 def communicate(process: "Popen[bytes]", stdin: bytes | None, timeout: float | None) -> tuple[bytes, bytes]:
-    """Standard output and standard error of a process of our own session, whole. Raises `TimeoutExpired` for one that
-    is silent too long, after it was killed with all that it started.
+    """The whole standard output and standard error of a process in lastgood's own session. Raises `TimeoutExpired` for
+    one that is silent too long, after killing it with all that it started.
 
-    Its descendants are found without `ps` or `pgrep`, which slim images lack: else `git-remote-https` lives on with our
-    pipes in its hands, and the wait for their end has none.
+    Its descendants are found without `ps` or `pgrep`, which slim images lack. Otherwise `git-remote-https` would live
+    on with the pipes open, and the wait for their end would never end.
     """
     try:
         return process.communicate(stdin, timeout=timeout)
@@ -157,8 +157,8 @@ def communicate(process: "Popen[bytes]", stdin: bytes | None, timeout: float | N
 
 
 def end(process: "Popen[bytes]") -> None:
-    """End a process with all that it started. It is asked first, so that git removes its locks; its children may wait
-    for a host that never answers."""
+    """End a process with all that it started. It gets SIGTERM first, so that git removes its locks; its children may
+    wait for a host that never answers."""
     started = list(descendants(process.pid))
     process.terminate()
     try:
@@ -170,14 +170,14 @@ def end(process: "Popen[bytes]") -> None:
 
 
 def kill(processes: Iterable[int]) -> None:
-    """Kill processes, those that have ended meanwhile left out."""
+    """Kill processes; those that have ended meanwhile are skipped."""
     for pid in processes:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """The processes that a process started, and these, as /proc says; none where there is no /proc."""
+    """The processes that a process started, and theirs, from /proc; none without /proc."""
     parents = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):

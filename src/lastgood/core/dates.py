@@ -65,13 +65,13 @@ def date_findings(histories: Iterable[Sequence[Event]], now: int) -> Iterator[Fi
 
 def _future(events: Sequence[Event], now: int) -> Iterator[Finding]:
     told = set()
-    for place, event in enumerate(events):
+    for index, event in enumerate(events):
         group = event.stage or event.tag
         if event.when <= now + DAY or group in told:
             continue
         told.add(group)
         text = f"tag {event.tag} is dated {event.at:%Y-%m-%d}, more than a day ahead"
-        if all(clock_of(later) > now + DAY for later in events[place:]):
+        if all(clock_of(later) > now + DAY for later in events[index:]):
             text += f" (or this machine's clock, {_moment(now)}, is slow)"
         if event.stage is not None:
             text += f": {_effect(event)}; lastgood discount '{event.tag}' --reason TEXT takes it out of count"

@@ -100,16 +100,16 @@ def judge(history: History, act: Act) -> Outcome:
     if any(event.message.trailers.get("Offline") == act.id for event in history.events):
         return Outcome.RECORDED
     entries = (entry.superseded for entry in history.journal.entries if entry.superseded)
-    told = next((entry for entry in entries if entry.get("Offline") == act.id), None)
+    published = next((entry for entry in entries if entry.get("Offline") == act.id), None)
     assigned = history.assigned.get(act.stage)
-    by = told["Superseded"] if told else assigned.version if assigned else None
+    by = published["Superseded"] if published else assigned.version if assigned else None
     if by == act.target:
         return Outcome.FULFILLED
     target = history.by_name.get(act.target)
     good = target is not None and not target.deregistered and target.mark is not Mark.FAILED
     same = target is not None and target.commit == act.target_commit
     holds = assigned is not None and (assigned.version, assigned.commit) == (act.leaving, act.leaving_commit)
-    return Outcome.RECORDED if holds and good and same and told is None else Outcome.SUPERSEDED
+    return Outcome.RECORDED if holds and good and same and published is None else Outcome.SUPERSEDED
 
 
 def is_published(history: History, act: Act) -> bool:

@@ -22,20 +22,20 @@ def merge(ordered: list[Event], adopted: list[Event]) -> list[Event]:
         return ordered or adopted
     whole = _happened(ordered)
     stages: dict[str | None, list[int]] = defaultdict(list)
-    for place, event in enumerate(ordered):
-        stages[_group(event)].append(place)
-    times = {group: _happened([ordered[place] for place in places]) for group, places in stages.items()}
+    for index, event in enumerate(ordered):
+        stages[_group(event)].append(index)
+    times = {group: _happened([ordered[index] for index in indices]) for group, indices in stages.items()}
     before: dict[int, list[Event]] = defaultdict(list)
     for event in adopted:
-        place = bisect_right(whole, event.when)
+        index = bisect_right(whole, event.when)
         group = _group(event)
         if group is not None and group in stages:
             first = bisect_right(times[group], event.when)
-            place = min([place, *stages[group][first : first + 1]])
-        before[place].append(event)
+            index = min([index, *stages[group][first : first + 1]])
+        before[index].append(event)
     merged: list[Event] = []
-    for place, event in enumerate(ordered):
-        merged += (*before[place], event)
+    for index, event in enumerate(ordered):
+        merged += (*before[index], event)
     return [*merged, *before[len(ordered)]]
 
 
@@ -49,8 +49,8 @@ def _happened(ordered: Sequence[Event]) -> list[int]:
     """The latest time at which each event can have happened, given the dates of those that follow; it never
     decreases."""
     times = [event.when for event in ordered]
-    for place in range(len(times) - 2, -1, -1):
-        times[place] = min(times[place], times[place + 1])
+    for index in range(len(times) - 2, -1, -1):
+        times[index] = min(times[index], times[index + 1])
     return times
 
 

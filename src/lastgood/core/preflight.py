@@ -150,9 +150,9 @@ def _missing(facts: Facts) -> list[Finding]:
     remote = None if facts.missing_on_remote is None else {one.md5 for one in facts.missing_on_remote}
     looked = facts.missing_on_remote if remote is not None else facts.missing_here or ()
     where = {(True, True): "neither in the cache nor on the remote", (True, False): "not on the remote"}
-    place = where.get((remote is not None, here is not None), "not in the cache")
+    missing = where.get((remote is not None, here is not None), "not in the cache")
     return [
-        Finding(Flaw.MISSING, str(one.path), f"{one.path} ({one.md5}) is {place}")
+        Finding(Flaw.MISSING, str(one.path), f"{one.path} ({one.md5}) is {missing}")
         for one in looked or ()
         if here is None or one.md5 in here
     ]

@@ -43,9 +43,9 @@ def select(manifest: Manifest, wanted: Wanted) -> tuple[Output, ...]:
     """
     if not wanted.outputs or unmatched(manifest, wanted):
         return whole(manifest)
-    places = [PurePosixPath(one) for one in (*wanted.outputs, *_own(manifest))]
+    paths = [PurePosixPath(one) for one in (*wanted.outputs, *_own(manifest))]
     there = _range(manifest, wanted)
-    return tuple(one for one in there if any(_covers(place, one) for place in places))
+    return tuple(one for one in there if any(_covers(path, one) for path in paths))
 
 
 def unmatched(manifest: Manifest, wanted: Wanted) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ def unmatched(manifest: Manifest, wanted: Wanted) -> tuple[str, ...]:
 def own_outputs(manifest: Manifest) -> tuple[Output, ...]:
     """The outputs at the artifact's own path; none for an artifact in git, at a URL, or that is not declared."""
     own = [PurePosixPath(one) for one in _own(manifest)]
-    return tuple(one for one in manifest.outputs if any(_covers(place, one) for place in own))
+    return tuple(one for one in manifest.outputs if any(_covers(path, one) for path in own))
 
 
 def pins_artifact(manifest: Manifest, code: Mapping[str, str]) -> bool:
@@ -79,7 +79,7 @@ def pins_artifact(manifest: Manifest, code: Mapping[str, str]) -> bool:
     )
 
 
-def places(outputs: Iterable[Output]) -> tuple[str, ...]:
+def nameable_paths(outputs: Iterable[Output]) -> tuple[str, ...]:
     """Every path that an entry could name: of the outputs, and of the directories that hold them."""
     found = {str(path) for one in outputs for path in (one.path, *one.path.parents) if path.name}
     return tuple(sorted(found))
@@ -94,6 +94,6 @@ def _own(manifest: Manifest) -> tuple[str, ...]:
     return () if not manifest.path or "://" in manifest.path else (manifest.path,)
 
 
-def _covers(place: PurePosixPath, output: Output) -> bool:
+def _covers(path: PurePosixPath, output: Output) -> bool:
     """Whether a path names an output: it is the output, a directory above it, or a part of a directory output."""
-    return output.path.is_relative_to(place) or (output.is_directory and place.is_relative_to(output.path))
+    return output.path.is_relative_to(path) or (output.is_directory and path.is_relative_to(output.path))

@@ -35,8 +35,8 @@ class Rules:
     def allow(self, name: TagName, signers: Collection[str]) -> bool:
         """Whether one of the signers may sign this. Without an entry everybody in the signers file may; a gpg key only
         if its fingerprint is listed, because a keyring holds everybody's."""
-        place = REGISTER if name.stage is None else name.stage
-        listed = self.signers.get(place, self.signers.get(ANYTHING_ELSE))
+        key = REGISTER if name.stage is None else name.stage
+        listed = self.signers.get(key, self.signers.get(ANYTHING_ELSE))
         if listed is None:
             return any(fingerprint(one) is None for one in signers)
         return bool({fingerprint(one) or one for one in listed}.intersection(signers))
@@ -80,8 +80,8 @@ def judge(rules: Rules, tag: TagObject, name: TagName, signature: Signature) -> 
         kind = Flaw.SIGNER if signature.why else Flaw.UNSIGNED
         return Finding(kind, tag.name, f"tag {tag.name} {signature.why or 'is not signed'}; it does not count")
     if not rules.allow(name, signature.signers):
-        place = name.stage or "versions"
-        text = f"tag {tag.name} is signed by {', '.join(signature.signers)}, who may not sign {place}"
+        subject = name.stage or "versions"
+        text = f"tag {tag.name} is signed by {', '.join(signature.signers)}, who may not sign {subject}"
         return Finding(Flaw.SIGNER, tag.name, f"{text}; it does not count")
     return _disagrees(tag, signature.strange) if signature.strange else None
 
@@ -124,7 +124,7 @@ def _misled(name: TagName, message: Message) -> str:
     said = message.trailers
     if said["Artifact"] != name.artifact:
         return f"its message is about {said['Artifact']}"
-    for told, wanted in ((said.get("Version"), name.version), (said.get("Stage"), name.stage)):
-        if told is not None and wanted is not None and told != wanted:
-            return f"its message is about {told}"
+    for found, wanted in ((said.get("Version"), name.version), (said.get("Stage"), name.stage)):
+        if found is not None and wanted is not None and found != wanted:
+            return f"its message is about {found}"
     return ""

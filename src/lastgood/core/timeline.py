@@ -15,13 +15,13 @@ def timeline(history: History) -> tuple[Event, ...]:
     """Every event of a history in order, with superseded acts, discounted tags and recorded causes in their
     places."""
     entries = history.journal.entries
-    waiting = [(place, event) for place, entry in enumerate(entries) for event in _beside(history, entry)]
+    waiting = [(index, event) for index, entry in enumerate(entries) for event in _beside(history, entry)]
     if not waiting:
         return history.events
-    places = {tag.oid: place for place, entry in enumerate(entries) if not entry.adoption for tag in entry.tags}
+    indices = {tag.oid: index for index, entry in enumerate(entries) if not entry.adoption for tag in entry.tags}
     events: list[Event] = []
     for event in history.events:
-        while waiting and waiting[0][0] < places.get(event.oid, -1):
+        while waiting and waiting[0][0] < indices.get(event.oid, -1):
             events.append(waiting.pop(0)[1])
         events.append(event)
     return (*events, *(event for _, event in waiting))

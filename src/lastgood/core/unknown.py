@@ -93,7 +93,7 @@ def _is_near(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
     if len(short) < MINIMUM or len(long) <= MINIMUM or not (short.isalpha() and long.isalpha()):
         return False
-    at = next((place for place, letter in enumerate(short) if letter != long[place]), len(short))
+    at = next((index for index, letter in enumerate(short) if letter != long[index]), len(short))
     if len(short) < len(long):
         return short[at:] == long[at + 1 :]
     exchanged = short[at + 1 : at + 2] + short[at : at + 1] + short[at + 2 :]

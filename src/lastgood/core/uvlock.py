@@ -59,7 +59,7 @@ class _Graph:
         if "project" not in project:
             return [self._find({"name": name}) for name in sorted(self._members)]
         name = check_name(project["project"]["name"])
-        found = [one for one in self._packages.get(name, []) if _place(one) is not None]
+        found = [one for one in self._packages.get(name, []) if _directory(one) is not None]
         if len(found) != 1:
             raise UnusableLockError(f"the project {name} is not in it")
         self._members.add(name)
@@ -117,7 +117,7 @@ class _Graph:
 
     def _line(self, package: _Table) -> str | None:
         name, source = check_name(package["name"]), package["source"]
-        if "virtual" in source or (name in self._members and _place(package) is not None):
+        if "virtual" in source or (name in self._members and _directory(package) is not None):
             return None
         if not source.keys() & {"registry", "url"}:
             kind = "a repository" if "git" in source else "a directory"
@@ -129,6 +129,6 @@ class _Graph:
         return format_pin(name, package["version"], hashes)
 
 
-def _place(package: _Table) -> str | None:
+def _directory(package: _Table) -> str | None:
     """The directory of a package that is a project."""
     return next((str(package["source"][key]) for key in _SELF if key in package["source"]), None)

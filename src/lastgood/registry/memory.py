@@ -22,7 +22,7 @@ def load(project: Project, name: str) -> object:
 def save(project: Project, name: str, document: object) -> None:
     """Write a document by one rename (O3). It is not flushed, and not written at all if that fails: a crash or a full
     disk loses only remembered data."""
-    fresh = project.place.root / f".{name}.new"  # one name, one writer: what a dead one left is written over
+    fresh = project.place.root / f".{name}.new"  # one name, one writer: a leftover of a crash is overwritten
     with (
         suppress(OSError, LockedError, NotWritableError),
         lock.hold(project.place, lock.MEMORY, f"write {name}", wait=WAIT),

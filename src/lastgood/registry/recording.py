@@ -64,7 +64,9 @@ def record(project: Project, view: View, transaction: Transaction, *, more: Sequ
     there = view.origin.tags if view.origin is not None else {}
     gone = tuple(one for one in transaction.discounts if there.get(one.name) == one.oid)
     carry(project, replace(prepared, gone=gone), more=more)
-    transactions.drop_tags(project.git, transaction.discounts)  # who dies before: the next reading command does it
+    transactions.drop_tags(
+        project.git, transaction.discounts
+    )  # after a crash before this, the next reading command does it
     names = tuple(tag.name for tag in prepared.tags)
     return Record(names, published=project.remote is not None, latest=transaction.latest)
 
@@ -121,7 +123,7 @@ def publish_earlier(project: Project, view: View, journal: Journal, ref: str) ->
     there = view.origin.refs.get(ref)
     if there == journal.tip or journal.tip is None:
         return
-    known = [place for place, entry in enumerate(journal.entries) if entry.commit == there]
+    known = [index for index, entry in enumerate(journal.entries) if entry.commit == there]
     previous = there
     for entry in journal.entries[known[0] + 1 if known else 0 :]:
         counting = tuple(tag for tag in entry.tags if tag.oid not in journal.discounted)
@@ -153,9 +155,9 @@ def _give_tags(project: Project, origin: Origin, journal: Journal) -> bool:
     lacking = [tag for tag in lacking if rebuild(project.git, tag)]
     refused = push_tags(project.git, str(project.remote), lacking, project.deadline) if lacking else {}
     if refused:
-        told = "; ".join(f"{name}: {why}" for name, why in refused.items())
+        refusals = "; ".join(f"{name}: {why}" for name, why in refused.items())
         raise PushRefusedError(
-            f"{project.remote} has the journal's newest entry without all its tags, and does not accept them: {told}",
+            f"{project.remote} has the newest journal entry without all its tags, and does not accept them: {refusals}",
             hint=f"lastgood repair {journal.artifact}",
         )
     transactions.put_tags(project.git, [tag.recorded for tag in lacking])

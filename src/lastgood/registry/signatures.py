@@ -72,11 +72,11 @@ def _bytes(project: Project, tag: TagObject, journals: Mapping[str, Journal]) ->
 
 
 def _kept(objects: ObjectReader, commit: str, oid: str) -> bytes | None:
-    place = 1
-    while (found := objects.read(f"{commit}:tag-{place}")) is not None:
+    number = 1
+    while (found := objects.read(f"{commit}:tag-{number}")) is not None:
         if is_tag(found[1], oid):
             return found[1]
-        place += 1
+        number += 1
     return None
 
 
@@ -118,7 +118,7 @@ def _remembered(project: Project, state: str) -> dict[str, Signature]:
         outcomes = [Signature(tuple(signers), why, strange) for signers, why, strange in document["outcomes"]]
         return {oid: outcomes[number] for oid, number in document["tags"].items()}
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        return {}  # checked anew
+        return {}  # checked again
 
 
 def _remember(project: Project, state: str, checked: Mapping[str, Signature]) -> None:
@@ -132,8 +132,8 @@ def _remember(project: Project, state: str, checked: Mapping[str, Signature]) ->
 
 
 def signer_for(project: Project, tags: Iterable[str]) -> Sign:
-    """The function that signs tags of these names: if the user's git signs tags, or if one of them must be signed.
-    Otherwise `None`.
+    """The function that signs tags of these names, if the user's git signs tags or one of them must be signed;
+    otherwise it leaves them unsigned.
 
     Signing raises `RefusedError` if it fails, or if the signed tag would be ignored.
     """

@@ -212,7 +212,7 @@ def _placed(output: Output, contents: Contents, paths: Sequence[str]) -> Output:
     either.
     """
     files = {path: contents.digests[path] for path in paths if path in contents.digests}
-    # What came from DVC was proved file by file: against this, where it is pinned.
+    # Files from DVC were verified one by one: against this, if it is pinned.
     digest = (output.sha256 if output.storage == "dvc" else None) or digest_of(output, files)
     if output.storage == "git" and (output.sha256 not in {None, digest} or len(files) != len(paths) or not files):
         message = f"{output.path} in git is not what the version pins"

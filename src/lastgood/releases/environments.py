@@ -74,7 +74,7 @@ def build_environment(
             _protect(made)
             durable.fsync_tree(made)
             durable.make_directories(path.parent)
-            durable.remove_tree(path)  # an interpreter that was there is gone: the note alone makes no environment
+            durable.remove_tree(path)  # its interpreter is missing: the description alone makes no environment
             durable.rename(made, path)
             path.chmod(0o555)
     return path

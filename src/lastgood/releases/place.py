@@ -227,7 +227,7 @@ def release_name(version: str, commit: str, selection: Iterable[PurePosixPath] |
     """The name of a release's directory; `selection` are its output paths, `None` those of the whole release."""
     name = f"{version}-{commit[:12]}"
     if "/" in name or name.startswith(".") or "\0" in name:
-        raise UsageError(f"{version!r} is no version")
+        raise UsageError(f"{version!r} is not a version")
     if selection is None:
         return name
     chosen = "\n".join(sorted(str(path) for path in selection))

@@ -27,7 +27,7 @@ def _writable(release: Path, owner: int) -> Iterator[str]:
     try:
         states, directories = walk(release)
         states.update((path or ".", os.lstat(f"{release}/{path}")) for path in directories)
-    except OSError:  # being removed, or not for this user's eyes: another check tells
+    except OSError:  # being removed, or unreadable for this user: another check reports that
         return
     for path, status in states.items():
         if status.st_uid not in {0, owner} or (status.st_mode & 0o022 and not S_ISLNK(status.st_mode)):

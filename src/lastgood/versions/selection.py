@@ -9,7 +9,7 @@ from lastgood.core.config import FILE, Config
 from lastgood.core.events import Kind
 from lastgood.core.manifest import Manifest
 from lastgood.core.registry import History, Version
-from lastgood.core.selection import Wanted, places, unmatched, whole
+from lastgood.core.selection import Wanted, nameable_paths, unmatched, whole
 from lastgood.core.unknown import find_meant, find_slip
 from lastgood.errors import Finding, FindingsError, Flaw, LastgoodError, counted
 from lastgood.project import Project
@@ -102,7 +102,7 @@ def _hint(project: Project, manifest: Manifest, wanted: Wanted, entry: str) -> s
     """What to edit, where, and what could be meant; an entry that is another team's was not mistyped."""
     there = manifest.outputs if wanted.own else whole(manifest)
     of_others = not unmatched(manifest, replace(wanted, outputs=(entry,), own=True))
-    meant = None if of_others else find_meant(entry.strip("/"), places(there))
+    meant = None if of_others else find_meant(entry.strip("/"), nameable_paths(there))
     guess = f"did you mean {meant}? " if meant else ""
     where = FILE if project.root is not None else f"{FILE} of the default branch or of {project.place.root}"
     own = f'{wanted.section.removesuffix("]")}."{manifest.artifact}"]'

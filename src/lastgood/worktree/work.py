@@ -71,18 +71,18 @@ def find_work(project: Project, manifest: Manifest, interrupted: CheckoutState |
     changed = {path: letters for path, letters in dirty.items() if letters != repository.UNTRACKED}
     untracked = {path for path in dirty if path not in changed}
     tracked = {*index, *changed}
-    places = [str(output.path) for output in manifest.outputs if output.storage != "dvc"]
+    paths = [str(output.path) for output in manifest.outputs if output.storage != "dvc"]
     code = {entry.path: entry.oid for entry in export.list_tree(git, manifest.commit)}
-    in_the_way = {path for path in untracked if any(_is_within(path, place) for place in places)}
-    for place in (str(output.path) for output in manifest.stored):
-        in_the_way |= {one for one in [blocked_by(git.directory, place)] if one} - tracked
+    in_the_way = {path for path in untracked if any(_is_within(path, other) for other in paths)}
+    for other in (str(output.path) for output in manifest.stored):
+        in_the_way |= {one for one in [blocked_by(git.directory, other)] if one} - tracked
     for path in (code.keys() - tracked) | (code.keys() & changed.keys()):
         in_the_way |= set(occupants(git.directory, path)) - tracked
     blobs = {path: entry.blob for path, entry in index.items()}
     hidden = _ignoring(blobs) == _ignoring(code)  # what DVC ignores now, it ignores then
     look = Look(project, manifest, interrupted, tracked - changed.keys(), hidden)
     edited, judged = edited_outputs(look, former, head or former)
-    outputs = {path for path in in_the_way if any(_is_within(path, place) for place in judged)}
+    outputs = {path for path in in_the_way if any(_is_within(path, other) for other in judged)}
     return Work(
         {path: letters for path, letters in sorted(changed.items()) if is_work(path)},
         tuple(sorted(path for path in in_the_way - outputs if is_work(path))),
@@ -128,5 +128,5 @@ def _is_left(project: Project, interrupted: CheckoutState, commit: str, path: st
     return there is not None and any(content is not None and content.startswith(there) for content in contents)
 
 
-def _is_within(path: str, place: str) -> bool:
-    return path == place or path.startswith(f"{place}/")
+def _is_within(path: str, other: str) -> bool:
+    return path == other or path.startswith(f"{other}/")

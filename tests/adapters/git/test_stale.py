@@ -194,7 +194,7 @@ def test_nothing_is_removed_where_others_may_be_at_work_unseen(tmp_path: Path, p
         (point / "copy").mkdir()
         git(point / "copy", "clone", "--quiet", "--bare", str(project.origin), "bare.git")
         lock = leave(point / "copy/bare.git/packed-refs.lock")
-        with pytest.raises(LockedError, match="cannot be told: it is on ramfs") as caught:
+        with pytest.raises(LockedError, match="it is unknown whether a git process holds it: it is on ramfs") as caught:
             Git(lock.parent, git_dir=lock.parent).run("pack-refs", "--all")
         assert caught.value.hint.endswith(f": rm {lock}")
         assert lock.exists()

@@ -282,7 +282,9 @@ def test_a_host_that_takes_only_branches_and_tags_takes_the_journal_as_a_branch(
 )
 def test_a_host_that_dies_half_way_has_nothing_and_nothing_is_claimed(project: Project, name: str, script: str) -> None:
     hook(project, name, script)
-    with pytest.raises(UnreachableError, match=r"^origin broke off: .*whether origin took the push is not") as caught:
+    with pytest.raises(
+        UnreachableError, match=r"^origin closed the connection: .*unknown whether origin accepted the push"
+    ) as caught:
         publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 20)
     assert caught.value.hint == "run the same command again to find out"
     assert refs_of(project.origin) == {} == refs_of(project.root)
@@ -291,7 +293,7 @@ def test_a_host_that_dies_half_way_has_nothing_and_nothing_is_claimed(project: P
 def test_a_host_that_does_not_end_is_left_and_nothing_is_claimed(project: Project) -> None:
     hook(project, "pre-receive", "exec sleep 60")
     with pytest.raises(
-        UnreachableError, match=r"^git push got no answer .* whether origin accepted the push is unknown"
+        UnreachableError, match=r"^git push got no answer .* it is unknown whether origin accepted the push"
     ):
         publish(Git(project.root), prepare(project, "flights@v1.0.0"), "origin", 0.5)
     assert refs_of(project.origin) == {} == refs_of(project.root)

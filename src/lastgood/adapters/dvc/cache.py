@@ -27,10 +27,10 @@ class Cache:
 
     def has(self, md5: str, *, legacy: bool = False) -> bool:
         """Whether the object exists. A file's content is not read; a listing must be intact to count."""
-        place = self.place_of(md5, legacy)
-        if not os.path.isfile(place):  # noqa: PTH113  # 100,000 times
+        path = self.place_of(md5, legacy)
+        if not os.path.isfile(path):  # noqa: PTH113  # 100,000 times
             return False
-        return not md5.endswith(".dir") or is_listing(Path(place).read_bytes(), md5)
+        return not md5.endswith(".dir") or is_listing(Path(path).read_bytes(), md5)
 
     def members(self, output: Output) -> tuple[Member, ...]:
         """The files of a directory output; none for a file. Raises `FindingsError` as `parse_listing` does, and if the
@@ -93,5 +93,5 @@ class Cache:
         here = (self.place_of(one.md5, output.legacy) for one in self.members(output) if one.md5 not in absent)
         try:
             return output.size - sum(os.stat(path).st_size for path in here)  # noqa: PTH116  # 100,000 times
-        except FileNotFoundError:  # not asked for either
+        except FileNotFoundError:  # not requested either
             return None

@@ -60,7 +60,7 @@ class Bytes(Callback):  # type: ignore[misc]  # DVC ships no types
         self._count(max(0, value - self.reached))
 
     def _count(self, size: Any) -> None:
-        # Not when the size is told: fsspec tells that of a server's error page, too, before it looks at the status.
+        # Not when the size is reported: fsspec also reports that of a server's error page, before it reads the status.
         if not self.reached and self.size is not None:
             self.check(int(self.size), False)
         self.reached += int(size)

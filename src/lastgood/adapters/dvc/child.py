@@ -55,7 +55,7 @@ class Worker:
 
 def _end(process: "Popen[bytes]", errors: IO[str], owner: int) -> None:
     if owner != os.getpid():
-        return  # a fork of ours forgets what is not its own
+        return  # a fork forgets what is not its own
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate()

@@ -51,10 +51,16 @@ def survey(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:
         ours |= _read_as_text(own, written | {output.md5 for output in (*own.outputs, *directories)})
         dvcs |= _read_by_dvc(own, pinned)
     for (root, name, legacy), found in there.items():
-        place = {"root": root, "remote": name, "legacy": legacy}
-        yield {"kind": "remote", **place, "objects": len(found), "doubted": len(found.keys() & (ours ^ dvcs))}
+        remote_key = {"root": root, "remote": name, "legacy": legacy}
+        yield {"kind": "remote", **remote_key, "objects": len(found), "doubted": len(found.keys() & (ours ^ dvcs))}
         for md5 in sorted(found.keys() - ours - dvcs):
-            yield {"kind": "unneeded", **place, "md5": md5, "size": found[md5].size, "modified": found[md5].modified}
+            yield {
+                "kind": "unneeded",
+                **remote_key,
+                "md5": md5,
+                "size": found[md5].size,
+                "modified": found[md5].modified,
+            }
     for md5 in (ours | dvcs) & {str(one) for one in more["taken"]} - set(chain(*there.values())):
         yield {"kind": "lost", "md5": md5}
 
@@ -145,18 +151,18 @@ def remove(job: Job, more: Mapping[str, Any]) -> Iterator[Document]:
     wanted: dict[tuple[str, str, bool], dict[str, Document]] = {}
     for one in more["objects"]:
         wanted.setdefault((one["root"], one["remote"], one["legacy"]), {})[one["md5"]] = one
-    remotes = {place: load(Path(place[0]), (), job.meter).remote(place[1:]) for place in wanted}
+    remotes = {remote_key: load(Path(remote_key[0]), (), job.meter).remote(remote_key[1:]) for remote_key in wanted}
     job.meter.start("removing objects", len(more["objects"]))
     for directories in (True, False):
-        for place, objects in wanted.items():
-            there = remotes[place].contents(job.meter)
+        for remote_key, objects in wanted.items():
+            there = remotes[remote_key].contents(job.meter)
             # Who put it there again since it was shown may be about to name it (ordering.md, O7).
             gone = [
                 md5
                 for md5, one in objects.items()
                 if md5.endswith(".dir") is directories and md5 in there and there[md5].modified == one["modified"]
             ]
-            remotes[place].remove(gone, job.meter)
+            remotes[remote_key].remove(gone, job.meter)
             yield from (objects[md5] for md5 in gone)
 
 

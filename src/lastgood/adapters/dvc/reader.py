@@ -97,7 +97,7 @@ def _limit(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
     # Not RLIMIT_AS: git's packs are mapped, and may be larger than any memory.
-    with suppress(OSError, ValueError):  # where the system does not tell what is in use: time alone
+    with suppress(OSError, ValueError):  # if the system does not report the memory in use: time alone
         used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_DATA, (used + MEMORY, used + MEMORY))
     signal.setitimer(signal.ITIMER_REAL, seconds * PATIENCE)

@@ -99,8 +99,8 @@ def _require_inside(repo: Any) -> None:
     for out in repo.index.outs:
         inside = out.is_in_repo and out.protocol == "local"
         directory, _, name = out.fs_path.rpartition("/")
-        place = f"{os.path.realpath(directory)}/{name}"
-        if out.use_cache and not (inside and place.startswith(f"{top}/") and not why_unsafe(place[len(top) + 1 :])):
+        target = f"{os.path.realpath(directory)}/{name}"
+        if out.use_cache and not (inside and target.startswith(f"{top}/") and not why_unsafe(target[len(top) + 1 :])):
             found.append(Finding(Flaw.EXTERNAL, str(out), f"the output {out} lies outside of the project"))
     if found:
         raise FindingsError("outputs lie outside of the project: " + ", ".join(one.subject for one in found), found)

@@ -17,5 +17,7 @@ def check_store(git: Git) -> tuple[Finding, ...]:
     if code == 0:
         return ()
     lines = (out.decode(errors="replace") + words).splitlines()
-    told = [line for line in dict.fromkeys(lines) if line.strip() and not line.startswith(_FORM)]
-    return tuple(Finding(Flaw.GIT, line.split()[-1], f"git's object store is damaged: {line}") for line in told[:MOST])
+    damaged = [line for line in dict.fromkeys(lines) if line.strip() and not line.startswith(_FORM)]
+    return tuple(
+        Finding(Flaw.GIT, line.split()[-1], f"git's object store is damaged: {line}") for line in damaged[:MOST]
+    )

@@ -92,15 +92,15 @@ def _subcommand(words: list[str]) -> list[str]:
 
 def _repositories(process: Path) -> Iterator[Path]:
     """The repositories that a git process may work in: by its command line, its variables, its directory."""
-    place = (process / "cwd").readlink()
+    working = (process / "cwd").readlink()
     words = _words(process)
     named = [after for word, after in pairwise(words) if word == "--git-dir"]
     named += [word.partition("=")[2] for word in words if word.startswith("--git-dir=")]
     variables = os.fsdecode((process / "environ").read_bytes()).split("\0")
     named += [one.partition("=")[2] for one in variables if one.startswith(("GIT_DIR=", "GIT_COMMON_DIR="))]
     for name in named:
-        yield common(place / name)
-    for directory in (place, *place.parents):
+        yield common(working / name)
+    for directory in (working, *working.parents):
         if (directory / ".git").exists() or all((directory / name).exists() for name in ("HEAD", "objects", "refs")):
             yield common(directory / ".git" if (directory / ".git").exists() else directory)
             return

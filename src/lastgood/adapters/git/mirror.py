@@ -43,7 +43,7 @@ def open_for_host(path: Path, url: str | None) -> Git:
     if url is not None:
         absolute = str(Path(url).resolve()) if Path(url).is_dir() else url
         code, known, _ = git.attempt("config", "--get", f"remote.{REMOTE}.url")
-        fetched = git.line("for-each-ref", "--count=1")  # an address that was never reached may be mended
+        fetched = git.line("for-each-ref", "--count=1")  # an address that was never reached may be corrected
         if code == 0 and fetched and known.decode().strip() not in {absolute, url}:
             raise UsageError(
                 f"{path.parent} mirrors {known.decode().strip()}, not {url}",
@@ -174,5 +174,5 @@ def _create(path: Path) -> None:
         try:
             return Repo.init(path, bare=True).close()
         except GitCommandError as error:
-            if not mend(Git(path, git_dir=path), str(error.stderr)):  # no lock of one that died in the midst of this
+            if not mend(Git(path, git_dir=path), str(error.stderr)):  # not the lock of a git that crashed during this
                 raise GitError(("init",), 128, str(error.stderr)) from error

@@ -47,7 +47,7 @@ class ObjectReader:
         except (BrokenPipeError, EOFError):  # git gives up on an object that is corrupted
             self.close()
             return None
-        except BaseException:  # an answer read by half would be taken for that to the next question
+        except BaseException:  # a partly read answer would be taken for the next one
             self.close()
             raise
 
@@ -95,6 +95,6 @@ def _answer(stream: IO[bytes]) -> tuple[str, bytes] | None:
 
 def _end(process: "Popen[bytes]", owner: int) -> None:
     if owner != os.getpid():
-        return  # a fork of ours forgets the reader, whose process is not its own
+        return  # a fork forgets the reader, whose process is not its own
     process.kill()  # it only reads
     process.communicate()

@@ -51,7 +51,7 @@ def mend(git: Runner, words: str, remote: str | None = None) -> bool:
     met = [*_locks(own, git.directory, _directories(git))]
     if remote is not None and len(own) < len(words.splitlines()):
         met += _locks(words.splitlines(), git.directory, _there(git, remote))
-    return bool([one for one in met if _remove(one)])  # all of them: a fetch tells of many at once
+    return bool([one for one in met if _remove(one)])  # all of them: a fetch reports many at once
 
 
 def _locks(lines: Iterable[str], base: Path, directories: Iterable[Path]) -> Iterator[Met]:
@@ -105,7 +105,7 @@ def _remove(met: Met) -> bool:
 
 
 def _removed_or_held(met: Met, first: tuple[int, int, int]) -> str | None:
-    """Who holds a lock; nobody, and it is gone. Raises `LockedError` where neither can be had."""
+    """The holder of a lock; `None` if it was removed. Raises `LockedError` if neither is certain."""
     if why := blindness(met.repository):
         raise _for_people(met, f"it is unknown whether a git process holds it: {why}")
     with _alone(met.repository):
@@ -133,13 +133,13 @@ def _for_people(met: Met, why: str) -> LockedError:
 
 
 def _beside(met: Met) -> list[Path]:
-    """The other locks of git in the same repository. None of ours and of other tools, which are not told by a name."""
+    """The other locks of git in the same repository, without those of lastgood and of other tools."""
     own = [met.repository / name for name in _OWN]
     return [one for one in (*own, *(met.repository / "refs").rglob("*.lock")) if os.path.lexists(one)]
 
 
 def _identity(lock: Path) -> tuple[int, int, int] | None:
-    """What makes this lock another one than the next of its name, `None` if there is none."""
+    """What distinguishes this lock from the next of its name, `None` if it does not exist."""
     try:
         found = lock.lstat()
     except OSError:
@@ -149,9 +149,9 @@ def _identity(lock: Path) -> tuple[int, int, int] | None:
 
 @contextmanager
 def _alone(repository: Path) -> Iterator[None]:
-    """Be the only one of ours that removes locks in a repository: a second one, that had looked before, would take the
-    lock that a git has made since. Held on the directory, so that it leaves nothing, and users of one origin exclude
-    each other; whoever may read that can hold it, too, so that it has a deadline."""
+    """Be the only lastgood that removes locks in a repository. A second one that had looked before would remove the
+    lock that a git has made since. The lock is on the directory: it leaves nothing behind, and users of one origin
+    exclude each other. Everybody who may read the directory can hold it, so it has a deadline."""
     descriptor = os.open(repository, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if not lock.obtain(descriptor, PATIENCE):

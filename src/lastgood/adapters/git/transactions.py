@@ -1,8 +1,8 @@
-"""Recording a transaction: objects first, origin second, local refs last (ordering.md, O4).
+"""Records a transaction: objects first, origin second, local refs last (ordering.md, O4).
 
-Dying before the push leaves unreachable objects; dying after it leaves local refs behind origin, which the next
-fetch brings. No moment leaves a local tag that origin has not accepted. Without a remote, the move of the journal's
-ref is the moment, and `land` puts missing tags in place afterwards.
+A crash before the push leaves unreachable objects; a crash after it leaves local refs behind origin, which the next
+fetch brings. No moment leaves a local tag that origin has not accepted. Without a remote, the move of the journal's ref
+decides, and `land` writes missing tags afterwards.
 """
 
 import os
@@ -37,12 +37,12 @@ _LOST_THERE = (
 _LOST_IN_TRANSACTION = re.compile(
     r"cannot lock ref .*?(but expected|already exists|unable to resolve|File exists)", re.DOTALL
 )
-"""What receive-pack says on standard error when its one transaction for `--atomic` meets another writer's; a name that
+"""receive-pack's messages on standard error when its one transaction for `--atomic` meets another writer's. A name that
 collides with a directory of refs reads `…: 'a/b' exists; cannot create 'a'` and is no race."""
 _LOCK_THERE = re.compile(r"Unable to create '(\S+\.lock)': File exists")
 _FLUSHING = ("--receive-pack=git -c core.fsync=all receive-pack",)
-"""What makes the git that receives on this machine flush what it writes: it is not handed our `core.fsync`, and a power
-cut after exit 0 left empty objects in origin (ordering.md, O1). A host takes no other command than its own."""
+"""Makes the receiving git on this machine flush what it writes: git does not pass `core.fsync` on to it, and a power
+cut after exit 0 left empty objects in origin (ordering.md, O1). A host accepts no other command than its own."""
 _BRANCH = (
     "a host that refuses other namespaces takes the journal as a branch: "
     '[registry] journal = "refs/heads/lastgood/{artifact}"'
@@ -52,7 +52,7 @@ _BROKEN_OFF = ("hung up unexpectedly", "unexpected disconnect", "RPC failed", "C
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A transaction whose objects exist, but no ref: what to push and what to land."""
+    """A transaction whose objects exist, but no ref: the refs to push and to write locally."""
 
     artifact: str
     tags: tuple[Recorded, ...]
@@ -64,13 +64,14 @@ class Prepared:
 
     @property
     def refspecs(self) -> tuple[str, ...]:
-        """The push: tags to delete, new tags, which must not exist, and the journal, which must be a fast-forward."""
+        """The refspecs of the push: tags to delete, new tags, which must not exist, and the journal, which must be a
+        fast-forward."""
         deleted = (f":{TAGS}{one.name}" for one in self.gone)
         return (*deleted, *(f"{tag.oid}:{TAGS}{tag.name}" for tag in self.tags), f"{self.journal}:{self.journal_ref}")
 
     @property
     def leases(self) -> tuple[str, ...]:
-        """A tag is deleted only as the object that no longer counts."""
+        """The leases of the push: a discounted tag is deleted only while it is the discounted object."""
         return tuple(f"--force-with-lease={TAGS}{one.name}:{one.oid}" for one in self.gone)
 
 
@@ -87,11 +88,11 @@ def write_objects(
     pack = Pack(transaction.tags[0].commit if transaction.tags else transaction.discounts[0].oid)
     raws = [sign(_raw(tag, identity)) for tag in transaction.tags]
     recorded = tuple(Recorded(pack.add("tag", raw), tag.name) for raw, tag in zip(raws, transaction.tags, strict=True))
-    files = {f"tag-{place}": raw for place, raw in enumerate(raws, 1)}
+    files = {f"tag-{number}": raw for number, raw in enumerate(raws, 1)}
     if transaction.manifest is not None:
         files["manifest.json"] = str(transaction.manifest).encode() + b"\n"
     found = [git.objects.read(one.oid) for one in transaction.discounts]
-    files |= {f"discounted-{place}": one[1] for place, one in enumerate(found, 1) if one is not None}
+    files |= {f"discounted-{number}": one[1] for number, one in enumerate(found, 1) if one is not None}
     parents = [transaction.commit] if transaction.commit else []
     message = format_entry(transaction.subject, recorded, discounts=transaction.discounts, said=transaction.said)
     commit = _add_entry(pack, journal, message, files, parents, (identity, transaction.latest))
@@ -109,11 +110,11 @@ def write_adoption(  # the facts of one entry
     *,
     manifest: Manifest | None = None,
 ) -> Prepared:
-    """The journal entry that adopts tags as they are, by their own bytes; `manifest` is that of the version among them,
-    where it is known."""
+    """Write the journal entry that adopts tags as they are, by their own bytes; `manifest` is that of the version among
+    them, if known."""
     pack = Pack(recorded[0].oid)
     raws = read_blobs(git, [tag.oid for tag in recorded])
-    files = {f"tag-{place}": raw for place, raw in enumerate(raws, 1)}
+    files = {f"tag-{number}": raw for number, raw in enumerate(raws, 1)}
     if manifest is not None:
         files["manifest.json"] = str(manifest).encode() + b"\n"
     message = format_entry(f"Adopt {len(recorded)} tags of {journal.artifact}", recorded, adoption=True)
@@ -134,8 +135,8 @@ def write_entry(git: Git, journal: Journal, message: str, ref: str, identity: Id
 def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more: Sequence[str] = ()) -> None:
     """Push everything at once or nothing.
 
-    Raises `StaleError` when somebody was faster, `PushRefusedError` with the server's words when origin does not want
-    it, `UnreachableError` when it does not answer.
+    Raises `StaleError` if somebody was faster, `PushRefusedError` with the server's words if origin refuses,
+    `UnreachableError` if it does not answer.
     """
     here = pushed_to(git, remote)
     flushing = _FLUSHING if here else ()
@@ -155,12 +156,12 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
     if not lines:
         raise _unanswered(remote, words)
     refused = {line[0]: line[1] for line in lines if len(line) == 2 and "atomic push fail" not in line[1]}
-    told = "; ".join(f"{names.partition(':')[2]}: {why}" for names, why in refused.items())
+    refusals = "; ".join(f"{names.partition(':')[2]}: {why}" for names, why in refused.items())
     for names in refused.keys() & set(more):
         if any(reason in refused[names] for reason in _LOST):  # no race: it stays behind, however often it is tried
             branch = names.rpartition(":")[2].removeprefix("refs/heads/")
             raise PushRefusedError(
-                f"{remote} refused the push: {told}",
+                f"{remote} refused the push: {refusals}",
                 hint=f"git pull --rebase {remote} {branch}, or leave the branch out",
                 unchanged=True,
             )
@@ -168,7 +169,7 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
         any("atomic transaction failed" in why for why in refused.values())
         and (_LOST_IN_TRANSACTION.search(words) or _moved_on(git, prepared, remote, deadline))
     ):
-        raise StaleError(f"{remote} moved on: {told}", hint=_lock_there(words))
+        raise StaleError(f"{remote} moved on: {refusals}", hint=_lock_there(words))
     said = " ".join(line.removeprefix("remote:").strip() for line in words.splitlines() if line.startswith("remote:"))
     told_of = [
         line.split("\t") for line in out.decode(errors="replace").splitlines() if line.startswith(("*\t", " \t"))
@@ -176,34 +177,34 @@ def publish(git: Git, prepared: Prepared, remote: str, deadline: float, *, more:
     taken = [line[1].partition(":")[2] for line in told_of]
     but = f"; its git took {', '.join(taken)} all the same" if taken else ""
     raise PushRefusedError(
-        f"{remote} refused the push: {said or told or words.strip()}{but}",
+        f"{remote} refused the push: {said or refusals or words.strip()}{but}",
         unchanged=not taken,
         hint=_BRANCH if prepared.refspecs[-1] in refused and not prepared.journal_ref.startswith("refs/heads/") else "",
     )
 
 
 def _unanswered(remote: str, words: str) -> UnreachableError:
-    """The error for a push that ended without an answer about any ref: it never began, or broke off."""
+    """The error for a push that ended without an answer about any ref: it never began, or the connection broke."""
     if not any(sign in words for sign in _BROKEN_OFF):
         return unreachable(remote, words)
-    return _broken_off(remote, f"{remote} broke off: {' '.join(words.split())}")
+    return _broken_off(remote, f"{remote} closed the connection: {' '.join(words.split())}")
 
 
 def _broken_off(remote: str, what: str) -> UnreachableError:
     return UnreachableError(
-        f"{what}; nothing was changed here, but whether {remote} accepted the push is unknown",
+        f"{what}; nothing was changed here, but it is unknown whether {remote} accepted the push",
         hint="run the same command again to find out",
     )
 
 
 def _lock_there(words: str) -> str:
-    """What a lock on another host asks for when it is always there: here it was looked at (stale.py)."""
+    """The hint about a lock on another host that stays; local locks were examined already (stale.py)."""
     found = _LOCK_THERE.search(words)
     return f"if that lock stays and no git is at work there, on that host: rm {found[1]}" if found else ""
 
 
 def _moved_on(git: Git, prepared: Prepared, remote: str, deadline: float) -> bool:
-    """Whether the journal on the remote is not one that ours continues: a race, in whatever words or language."""
+    """Whether the remote's journal does not continue the local one: a race, whatever git's words or language."""
     try:
         there = list_origin(git, remote, [prepared.journal_ref], deadline).refs.get(prepared.journal_ref)
     except UnreachableError:
@@ -212,11 +213,11 @@ def _moved_on(git: Git, prepared: Prepared, remote: str, deadline: float) -> boo
 
 
 def land(git: Git, prepared: Prepared, *, accepted: bool) -> bool:
-    """Write the local refs; a tag that is there already stays. Whether all are as prepared now.
+    """Write the local refs; an existing tag stays. Returns whether all are as prepared now.
 
     With `accepted`, origin has everything: a journal that another process moved here meanwhile, or a ref that a living
-    git keeps locked, is left to the next fetch. Without a remote this is the moment of the record, and then it raises
-    `StaleError` or `LockedError`.
+    git keeps locked, is left to the next fetch. Without a remote the event is recorded here, and `StaleError` or
+    `LockedError` is raised.
     """
     try:
         if _land(git, prepared, accepted=accepted):
@@ -272,7 +273,7 @@ def put_tags(git: Git, recorded: Sequence[Recorded]) -> None:
 
 
 def drop_tags(git: Git, discounts: Iterable[Discount]) -> None:
-    """Delete the local refs of tags that no longer count; a ref that leads elsewhere stays."""
+    """Delete the local refs of discounted tags; a ref to another object stays."""
     for one in discounts:
         git.attempt("update-ref", "-d", TAGS + one.name, one.oid)
 

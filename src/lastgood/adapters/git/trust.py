@@ -1,4 +1,4 @@
-"""Directories of other users that this one trusts: git's own `safe.directory`, which no repository can set."""
+"""The other users whose directories this user trusts: git's own `safe.directory`, which no repository can set."""
 
 import os
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ ROOT = 0
 
 
 def trusted_owners(directory: Path) -> frozenset[int]:
-    """The users whose files below a directory are trusted besides our own: root; who called sudo, as for git; and the
-    directory's owner where `safe.directory` names it."""
+    """The other users whose files below a directory are trusted: root; the caller of sudo, as for git; and the
+    directory's owner if `safe.directory` names the directory."""
     owners = {ROOT}
     sudo = os.environ.get("SUDO_UID", "")
     if os.geteuid() == ROOT and sudo.isdigit():
@@ -27,7 +27,8 @@ def trusted_owners(directory: Path) -> frozenset[int]:
 
 
 def _is_safe(directory: Path) -> bool:
-    """As git-config(1) has it: `*` is all, `/*` at the end all below, an empty value forgets those before it."""
+    """Whether `safe.directory` names a directory, by git-config(1): `*` is all, `/*` at the end all below, an empty
+    value resets the list."""
     real, safe = os.path.realpath(directory), False
     for value in _values():
         if not value:

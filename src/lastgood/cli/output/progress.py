@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 INTERVAL = 0.1
 STEPS = {
-    "fetch": "asking the git remote",
+    "fetch": "reading the git remote",
     "check": "checking that the commit can be restored",
     "gate": "running the gate",
     "prove": "hashing the outputs",
@@ -23,10 +23,10 @@ STEPS = {
     "build environment": "building the environment",
     "push": "publishing",
     "switch": "switching",
-    "prune": "removing what is not needed",
-    "survey": "looking what is needed",
+    "prune": "removing what this machine does not need",
+    "survey": "finding what is needed",
     "remove": "removing from the DVC remote",
-    "look": "looking what is wrong",
+    "look": "finding what is wrong",
     "mend": "pushing what the DVC remote lost",
     "health": "running the health command",
 }
