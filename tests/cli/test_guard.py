@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def loss(story: Project, run: Program, tmp_path: Path) -> Path:
     return file
 
 
+def in_the_next_second() -> None:
+    """An answer of the same second as the last one is no new data."""
+    begun = int(time.time())
+    while int(time.time()) == begun:
+        time.sleep(0.01)
+
+
 def test_one_look_ends_with_what_it_came_to(run: Program, loss: Path) -> None:
     healthy = run("guard", "--stage", "prod", "--once")
     assert (healthy.code, "flights@v2.0.0 is healthy in prod" in healthy.out) == (0, True)
@@ -43,6 +51,7 @@ def test_one_look_ends_with_what_it_came_to(run: Program, loss: Path) -> None:
     assert unknown.code == 22
     assert "no answer (empty: the command printed nothing)" in unknown.out
     loss.write_text("0.9")
+    in_the_next_second()
     done = run("guard", "--stage", "prod", "--once", "--json")
     assert done.code == 20
     assert (done.json["outcome"], done.json["to"], done.json["checks"][0]["decision"]) == (
@@ -50,6 +59,7 @@ def test_one_look_ends_with_what_it_came_to(run: Program, loss: Path) -> None:
         "v1.0.0",
         "unhealthy",
     )
+    in_the_next_second()
     frozen = run("guard", "--stage", "prod", "--once")
     assert frozen.code == 14
     assert "v1.0.0 is unhealthy, too: the version is not the cause" in " ".join(frozen.out.split())

@@ -89,7 +89,7 @@ def test_an_artifact_at_an_address_is_read_and_rolled_back_and_never_registered(
     with pytest.raises(FindingsError) as refused:
         register(there, Registration("hosted", "v2.0.0"))
     assert [str(finding) for finding in refused.value.findings] == [
-        "hosted lies at s3://bucket.invalid/model.pkl: no version pins what is there, and none brings it back"
+        "hosted lies at s3://bucket.invalid/model.pkl: no version pins it, so none can restore it"
     ]
 
 

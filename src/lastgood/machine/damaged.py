@@ -37,13 +37,13 @@ def find_damaged(project: Project, manifests: Iterable[Manifest], *, deep: bool)
         if manifest is not None and not is_of(release, manifest):
             found[path] = (_forged(path, manifest),)
             continue
-        findings = (*find_writable(path, place.root.stat().st_uid), *find_changed(release))
+        findings = find_writable(path, place.root.stat().st_uid)
         if deep:
             with Proofs(Path(":memory:")) as proofs:  # from the disk, not from memory: bits rot without a new time
                 findings += check_release(release, proofs)
             if not findings and manifest is not None and not _has_code_of(project, release, manifest):
                 findings = (_forged(path, manifest),)
-        if findings:
+        if findings := findings or find_changed(release):
             found[path] = findings
     return found
 

@@ -43,7 +43,7 @@ def test_outside_of_a_repository_is_no_project(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_not_there_is_told_from_one_that_is_no_clone(tmp_path: Path) -> None:
-    for path, words in ((tmp_path, "not inside a git working tree"), (tmp_path / "absent", "no directory")):
+    for path, words in ((tmp_path, "not inside a git working tree"), (tmp_path / "absent", "not a directory")):
         with pytest.raises(NotAProjectError, match=words):
             find_clone(path)
 

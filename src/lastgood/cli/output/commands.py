@@ -6,8 +6,8 @@ from pathlib import Path
 from shlex import quote
 
 TAKING_ROOT = (
-    "diff", "exec", "history", "list", "mark", "prune", "repair", "rollback", "show", "status", "sync", "verify",
-    "where",
+    "diff", "exec", "guard", "history", "list", "mark", "prune", "repair", "rollback", "show", "status", "sync",
+    "verify", "where",
 )  # fmt: skip
 """The commands with `--root`; the others need a clone."""
 _NAMED = re.compile(rf"\blastgood ({'|'.join(TAKING_ROOT)})\b(?! --(?:root|help)\b)")
