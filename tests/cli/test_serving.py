@@ -97,7 +97,9 @@ def test_a_host_that_was_never_synced_is_told_the_whole_command(host: Host) -> N
 
 def test_a_serving_host_repairs_releases_and_tags_and_leaves_objects_to_a_clone(host: Host) -> None:
     model = host.live.resolve() / "models/model.txt"
+    model.parent.chmod(0o755)  # as root would, through 0555
     model.unlink()
+    model.parent.chmod(0o555)
     git(host.project.origin, "update-ref", "-d", "refs/tags/flights@v1.1.0")
     lost = next(one for one in host.project.remote.rglob("*") if one.is_file() and one.read_bytes() == b"first")
     lost.unlink()
