@@ -139,7 +139,8 @@ class ForeignSteps(RandomWalk):
         here = self.model.follows | self.model.live.keys()  # who dies after the first switch does not follow yet
         failed = {stage for stage, version in stages.items() if self.model.mark_of(version) == "failed"}
         behind = {stage for stage, version in stages.items() if version != self.model.live.get(stage)}
-        waiting = here & (failed | behind)
+        damaged = {stage for stage, name in self.seen.live.items() if not self.seen.releases.get(name, True)}
+        waiting = here & (failed | behind | damaged)
         code = self.outside.lastgood("status")
         assert code == (7 if waiting else 0), self._report([f"status ends with {code}; waiting are {waiting}"])
         self._after_foreign("query", self.model, "list, status")

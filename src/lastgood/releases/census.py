@@ -24,13 +24,12 @@ def census_path(path: Path) -> Path:
 
 
 def write_census(path: Path, states: Mapping[str, os.stat_result]) -> None:
-    """Keep what the files of the release at `path` are, or will be. Not flushed, and left out where that cannot be: a
-    census that a power cut tore is none, and nobody needs it to serve."""
+    """Keep what the files of the release at `path` are, or will be. If it cannot be written it is left out: nobody
+    needs it to serve."""
     document = {name: _state(status) for name, status in states.items()}
     fresh = path.with_name(f"{durable.NEW}{os.urandom(6).hex()}")
     with suppress(OSError):
-        fresh.write_text(json.dumps(document, separators=(",", ":")))
-        fresh.chmod(0o444)
+        durable.write_new(fresh, json.dumps(document, separators=(",", ":")).encode(), mode=0o444)
         fresh.replace(census_path(path))
 
 
