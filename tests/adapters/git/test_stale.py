@@ -130,7 +130,7 @@ def test_our_own_readers_do_not_keep_a_lock(project: Project) -> None:
     assert find_holder(lock, project.root / ".git") is None
 
 
-def test_a_reader_of_root_does_not_keep_an_ordinary_users_lock(project: Project) -> None:
+def test_a_git_of_root_does_not_keep_an_ordinary_users_lock(project: Project) -> None:
     """Where root's git works cannot be seen; that it only reads, its command line says."""
     if os.geteuid() != 0:
         pytest.skip("only root can start a process as another user")

@@ -64,8 +64,16 @@ def _may_hold(process: Path, lock: Path, repository: Path, owner: int) -> bool:
         if any(one.readlink() == lock for one in _descriptors(process)):
             return True
         return writes and repository in set(_repositories(process))
-    except PermissionError:  # a lock is its maker's file
-        return writes and process.stat().st_uid in {owner, 0}
+    except PermissionError:  # a lock belongs to the user who made it, root's to root
+        return writes and owner in _users(process)
+
+
+def _users(process: Path) -> set[int]:
+    """The users that a process runs as: real, effective, saved, and for files (proc(5), status)."""
+    for line in (process / "status").read_text(errors="replace").splitlines():
+        if line.startswith("Uid:"):
+            return {int(one) for one in line.split()[1:]}
+    return set()
 
 
 def _descriptors(process: Path) -> Iterator[Path]:
