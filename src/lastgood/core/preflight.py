@@ -114,7 +114,7 @@ def check(version: Version, facts: Facts) -> tuple[Finding, ...]:
     """Everything that stands in the way of restoring `version`, at once; empty when nothing does."""
     name = f"{version.event.artifact} {version.text}"
     if facts.code is None:
-        text = f"the commit of {name}, {version.commit[:12]}, cannot be had"
+        text = f"the commit of {name}, {version.commit[:12]}, is not available"
         return (Finding(Flaw.CODE, version.commit, text), *_missing(facts))
     if facts.built:
         return _reserved(name, facts.code)
@@ -141,7 +141,7 @@ def check_code(name: str, manifest: Manifest, code: Code) -> tuple[Finding, ...]
 
 
 def _reserved(name: str, code: Code) -> tuple[Finding, ...]:
-    text = f"in {name} is a name of lastgood's own, which no version may track"
+    text = f"in {name} is reserved for lastgood: no version may track it"
     return tuple(Finding(Flaw.CODE, path, f"{path} {text}") for path in code.reserved)
 
 
