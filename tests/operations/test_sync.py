@@ -480,6 +480,7 @@ def test_a_damaged_live_release_is_seen_by_status_without_hashing_and_built_anew
     assert story.verify().findings  # not only with --deep
     planned = sync.sync(story.open(), "flights", "prod", dry_run=True)
     assert (planned.changed, bool(planned.damage)) == (True, True)
+    assert planned.warnings == planned.damage
     done = story.sync()
     assert (done.changed, done.version.text, done.former) == (True, "v3.0.0", "v3.0.0")
     assert files(story.live.resolve()) == good
@@ -487,6 +488,14 @@ def test_a_damaged_live_release_is_seen_by_status_without_hashing_and_built_anew
     assert not story.status().waits
     assert not story.verify(deep=True).all_findings
     assert not story.sync().changed
+
+
+def test_a_release_whose_builder_died_before_it_was_closed_is_closed_by_the_next_sync(story: World) -> None:
+    story.sync()
+    path = story.live.resolve()
+    path.chmod(0o755)
+    assert not story.sync().changed
+    assert path.stat().st_mode & 0o777 == 0o555
 
 
 def test_a_live_release_whose_description_is_gone_is_built_anew_by_sync(story: World) -> None:
