@@ -120,8 +120,7 @@ def status(project: Project, *, fetch: bool = False) -> Status:
 def _look(project: Project, *, fetch: bool) -> tuple[View, tuple[StageStatus, ...]]:
     view = read(project, fetch=fetch)
     stages = tuple(_stages(project, view.registry))
-    for history in view.registry.artifacts.values():
-        require_newest(project, history)
+    require_newest(project, *view.registry.artifacts.values())
     return view, stages
 
 

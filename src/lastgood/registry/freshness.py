@@ -1,7 +1,5 @@
 """Whether a view is the newest one, and whether something may be recorded on top of it."""
 
-from collections.abc import Iterable
-
 from lastgood.adapters.git import refs
 from lastgood.core.registry import History
 from lastgood.errors import (
@@ -15,17 +13,13 @@ from lastgood.registry import seen
 from lastgood.registry.view import View
 
 
-def require_newest(project: Project, history: History) -> None:
-    """Raise `StaleError` when something was recorded here since the history was read."""
-    if not is_newest(project, (history,)):
-        raise StaleError(f"the journal of {history.artifact} moved on")
-
-
-def is_newest(project: Project, histories: Iterable[History]) -> bool:
-    """Whether nothing was recorded here since the histories were read."""
-    tips = {project.journal_ref(history.artifact): history.journal.tip for history in histories}
+def require_newest(project: Project, *histories: History) -> None:
+    """Raise `StaleError` if something was recorded here since the histories were read. git is asked once for all."""
+    tips = {project.journal_ref(history.artifact): history for history in histories}
     found = refs.list_refs(project.git, project.journal_prefix) if tips else {}
-    return all(found.get(ref) == tip for ref, tip in tips.items())
+    for ref, history in tips.items():
+        if found.get(ref) != history.journal.tip:
+            raise StaleError(f"the journal of {history.artifact} moved on")
 
 
 def require_nothing_lost(view: View, artifact: str) -> None:
