@@ -7,7 +7,6 @@ from lastgood.core.dates import parse_time
 from lastgood.core.events import Event, Kind
 from lastgood.core.journal import Discount, Entry
 from lastgood.core.messages import Message
-from lastgood.core.offline import Outcome
 from lastgood.core.registry import History
 
 
@@ -37,55 +36,33 @@ def _beside(history: History, entry: Entry) -> Iterator[Event]:
 
 
 def _resolved(history: History, said: Mapping[str, str]) -> Event:
-    version = said["Resolved"]
-    there = history.by_name.get(version)
-    return Event(
-        kind=Kind.RESOLVED,
-        artifact=history.artifact,
-        version=version,
-        stage=said.get("Stage"),
-        commit=there.commit if there else "",
-        tree="",
-        when=parse_time(said.get("Occurred", "")),
-        actor=said["Actor"],
-        message=Message(str(Kind.RESOLVED), said.get("Reason", ""), None, said),
-        tag="",
-        oid="",
-    )
+    return _event(history, Kind.RESOLVED, (said["Resolved"], said.get("Stage")), said)
 
 
 def _discounted(history: History, one: Discount, said: Mapping[str, str]) -> Event:
     name = tags.parse(one.name)
-    there = history.by_name.get(one.version)
+    about = one.version, name.stage if name else None
+    return _event(history, Kind.DISCOUNTED, about, said)._replace(tag=one.name, oid=one.oid)
+
+
+def _superseded(history: History, said: Mapping[str, str]) -> Event:
+    return _event(history, Kind.SUPERSEDED, (said.get("To", ""), said.get("Stage")), said)
+
+
+def _event(history: History, kind: Kind, about: tuple[str, str | None], said: Mapping[str, str]) -> Event:
+    """What a journal entry without tags says of a version and stage, as an event."""
+    version, stage = about
+    there = history.by_name.get(version)
     return Event(
-        kind=Kind.DISCOUNTED,
+        kind=kind,
         artifact=history.artifact,
-        version=one.version,
-        stage=name.stage if name else None,
+        version=version,
+        stage=stage,
         commit=there.commit if there else "",
         tree="",
         when=parse_time(said.get("Occurred", "")),
         actor=said.get("Actor", ""),
-        message=Message(str(Kind.DISCOUNTED), said.get("Reason", ""), None, said),
-        tag=one.name,
-        oid=one.oid,
-    )
-
-
-def _superseded(history: History, said: Mapping[str, str]) -> Event:
-    version = said.get("To", "")
-    there = history.by_name.get(version)
-    message = Message(str(Outcome.SUPERSEDED), said.get("Reason", ""), None, said)
-    return Event(
-        kind=Kind.SUPERSEDED,
-        artifact=history.artifact,
-        version=version,
-        stage=said.get("Stage"),
-        commit=there.commit if there else "",
-        tree="",
-        when=parse_time(said.get("Occurred", "")),
-        actor=said["Actor"],
-        message=message,
+        message=Message(str(kind), said.get("Reason", ""), None, said),
         tag="",
         oid="",
     )
